@@ -1,0 +1,83 @@
+# Heddle's commands. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# npm runs on the machine's own Node: it replaces the one in node_modules.
+HOST_PATH := $(PATH)
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+# Written once the dependencies are there; npm keeps node_modules in step with the lockfile.
+INSTALLED := node_modules/.package-lock.json
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-18s %s\n", $$1, $$2 }'
+
+$(INSTALLED): package-lock.json package.json
+	@echo "installing dependencies" >&2; PATH="$(HOST_PATH)" npm ci --loglevel=error
+	@touch $@
+
+.PHONY: install
+install: $(INSTALLED) ## Install the dependencies, Node 24 among them
+
+.PHONY: up
+up: $(INSTALLED) ## Run the whole mesh; ARGS="--port 9090" passes options on
+	@heddle up $(ARGS)
+
+.PHONY: down
+down: $(INSTALLED) ## Stop the mesh, letting running calls finish
+	@heddle down $(ARGS)
+
+.PHONY: gen
+gen: $(INSTALLED) ## Generate gen/ from proto/
+	@node tools/generate.ts
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check contracts, types and code style
+	@node tools/third-party-protos.ts
+	@buf lint
+	@buf format --exit-code --diff proto >/dev/null || { echo "proto files are not formatted: run make format"; exit 1; }
+	@tsc --noEmit -p .
+	@biome ci --error-on-warnings .
+
+.PHONY: format
+format: $(INSTALLED) ## Format code and contracts
+	@buf format -w proto
+	@biome check --write .
+
+.PHONY: breaking
+breaking: $(INSTALLED) ## Compare the contracts with the last release; exit 100 on a break
+	@node tools/breaking.ts
+
+.PHONY: release-contracts
+release-contracts: $(INSTALLED) ## Make the present contracts the ones that breaking compares with
+	@node tools/release-contracts.ts
+
+.PHONY: release-migrations
+release-migrations: $(INSTALLED) ## Record the migrations as released: from then on they are never edited
+	@node tools/release-migrations.ts
+
+.PHONY: test
+test: $(INSTALLED) ## Run the tests that need nothing but Node
+	@vitest run $(ARGS)
+
+.PHONY: test-peers
+test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl and git as well
+	@HEDDLE_TEST_PEERS=1 vitest run tests/peers $(ARGS)
+
+.PHONY: check
+check: $(INSTALLED) ## All that CI checks
+	@node tools/generate.ts --check
+	@$(MAKE) lint
+	@$(MAKE) breaking
+	@$(MAKE) test
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure, print the table and write bench/results.json
+	@node --conditions=source bench/run.ts $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was installed and built; keeps data/
+	@rm -rf node_modules .heddle dist gen/dist

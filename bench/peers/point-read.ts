@@ -1,0 +1,21 @@
+import { fail } from "@heddle/mesh/contract";
+import { systemRuntime } from "@heddle/mesh/runtime";
+import { openStore } from "@heddle/mesh/store";
+import { CUSTOMER_NOT_FOUND } from "../../services/customer/errors.ts";
+import { customerStore } from "../../services/customer/store.ts";
+
+/** The read that every contestant has behind its server: one customer by its id, from the file that the service wrote. */
+export const openPointRead = async (path: string) => {
+  const store = await openStore({
+    path,
+    name: "customer",
+    migrations: new URL("../../services/customer/migrations/", import.meta.url),
+    runtime: systemRuntime(),
+  });
+  const customers = customerStore();
+  return async (customerId: string) => {
+    const customer = await store.read((reader) => customers.find(reader, customerId));
+    if (customer === undefined) throw fail(CUSTOMER_NOT_FOUND, { customerId });
+    return { customer };
+  };
+};

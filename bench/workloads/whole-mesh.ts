@@ -1,0 +1,63 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { median, residentMegabytes } from "../load.ts";
+import type { Row, Workload } from "../row.ts";
+
+/** From `heddle up` to all serving, and the memory of all, as processes and as one process. */
+export const wholeMesh: Workload = {
+  name: "whole-mesh",
+  tools: [],
+  async run({ runs, progress }) {
+    const rows: Row[] = [];
+    for (const mode of ["processes", "single-process"] as const) {
+      const seconds: number[] = [];
+      const megabytes: number[] = [];
+      for (let run = 0; run < runs; run++) {
+        const result = await startOnce(mode);
+        seconds.push(result.seconds);
+        megabytes.push(result.megabytes);
+      }
+      const start = Math.round(median(seconds) * 100) / 100;
+      const memory = Math.round(median(megabytes));
+      progress(`${mode}: all serving after ${start} s, ${memory} MB resident`);
+      rows.push({ name: `start-${mode}`, ours: start, unit: "s", peers: {} });
+      rows.push({ name: `memory-${mode}`, ours: memory, unit: "MB", peers: {} });
+    }
+    return rows;
+  },
+};
+
+const startOnce = async (mode: "processes" | "single-process"): Promise<{ seconds: number; megabytes: number }> => {
+  const data = mkdtempSync(join(tmpdir(), "heddle-bench-"));
+  const port = String(20_000 + (process.pid % 20_000));
+  const startMs = performance.now();
+  const options = ["up", "--data", data, "--port", port, ...(mode === "single-process" ? ["--single-process"] : [])];
+  const up = spawn("heddle", options, { stdio: "ignore" });
+  try {
+    execFileSync("heddle", ["wait", "--data", data, "--gateway", `http://127.0.0.1:${port}`], { stdio: "ignore" });
+    const seconds = (performance.now() - startMs) / 1000;
+    return { seconds, megabytes: residentMegabytes([up.pid ?? 0, ...descendants(up.pid ?? 0)]) };
+  } finally {
+    up.kill("SIGTERM");
+    await once(up, "exit");
+    rmSync(data, { recursive: true, force: true });
+  }
+};
+
+const descendants = (pid: number): number[] => {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
+      parents.set(Number(entry), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+    } catch {
+      // Gone since the folder was read.
+    }
+  }
+  const found = [pid];
+  for (const parent of found) for (const [child, of] of parents) if (of === parent) found.push(child);
+  return found.slice(1);
+};

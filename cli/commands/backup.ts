@@ -1,0 +1,58 @@
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { backupFile } from "@heddle/mesh/store";
+import { Command } from "commander";
+import { dataFolder } from "../data-folder.ts";
+import { Failure } from "../failure.ts";
+import { dataOption, jsonOption } from "../mesh-options.ts";
+import { chosenServices } from "../services.ts";
+import { formatTable } from "../table.ts";
+import { processTerminal } from "../terminal.ts";
+import { formatBytes } from "../units.ts";
+
+/** `heddle backup`: copies the services' databases while they run. */
+export const backupCommand = (): Command =>
+  new Command("backup")
+    .description("Copy the services' databases to a folder, each as of one moment, checked, while they run.")
+    .argument("<folder>", "where to; made when it does not exist, and nothing in it is overwritten")
+    .argument("[services...]", "services to copy; all by default")
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExamples:\n  heddle backup backups/2026-01-31\n  heddle backup /mnt/backup billing order")
+    .action(async (target: string, names: string[], options: { data?: string; json?: boolean }) => {
+      const folder = dataFolder(options.data);
+      const { out, err, outColors } = processTerminal();
+      const services = (await chosenServices(names)).filter((name) => existsSync(folder.database(name)));
+      const without = names.filter((name) => !services.includes(name));
+      if (without.length > 0)
+        throw new Failure(`${without.join(", ")}: no database in ${folder.path}.`, { next: "Check --data." });
+      if (services.length === 0)
+        throw new Failure(`There is no database in ${folder.path}.`, { next: "Check --data." });
+      mkdirSync(target, { recursive: true, mode: 0o700 });
+      const copies: { service: string; path: string; bytes: number }[] = [];
+      for (const service of services) {
+        const path = resolve(join(target, `${service}.db`));
+        err(`copying ${service}`);
+        await backupFile(folder.database(service), path).catch((error: Error) => {
+          throw new Failure(`${service} was not copied: ${error.message}`, {
+            next:
+              copies.length > 0
+                ? `Complete are ${copies.map((copy) => copy.service).join(", ")}.`
+                : "Choose another folder.",
+            cause: error,
+          });
+        });
+        copies.push({ service, path, bytes: statSync(path).size });
+      }
+      if (options.json) {
+        out(JSON.stringify(copies));
+        return;
+      }
+      const columns = [
+        { heading: "SERVICE" },
+        { heading: "SIZE", align: "right" as const },
+        { heading: "CHECKED COPY" },
+      ];
+      const cells = copies.map(({ service, bytes, path }) => [service, formatBytes(bytes), path]);
+      for (const line of formatTable(columns, cells, outColors.bold)) out(line);
+    });

@@ -1,0 +1,205 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { socketNetwork, systemClock, systemTimers } from "@heddle/mesh/runtime";
+import { ConfigError, MESH_VARIABLES, parseConfig } from "@heddle/mesh/service/config";
+import { Command, Option } from "commander";
+import { type DataFolder, dataFolder } from "../data-folder.ts";
+import { startDetached } from "../detached.ts";
+import { EXIT } from "../exit-code.ts";
+import { Failure, usageFailure } from "../failure.ts";
+import { endLeftovers } from "../leftovers.ts";
+import { openLogFile } from "../log-file.ts";
+import { dataOption, timeoutOption } from "../mesh-options.ts";
+import { identify } from "../process-info.ts";
+import type { Program } from "../program.ts";
+import { chosenServices, GATEWAY, mainFile } from "../services.ts";
+import {
+  claimStateFile,
+  MeshRuns,
+  type MeshState,
+  meshRunsFailure,
+  type ServiceState,
+  writeState,
+} from "../state-file.ts";
+import { createSupervisor } from "../supervisor.ts";
+import { fileTerminal, processTerminal, type Terminal } from "../terminal.ts";
+import { upReporter } from "../up-reporter.ts";
+
+interface UpOptions {
+  readonly port?: string;
+  readonly data?: string;
+  readonly detach?: boolean;
+  readonly singleProcess?: boolean;
+  readonly timeout: number;
+  readonly output?: string;
+}
+
+/** `heddle up`: starts the mesh, or some of its services, and keeps them running. */
+export const upCommand = (): Command =>
+  new Command("up")
+    .description("Start the mesh, and keep it running until heddle down or Ctrl-C.")
+    .argument("[services...]", "services to start; all by default")
+    .option("--port <port>", "the gateway's port (default: $HEDDLE_PORT, else 8080)")
+    .addOption(dataOption())
+    .option("--detach", "return when all services are ready, and leave the mesh running")
+    .option("--single-process", "all services in one process, with calls between them in memory")
+    .addOption(timeoutOption("how long --detach waits for the services", 60_000))
+    .addOption(new Option("--output <file>", "where a detached mesh prints").hideHelp())
+    .addHelpText(
+      "after",
+      `
+A service that dies is started again, at once at first, then after up to 5 s. Logs go to <data>/.heddle/logs;
+warnings and errors are shown here as well. A first Ctrl-C lets running calls finish, a second ends everything.
+
+Examples:
+  heddle up
+  heddle up --detach --port 9090 --data /tmp/mesh
+  heddle up gateway customer
+  heddle up --single-process`,
+    )
+    .action(async (names: string[], options: UpOptions) => {
+      const services = await chosenServices(names);
+      const folder = dataFolder(options.data);
+      const env = environment(options, folder);
+      if (options.detach) {
+        await startDetached(process.argv.slice(2), folder, options.timeout);
+        return;
+      }
+      const terminal = options.output === undefined ? processTerminal() : fileTerminal(openLogFile(options.output));
+      process.exitCode = await supervise(services, options.singleProcess === true, folder, env, terminal);
+    });
+
+/** The environment of the services: what the options say goes before what it held. */
+const environment = (options: UpOptions, folder: DataFolder): NodeJS.ProcessEnv => {
+  const env = { ...process.env, HEDDLE_DATA: folder.path, ...(options.port && { HEDDLE_PORT: options.port }) };
+  try {
+    const { HEDDLE_PORT } = parseConfig(env, MESH_VARIABLES);
+    if (HEDDLE_PORT === 0) throw usageFailure("A mesh needs a port that others can know.", "Choose one with --port.");
+    return env;
+  } catch (error) {
+    if (error instanceof ConfigError) throw usageFailure(error.message, "heddle config shows what is in force.");
+    throw error;
+  }
+};
+
+/**
+ * Milliseconds in which a second signal is still the first: one `timeout` or one Ctrl-C reaches this process as a member of its
+ * group, and again through bin/heddle.js, which hands signals on.
+ */
+const SAME_SIGNAL_MS = 250;
+
+const supervise = async (
+  services: string[],
+  together: boolean,
+  folder: DataFolder,
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal,
+): Promise<number> => {
+  const config = parseConfig(env, MESH_VARIABLES);
+  let state: MeshState = {
+    version: 1,
+    supervisor: identify(process.pid),
+    mode: together ? "single-process" : "processes",
+    phase: "starting",
+    port: config.HEDDLE_PORT,
+    gateway: config.HEDDLE_GATEWAY,
+    startMs: systemClock.nowMs(),
+    services: [],
+  };
+  await endLeftovers(claim(folder, state), { clock: systemClock, timers: systemTimers, say: terminal.err });
+  const change = (next: Partial<MeshState>) => {
+    state = { ...state, ...next };
+    try {
+      writeState(folder.stateFile, state);
+    } catch (error) {
+      // A full disk, say: the mesh goes on, and the next change is another chance.
+      terminal.err(`${folder.stateFile} could not be written: ${(error as Error).message}`);
+    }
+  };
+  if (services.includes(GATEWAY)) await checkPortFree(config.HEDDLE_HOST, config.HEDDLE_PORT, change);
+  const startMs = systemClock.monotonicMs();
+  const supervisor = createSupervisor({
+    programs: together ? [oneProgram(services, env)] : services.map((name) => programOf(name, env)),
+    clock: systemClock,
+    timers: systemTimers,
+    openLog: ({ name }) => openLogFile(folder.logFile(name)),
+    onEvent: upReporter(terminal),
+    onChange: (changed: readonly ServiceState[]) => change({ services: changed }),
+    // Longer than the services' own drain, so that they are the ones to cut what runs too long.
+    drainMs: config.HEDDLE_DRAIN_MS + 5_000,
+  });
+
+  const stopped = Promise.withResolvers<boolean>();
+  let firstSignalMs: number | undefined;
+  const onSignal = () => {
+    if (firstSignalMs !== undefined) {
+      if (systemClock.monotonicMs() - firstSignalMs > SAME_SIGNAL_MS) supervisor.kill();
+      return;
+    }
+    firstSignalMs = systemClock.monotonicMs();
+    terminal.err("stopping; running calls finish first (again to end at once)");
+    change({ phase: "stopping" });
+    supervisor.stop().then(stopped.resolve, stopped.reject);
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  // A terminal that is closed asks for an end, but nobody is there to ask twice.
+  process.on("SIGHUP", () => firstSignalMs ?? onSignal());
+
+  supervisor.start();
+  const ready = await supervisor.allReady;
+  if (ready) {
+    const readyAfterMs = systemClock.monotonicMs() - startMs;
+    change({ phase: "running", readyAfterMs });
+    terminal.out(
+      `${services.length} services ready in ${(readyAfterMs / 1000).toFixed(1)} s; gateway ${config.HEDDLE_GATEWAY}`,
+    );
+  } else if (firstSignalMs === undefined) {
+    terminal.err("a service could not be started; stopping the others");
+    onSignal();
+  }
+  await supervisor.ended;
+  // What ended without being asked to has given up.
+  const clean = firstSignalMs !== undefined && (await stopped.promise);
+  change({ phase: "stopped" });
+  return clean && ready ? EXIT.ok : EXIT.failed;
+};
+
+const programOf = (name: string, env: NodeJS.ProcessEnv): Program => ({
+  name,
+  services: [name],
+  file: mainFile(name),
+  env,
+  isGateway: name === GATEWAY,
+});
+
+const oneProgram = (services: string[], env: NodeJS.ProcessEnv): Program => ({
+  name: "mesh",
+  services,
+  file: join(fileURLToPath(new URL("../", import.meta.url)), "single-process.ts"),
+  args: services,
+  env,
+  isGateway: true,
+});
+
+const claim = (folder: DataFolder, state: MeshState): MeshState | undefined => {
+  try {
+    return claimStateFile(folder.stateFile, state);
+  } catch (error) {
+    throw error instanceof MeshRuns ? meshRunsFailure(error.state, folder.path) : error;
+  }
+};
+
+/** A port that is taken is told before anything is started. */
+const checkPortFree = async (host: string, port: number, change: (next: Partial<MeshState>) => void): Promise<void> => {
+  try {
+    const listener = await socketNetwork.listen({ host, port }, (connection) => connection.destroy());
+    await listener.close();
+  } catch (error) {
+    change({ phase: "stopped" });
+    throw new Failure(`Port ${port} on ${host} is not free: ${(error as Error).message}.`, {
+      next: "Choose another with --port, or see who holds it with heddle doctor.",
+      cause: error,
+    });
+  }
+};

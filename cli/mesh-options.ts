@@ -1,0 +1,30 @@
+import { InvalidArgumentError, Option } from "commander";
+import { formatDuration, parseDurationMs } from "./units.ts";
+
+/** `--data`, as every command that works on a data folder has it. */
+export const dataOption = (): Option =>
+  new Option("--data <folder>", "data folder of the mesh (default: $HEDDLE_DATA, else ./data)");
+
+/** `--gateway`, as every command that talks to a mesh has it. */
+export const gatewayOption = (): Option =>
+  new Option("--gateway <url>", "where the mesh answers (default: $HEDDLE_GATEWAY, else port $HEDDLE_PORT, else 8080)");
+
+/** `--timeout`, whose value is milliseconds. */
+export const timeoutOption = (description: string, defaultMs: number): Option =>
+  new Option("--timeout <duration>", `${description}, such as 30s or 2m`)
+    .default(defaultMs, formatDuration(defaultMs))
+    .argParser((text: string) => {
+      const timeoutMs = parseDurationMs(text);
+      if (timeoutMs === undefined) throw new InvalidArgumentError("Write it like 30s, 500ms or 2m.");
+      return timeoutMs;
+    });
+
+/** `--json`. */
+export const jsonOption = (): Option => new Option("--json", "print JSON for programs");
+
+/** The gateway in force for a command: the option, the mesh of the data folder, the environment, the default. */
+export const gatewayUrl = (
+  option: string | undefined,
+  running: { readonly gateway: string } | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+): string => option ?? running?.gateway ?? (env.HEDDLE_GATEWAY || `http://127.0.0.1:${env.HEDDLE_PORT || 8080}`);

@@ -1,0 +1,35 @@
+import { createClient } from "@connectrpc/connect";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "@heddle/contracts/grpc/health/v1";
+import { type Instance, RegistryService } from "@heddle/contracts/heddle/registry/v1";
+import { grpcTransport } from "@heddle/mesh/rpc";
+import { systemRuntime } from "@heddle/mesh/runtime";
+
+/** Milliseconds that a gateway gets to answer. */
+const TIMEOUT_MS = 2_000;
+
+/** The names of the services that the gateway knows and that do not serve; undefined when it cannot be reached. */
+export const notServing = async (gateway: string): Promise<string[] | undefined> => {
+  const health = createClient(Health, grpcTransport(gateway, systemRuntime()));
+  try {
+    const { statuses } = await health.list({}, { timeoutMs: TIMEOUT_MS });
+    return Object.entries(statuses).flatMap(([name, { status }]) => (status === Status.SERVING ? [] : [name]));
+  } catch {
+    return undefined;
+  }
+};
+
+/** Every registered instance; undefined when the gateway cannot be reached. */
+export const listInstances = async (gateway: string): Promise<Instance[] | undefined> => {
+  const registry = createClient(RegistryService, grpcTransport(gateway, systemRuntime()));
+  const instances: Instance[] = [];
+  try {
+    for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
+      const page = await registry.listInstances({ pageSize: 1000, pageToken }, { timeoutMs: TIMEOUT_MS });
+      instances.push(...page.instances);
+      pageToken = page.nextPageToken;
+    }
+    return instances;
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,2 @@
+export * from "./date_pb.js";
+export * from "./money_pb.js";

@@ -1,0 +1,2 @@
+export * from "./credit_score_pb.js";
+export * from "./credit_score_service_pb.js";

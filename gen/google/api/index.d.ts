@@ -1,0 +1,3 @@
+export * from "./annotations_pb.js";
+export * from "./field_behavior_pb.js";
+export * from "./http_pb.js";

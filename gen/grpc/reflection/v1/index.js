@@ -1,0 +1,1 @@
+export * from "./reflection_pb.js";

@@ -1,0 +1,2 @@
+export * from "./event_feed_service_pb.js";
+export * from "./event_pb.js";

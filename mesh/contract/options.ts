@@ -1,0 +1,101 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { getOption, hasOption } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { durationMs, MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { access, cache, hedge, Priority, priority, timeout } from "@heddle/contracts/heddle/options/v1";
+
+/** What a method's contract asks of the mesh; contracts without these options, such as health, get the defaults. */
+export interface MethodOptions {
+  /** Caps every deadline, in milliseconds; undefined where the contract sets no cap, or zero. */
+  readonly timeoutMs: number | undefined;
+  /** Who may call; nobody when the contract says nothing. */
+  readonly access: AccessOptions;
+  /** Undefined: never hedged. */
+  readonly hedge: HedgeOptions | undefined;
+  /** Undefined: never cached. */
+  readonly cache: CacheOptions | undefined;
+  /** How early calls are shed under overload. */
+  readonly priority: "low" | "normal" | "high" | "critical";
+  /** Whether a call may be sent again. */
+  readonly idempotency: "unknown" | "idempotent" | "no-side-effects";
+}
+
+export interface AccessOptions {
+  readonly public: boolean;
+  readonly roles: readonly string[];
+  readonly services: readonly string[];
+}
+
+export interface HedgeOptions {
+  readonly delayMs: number;
+  /** The first call and its copies. */
+  readonly attemptsMax: number;
+}
+
+export interface CacheOptions {
+  readonly maxAgeMs: number;
+}
+
+/** What the contract of a method asks of the mesh. Frozen; read once per method. */
+export const methodOptions = (method: DescMethod): MethodOptions => {
+  const known = read.get(method);
+  if (known !== undefined) return known;
+  const allowed = getOption(method, access);
+  const options: MethodOptions = Object.freeze({
+    timeoutMs: positiveMs(hasOption(method, timeout) ? getOption(method, timeout) : undefined),
+    access: Object.freeze({
+      public: allowed.public,
+      roles: Object.freeze([...allowed.roles]),
+      services: Object.freeze([...allowed.services]),
+    }),
+    hedge: hedgeOf(method),
+    cache: cacheOf(method),
+    priority: priorities[getOption(method, priority)] ?? "normal",
+    idempotency: idempotencies[method.idempotency],
+  });
+  read.set(method, options);
+  return options;
+};
+
+/** Throws an Error that names every method of the service whose contract does not say who may call it. */
+export const assertAccessDeclared = (service: DescService): void => {
+  const silent = service.methods.filter((method) => !hasOption(method, access)).map((method) => method.name);
+  if (silent.length === 0) return;
+  throw new Error(
+    `${service.typeName} does not say who may call ${silent.join(", ")}: add "option (heddle.options.v1.access)" to each.`,
+  );
+};
+
+const read = new WeakMap<DescMethod, MethodOptions>();
+
+const priorities: { readonly [P in Priority]: MethodOptions["priority"] } = {
+  [Priority.UNSPECIFIED]: "normal",
+  [Priority.LOW]: "low",
+  [Priority.NORMAL]: "normal",
+  [Priority.HIGH]: "high",
+  [Priority.CRITICAL]: "critical",
+};
+
+const idempotencies: { readonly [L in MethodOptions_IdempotencyLevel]: MethodOptions["idempotency"] } = {
+  [MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN]: "unknown",
+  [MethodOptions_IdempotencyLevel.IDEMPOTENT]: "idempotent",
+  [MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS]: "no-side-effects",
+};
+
+const hedgeOf = (method: DescMethod): HedgeOptions | undefined => {
+  if (!hasOption(method, hedge)) return undefined;
+  const { delay, attemptsMax } = getOption(method, hedge);
+  const delayMs = positiveMs(delay);
+  return delayMs === undefined ? undefined : Object.freeze({ delayMs, attemptsMax });
+};
+
+const cacheOf = (method: DescMethod): CacheOptions | undefined => {
+  if (!hasOption(method, cache)) return undefined;
+  const maxAgeMs = positiveMs(getOption(method, cache).maxAge);
+  return maxAgeMs === undefined ? undefined : Object.freeze({ maxAgeMs });
+};
+
+const positiveMs = (duration: Duration | undefined): number | undefined => {
+  const ms = duration === undefined ? 0 : durationMs(duration);
+  return ms > 0 ? ms : undefined;
+};

@@ -1,0 +1,2 @@
+export { createOutbound, type Outbound } from "./outbound.ts";
+export { type Offer, type Registration, register } from "./registration.ts";

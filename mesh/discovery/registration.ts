@@ -1,0 +1,166 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  type RegisterRequest,
+  RegisterRequestSchema,
+  RegistryService,
+  ServingState,
+} from "@heddle/contracts/heddle/registry/v1";
+import { descriptorSetOf } from "../contract/descriptor-set.ts";
+import type { Logger } from "../observe/index.ts";
+import type { Runtime, Timer } from "../runtime/index.ts";
+import { createOutbound } from "./outbound.ts";
+
+/** What a service tells the registry of itself. */
+export interface Offer {
+  readonly instanceId: string;
+  /** `host:port`. */
+  readonly address: string;
+  readonly definition: { readonly name: string; readonly version: string };
+  readonly services: readonly DescService[];
+}
+
+/** A registration that is kept up: renewed after the registry was away, until `leave`. */
+export interface Registration {
+  /** Resolves once calls are routed to the instance for the first time. */
+  readonly registered: Promise<void>;
+  /** Takes the instance off the registry; resolves once no new call is routed to it, or after a second. */
+  leave(): Promise<void>;
+}
+
+/** Milliseconds between tries to reach a registry that is away: quick at first, since gateway and services start together. */
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 2_000;
+/** Milliseconds that a leave waits for the registry's word. */
+const LEAVE_TIMEOUT_MS = 1_000;
+
+/** Registers an instance and keeps the stream, which is its lease, open. */
+export const register = (options: {
+  instance: Offer;
+  transport: Transport;
+  runtime: Runtime;
+  log: Logger;
+}): Registration => {
+  const { instance, transport, runtime, log } = options;
+  const client = createClient(RegistryService, transport);
+  const contracts = contractsOf(instance.services);
+  const leaving = new AbortController();
+  let delayMs = RETRY_MS_MIN;
+  let known: () => void = () => undefined;
+  const registered = new Promise<void>((resolve) => {
+    known = resolve;
+  });
+  let endStream: () => void = () => undefined;
+
+  const holdLease = async (): Promise<void> => {
+    const outbound = createOutbound<RegisterRequest>();
+    endStream = outbound.end;
+    const send = (body: RegisterRequest["body"]) => outbound.push(create(RegisterRequestSchema, { body }));
+    send({ case: "instance", value: instanceMessage(instance, contracts, runtime) });
+    let heartbeat: Timer = { cancel: () => undefined };
+    try {
+      for await (const { body } of client.register(outbound.messages)) {
+        if (body.case === "registered") {
+          const everyMs = Number(body.value.heartbeatInterval?.seconds ?? 10n) * 1000;
+          heartbeat.cancel();
+          heartbeat = runtime.timers.every(everyMs, () => send({ case: "heartbeat", value: heartbeatMessage() }));
+        } else if (body.case === "contractsNeeded") {
+          for (const contractHash of body.value.contractHashes) {
+            const contract = contracts.find(({ hash }) => hash === contractHash);
+            if (contract) send({ case: "contract", value: contractMessage(contract) });
+          }
+        } else if (body.case === "admitted") {
+          delayMs = RETRY_MS_MIN;
+          known();
+          log.info({ packages: body.value.packages }, "registered");
+        } else if (body.case === "refused") {
+          log.error(
+            { violations: body.value.violations },
+            "the registry refuses this contract: release a new package version",
+          );
+        }
+      }
+    } finally {
+      heartbeat.cancel();
+      outbound.end();
+    }
+  };
+
+  const keepUp = async (): Promise<void> => {
+    while (!leaving.signal.aborted) {
+      try {
+        await holdLease();
+      } catch (error) {
+        if (leaving.signal.aborted) return;
+        const { code, rawMessage } = ConnectError.from(error);
+        const line = { code: Code[code], reason: rawMessage, retryMs: delayMs };
+        // A gateway that is not there yet is no news at start.
+        if (delayMs < RETRY_MS_MAX) log.debug(line, "registry not reached");
+        else log.warn(line, "registry not reached");
+      }
+      await runtime.timers.sleep(delayMs, leaving.signal).catch(() => undefined);
+      delayMs = Math.min(delayMs * 2, RETRY_MS_MAX);
+    }
+  };
+  const ended = keepUp();
+
+  return {
+    registered,
+    async leave() {
+      leaving.abort();
+      // The end of our half is the leave; the registry's end of the stream is its word that it knows.
+      endStream();
+      const left = new AbortController();
+      const timeout = runtime.timers.sleep(LEAVE_TIMEOUT_MS, left.signal).catch(() => undefined);
+      await Promise.race([ended, timeout]);
+      left.abort();
+    },
+  };
+};
+
+interface OfferedContract {
+  readonly packageName: string;
+  readonly services: readonly string[];
+  readonly hash: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One contract per package version: its services, and the files that they need. */
+const contractsOf = (services: readonly DescService[]): OfferedContract[] => {
+  const byPackage = Map.groupBy(services, (service) => service.file.proto.package);
+  return [...byPackage].map(([packageName, own]) => {
+    const { hash, bytes } = descriptorSetOf(own);
+    return { packageName, services: own.map(({ typeName }) => typeName), hash, bytes };
+  });
+};
+
+const instanceMessage = (
+  { instanceId, definition, address }: Offer,
+  contracts: OfferedContract[],
+  { clock }: Runtime,
+) => ({
+  $typeName: "heddle.registry.v1.Instance" as const,
+  instanceId,
+  serviceName: definition.name,
+  version: definition.version,
+  address,
+  packages: contracts.map(({ packageName, services, hash }) => ({
+    $typeName: "heddle.registry.v1.PackageOffer" as const,
+    name: packageName,
+    services: [...services],
+    contractHash: hash,
+    requires: [],
+  })),
+  processId: BigInt(process.pid),
+  startTime: clock.now(),
+  state: ServingState.SERVING,
+});
+
+const contractMessage = ({ hash, bytes }: OfferedContract) => ({
+  $typeName: "heddle.registry.v1.Contract" as const,
+  contractHash: hash,
+  fileDescriptorSet: bytes,
+});
+
+const heartbeatMessage = () => ({ $typeName: "heddle.registry.v1.Heartbeat" as const, state: ServingState.SERVING });

@@ -1,0 +1,29 @@
+import type { Random } from "../runtime/index.ts";
+
+/** The header's name (W3C Trace Context, level 1). */
+export const TRACEPARENT = "traceparent";
+
+const FORMAT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const ZERO_TRACE = "0".repeat(32);
+const ZERO_SPAN = "0".repeat(16);
+
+/**
+ * The trace context of this hop: the caller's trace with a span of our own, or a new trace where the caller sent none or
+ * an invalid one (W3C Trace Context, 3.2).
+ */
+export const continueTrace = (received: string | null | undefined, random: Random): string => {
+  const match = FORMAT.exec(received ?? "");
+  const [, version, trace, parent, flags, rest] = match ?? [];
+  const valid =
+    version !== undefined &&
+    version !== "ff" &&
+    trace !== ZERO_TRACE &&
+    parent !== ZERO_SPAN &&
+    !(version === "00" && rest);
+  return valid ? `00-${trace}-${hex(random, 8)}-${flags}` : `00-${hex(random, 16)}-${hex(random, 8)}-01`;
+};
+
+/** The 32 hex digits that name the trace. */
+export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
+
+const hex = (random: Random, count: number): string => Buffer.from(random.bytes(count)).toString("hex");

@@ -1,0 +1,45 @@
+import type { Duplex } from "node:stream";
+import type { Timers } from "../runtime/index.ts";
+
+/** How every HTTP/2 connection begins (RFC 9113, 3.4), up to where no HTTP/1.1 request line can follow. */
+const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0");
+
+export interface HttpAcceptors {
+  readonly http1: (connection: Duplex) => void;
+  readonly http2: (connection: Duplex) => void;
+}
+
+/**
+ * Decides by a connection's first bytes whether it speaks HTTP/1.1 or HTTP/2 with prior knowledge, so that both share a
+ * plaintext port. A connection that shows neither within `timeoutMs` milliseconds is closed.
+ */
+export const acceptHttp = (
+  connection: Duplex,
+  { http1, http2 }: HttpAcceptors,
+  { timers, timeoutMs }: { timers: Timers; timeoutMs: number },
+): void => {
+  let seen: Buffer = Buffer.alloc(0);
+  const timer = timers.after(timeoutMs, () => connection.destroy());
+  const forget = () => {
+    timer.cancel();
+    connection.off("readable", look);
+    connection.off("close", forget);
+    connection.off("error", ignore);
+  };
+  // A peer that resets before it spoke has nothing to be told.
+  const ignore = () => undefined;
+  const look = () => {
+    const chunk: Buffer | null = connection.read();
+    if (chunk === null) return;
+    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const compared = Math.min(seen.length, HTTP2_PREFACE.length);
+    const isHttp2 = seen.subarray(0, compared).equals(HTTP2_PREFACE.subarray(0, compared));
+    if (isHttp2 && compared < HTTP2_PREFACE.length) return;
+    forget();
+    connection.unshift(seen);
+    (isHttp2 ? http2 : http1)(connection);
+  };
+  connection.on("readable", look);
+  connection.on("close", forget);
+  connection.on("error", ignore);
+};

@@ -1,0 +1,50 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
+
+/** The one call that the current code runs for; made by the server once per call. */
+export interface Call {
+  readonly method: DescMethod;
+  /** W3C trace context of this hop, passed on to every call that is made for this one. */
+  readonly traceparent: string;
+  /** `Clock.monotonicMs` at which work stops, or undefined where neither caller nor contract set a deadline. */
+  readonly deadlineMs: number | undefined;
+  /** Aborts when the deadline passes, the caller goes away or the server stops. */
+  readonly signal: AbortSignal;
+  /** The caller's address, for the log. */
+  readonly peer: string;
+  /** Present when the request carries a request id: what the store needs to record the reply with the write. */
+  readonly replay: Replay | undefined;
+  /** Metadata that goes to every call made for this one, such as the caller's authorization. */
+  readonly forwarded: Headers;
+}
+
+/** A mutation that must take effect once, however often it is sent. */
+export interface Replay {
+  readonly requestId: string;
+  /** SHA-256 of the request without its request id. */
+  readonly requestHash: Uint8Array;
+  /** The reply in the bytes that are recorded. */
+  encodeReply(reply: MessageInitShape<DescMethod["output"]>): Uint8Array;
+  /** Set by the store when the reply was recorded in the write's own transaction. */
+  recorded: boolean;
+}
+
+/** Thrown by the store when another call with the same request id has committed first; the server answers with it. */
+export class AlreadyApplied extends Error {
+  readonly requestHash: Uint8Array;
+  readonly reply: Uint8Array;
+  constructor(recorded: { requestHash: Uint8Array; reply: Uint8Array }) {
+    super("The request id was applied already.");
+    this.name = "AlreadyApplied";
+    this.requestHash = recorded.requestHash;
+    this.reply = recorded.reply;
+  }
+}
+
+const calls = new AsyncLocalStorage<Call>();
+
+/** The call that the running code belongs to; undefined in background work. */
+export const currentCall = (): Call | undefined => calls.getStore();
+
+/** Runs `work` as part of `call`. */
+export const runInCall = <T>(call: Call, work: () => T): T => calls.run(call, work);

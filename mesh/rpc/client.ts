@@ -1,0 +1,96 @@
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc/connect/protocol";
+import { createTransport } from "@connectrpc/connect/protocol-connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { TRACEPARENT } from "../observe/index.ts";
+import type { Clock, Network } from "../runtime/index.ts";
+import { currentCall } from "./call.ts";
+import { DEFAULT_RPC_LIMITS } from "./limits.ts";
+
+/** Milliseconds between PINGs on a connection that carries calls: how long a dead peer goes unnoticed. */
+const PING_INTERVAL_MS = 10_000;
+const PING_TIMEOUT_MS = 5_000;
+
+/** A gRPC transport to one address, for instance `http://127.0.0.1:8080`. Connects on the first call, reconnects by itself. */
+export const grpcTransport = (baseUrl: string, { clock, network }: { clock: Clock; network: Network }): Transport => {
+  const { hostname, port } = new URL(baseUrl);
+  const address = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
+  return withinCall(
+    createGrpcTransport({
+      baseUrl,
+      nodeOptions: { createConnection: () => network.connect(address) },
+      readMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
+      writeMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
+      acceptCompression: [],
+      pingIntervalMs: PING_INTERVAL_MS,
+      pingTimeoutMs: PING_TIMEOUT_MS,
+    }),
+    clock,
+  );
+};
+
+/**
+ * A transport to handlers in the same process. Messages are encoded and decoded on the way, so that neither side can see the
+ * other's objects; deadlines, metadata and errors are those of a call over the network.
+ */
+export const memoryTransport = (handlers: readonly UniversalHandler[], { clock }: { clock: Clock }): Transport =>
+  withinCall(
+    createTransport({
+      httpClient: createUniversalHandlerClient([...handlers]),
+      baseUrl: "http://memory",
+      useBinaryFormat: true,
+      interceptors: [],
+      acceptCompression: [],
+      sendCompression: null,
+      compressMinBytes: Number.MAX_SAFE_INTEGER,
+      readMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
+      writeMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
+    }),
+    clock,
+  );
+
+/** Calls that are made for another call end with it: they take over its deadline, cancellation, trace and identity. */
+const withinCall = (transport: Transport, clock: Clock): Transport => ({
+  unary(method, signal, timeoutMs, header, input, values) {
+    const outer = inherit(signal, timeoutMs, header, clock);
+    return transport.unary(method, outer.signal, outer.timeoutMs, outer.header, input, values).catch(refused);
+  },
+  stream(method, signal, timeoutMs, header, input, values) {
+    const outer = inherit(signal, timeoutMs, header, clock);
+    return transport.stream(method, outer.signal, outer.timeoutMs, outer.header, input, values).catch(refused);
+  },
+});
+
+/**
+ * A server that drains refuses the streams that cross its GOAWAY on the way: nothing was done, and another try is safe (RFC
+ * 9113, 8.7). Connect takes that for a fault of the server.
+ */
+const refused = (error: unknown): never => {
+  const { rawMessage } = ConnectError.from(error);
+  if (!rawMessage.includes("NGHTTP2_REFUSED_STREAM")) throw error;
+  throw new ConnectError("The server is stopping.", Code.Unavailable, undefined, undefined, error);
+};
+
+/** What `new Headers` takes. */
+type HeaderInit = ConstructorParameters<typeof Headers>[0];
+
+const inherit = (
+  signal: AbortSignal | undefined,
+  timeoutMs: number | undefined,
+  header: HeaderInit,
+  clock: Clock,
+): { signal: AbortSignal | undefined; timeoutMs: number | undefined; header: HeaderInit } => {
+  const call = currentCall();
+  if (call === undefined) return { signal, timeoutMs, header };
+  const merged = new Headers(call.forwarded);
+  for (const [name, value] of new Headers(header)) merged.set(name, value);
+  merged.set(TRACEPARENT, call.traceparent);
+  // At least a millisecond: a call that is already late fails by its deadline, not as a call without one.
+  const leftMs =
+    call.deadlineMs === undefined ? undefined : Math.max(1, Math.floor(call.deadlineMs - clock.monotonicMs()));
+  return {
+    signal: signal === undefined ? call.signal : AbortSignal.any([signal, call.signal]),
+    timeoutMs: leftMs === undefined ? timeoutMs : Math.min(leftMs, timeoutMs ?? leftMs),
+    header: merged,
+  };
+};

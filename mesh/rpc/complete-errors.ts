@@ -1,0 +1,136 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError as ConnectErrorClass, createContextValues } from "@connectrpc/connect";
+import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from "@connectrpc/connect/protocol";
+import {
+  codeToHttpStatus,
+  endStreamFlag,
+  endStreamFromJson,
+  endStreamToJson,
+  errorFromJsonBytes,
+  errorToJsonBytes,
+} from "@connectrpc/connect/protocol-connect";
+import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { describeDecodeError } from "../contract/complete-malformed.ts";
+import { type Answer, answerKey } from "./answer.ts";
+import { wrapHandler } from "./wrap-handler.ts";
+
+/**
+ * Gives the errors that Connect raises before any code of ours runs (a body that is no message, a frame that ends early, a
+ * message over the limit), or after it (a reply that cannot be encoded, or is over the limit), the same details that all
+ * other errors carry. Our own errors have theirs and pass unchanged.
+ */
+export const completeErrors = (
+  handler: UniversalHandler,
+  onError: (error: ConnectError, method: DescMethod) => void,
+): UniversalHandler => {
+  const { method } = handler;
+  const completer =
+    (answer: Answer): Complete =>
+    (error) => {
+      if (error.details.length > 0) return undefined;
+      // The method had read the request: whatever is wrong now is not the caller's fault.
+      if (answer.unsent !== undefined) return answer.unsent(error);
+      const completed = describeDecodeError(error, method);
+      onError(completed, method);
+      return completed;
+    };
+  const handle = async (request: Parameters<UniversalHandler>[0]): Promise<UniversalServerResponse> => {
+    const answer: Answer = { unsent: undefined };
+    const complete = completer(answer);
+    const contextValues = (request.contextValues ?? createContextValues()).set(answerKey, answer);
+    const response = await handler({ ...request, contextValues });
+    const contentType = response.header?.get("content-type") ?? "";
+    if (contentType.startsWith("application/grpc-web")) {
+      return {
+        ...response,
+        body: completeLast(response.body, trailerFlag, (data) => completeWebTrailer(data, complete)),
+      };
+    }
+    if (contentType.startsWith("application/grpc")) return completeTrailer(response, complete);
+    if (contentType.startsWith("application/connect+")) {
+      return {
+        ...response,
+        body: completeLast(response.body, endStreamFlag, (data) => completeEndStream(data, complete)),
+      };
+    }
+    return response.status === 200 ? response : completeUnary(response, complete);
+  };
+  return wrapHandler(handler, handle);
+};
+
+type Complete = (error: ConnectError) => ConnectError | undefined;
+
+const completeTrailer = (response: UniversalServerResponse, complete: Complete): UniversalServerResponse => {
+  const { body, trailer } = response;
+  if (body === undefined || trailer === undefined) return response;
+  return {
+    ...response,
+    body: (async function* () {
+      yield* body;
+      const error = findTrailerError(trailer);
+      const completed = error && complete(error);
+      if (completed) setTrailerStatus(trailer, completed);
+    })(),
+  };
+};
+
+const completeUnary = async (
+  response: UniversalServerResponse,
+  complete: Complete,
+): Promise<UniversalServerResponse> => {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body ?? createAsyncIterable<Uint8Array>([])) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  // An error with details may be long enough to have been compressed, and is complete.
+  if (body.length === 0 || response.header?.has("content-encoding")) {
+    return { ...response, body: createAsyncIterable<Uint8Array>([body]) };
+  }
+  const fallback = new ConnectErrorClass("", Code.Unknown);
+  const completed = complete(errorFromJsonBytes(body, undefined, fallback));
+  if (completed === undefined) return { ...response, body: createAsyncIterable<Uint8Array>([body]) };
+  const bytes = errorToJsonBytes(completed, undefined);
+  const header = new Headers(response.header);
+  header.set("content-length", String(bytes.byteLength));
+  return { ...response, status: codeToHttpStatus(completed.code), header, body: createAsyncIterable([bytes]) };
+};
+
+const completeWebTrailer = (data: Uint8Array, complete: Complete): Uint8Array => {
+  const trailer = trailerParse(data);
+  const error = findTrailerError(trailer);
+  const completed = error && complete(error);
+  return completed ? trailerSerialize(setTrailerStatus(trailer, completed)) : data;
+};
+
+const completeEndStream = (data: Uint8Array, complete: Complete): Uint8Array => {
+  const end = endStreamFromJson(data);
+  const completed = end.error && complete(end.error);
+  if (!completed) return data;
+  return Buffer.from(JSON.stringify(endStreamToJson(end.metadata, completed, undefined)));
+};
+
+const ENVELOPE_BYTES = 5;
+
+/** Rewrites the envelope that carries `flag`; Connect yields each envelope in a chunk of its own. */
+const completeLast = (
+  body: AsyncIterable<Uint8Array> | undefined,
+  flag: number,
+  rewrite: (data: Uint8Array) => Uint8Array,
+): AsyncIterable<Uint8Array> | undefined =>
+  body &&
+  (async function* () {
+    for await (const chunk of body) {
+      // An end that is compressed carries details, and is complete.
+      if (chunk[0] !== flag) {
+        yield chunk;
+        continue;
+      }
+      const data = rewrite(chunk.subarray(ENVELOPE_BYTES));
+      const envelope = Buffer.alloc(ENVELOPE_BYTES + data.length);
+      envelope[0] = flag;
+      envelope.writeUInt32BE(data.length, 1);
+      envelope.set(data, ENVELOPE_BYTES);
+      yield envelope;
+    }
+  })();

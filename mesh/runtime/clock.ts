@@ -1,0 +1,19 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+
+/** The only source of time. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch, as the wall clock says; may jump. */
+  nowMs(): number;
+  /** The wall clock as the message that contracts carry, in whole milliseconds. */
+  now(): Timestamp;
+  /** Milliseconds, with fractions, since an arbitrary start; never goes back. For durations and deadlines. */
+  monotonicMs(): number;
+}
+
+/** The clocks of the machine. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  now: () => timestampFromMs(Date.now()),
+  monotonicMs: () => performance.now(),
+};

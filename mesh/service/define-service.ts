@@ -1,0 +1,72 @@
+import type { DescMessage, DescService } from "@bufbuild/protobuf";
+import type { Client } from "@connectrpc/connect";
+import type { Logger } from "../observe/index.ts";
+import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { Store } from "../store/store.ts";
+import type { Config, MeshConfig, Variables } from "./config.ts";
+import type { HealthSource } from "./health.ts";
+import type { DescriptorSource } from "./reflection.ts";
+
+/** What a service is made of; the runtime does the rest. */
+export interface ServiceDefinition<V extends Variables = Variables> {
+  /** Lower-case, one word: the name of its folder, its database and its log lines. */
+  readonly name: string;
+  /** The version of its package, as `package.json` says. */
+  readonly version: string;
+  /** The folder of its migrations. A service without one has no store. */
+  readonly migrations?: URL;
+  /** The environment variables that it reads beside the mesh's own. */
+  readonly config?: V;
+  /** The events that it appends to its feed. */
+  readonly publishes?: readonly DescMessage[];
+  /** "gateway" listens on HEDDLE_PORT and is what the others register with. Default "service". */
+  readonly role?: "service" | "gateway";
+  /** Builds the handlers, once, when the store is open. */
+  implement(context: ServiceContext<V>): Serving | Promise<Serving>;
+}
+
+/** The handlers of a service, or these with what else it serves. */
+export type Serving = readonly Implementation[] | CustomServing;
+
+export interface CustomServing {
+  readonly implementations: readonly Implementation[];
+  /** Answers requests that no implementation answers. */
+  readonly unmatched?: HttpHandler;
+  /** What reflection shows; by default the implementations' own contracts. */
+  readonly descriptors?: DescriptorSource;
+  /** What health tells; by default whether this instance serves. */
+  readonly health?: HealthSource;
+  /** Runs after the last call, before the store closes. */
+  readonly stop?: () => void | Promise<void>;
+}
+
+/** What a service may use. */
+export interface ServiceContext<V extends Variables = Variables> extends Runtime {
+  /** The service's own database; reading it throws in a service without migrations. */
+  readonly store: Store;
+  readonly log: Logger;
+  readonly config: MeshConfig & Config<V>;
+  /** A client of another service. Calls made while a call is served share its deadline, trace and identity. */
+  client<S extends DescService>(service: S): Client<S>;
+  /** Servers in this process by their address, when the mesh runs in one process. */
+  readonly neighbours: ReadonlyMap<string, RpcServer>;
+  /** Identifies this run of the service. */
+  readonly instanceId: string;
+}
+
+/**
+ * Declares a service.
+ *
+ * @throws TypeError when the name cannot be a folder's and a database's.
+ */
+export const defineService = <V extends Variables = Record<never, never>>(
+  definition: ServiceDefinition<V>,
+): ServiceDefinition<V> => {
+  if (!/^[a-z][a-z0-9]{1,30}$/.test(definition.name)) {
+    throw new TypeError(
+      `"${definition.name}" is no service name: lower-case letters and digits, 2 to 31, a letter first`,
+    );
+  }
+  return Object.freeze(definition);
+};

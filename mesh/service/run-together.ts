@@ -1,0 +1,77 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
+import { type Registration, register } from "../discovery/index.ts";
+import { createLog } from "../observe/index.ts";
+import { memoryTransport, type RpcServer } from "../rpc/index.ts";
+import { systemRuntime } from "../runtime/index.ts";
+import type { ServiceDefinition } from "./define-service.ts";
+import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
+import { announce, configOrExit, failStart, stopAll } from "./run.ts";
+import { type RunningService, startService } from "./start-service.ts";
+
+/**
+ * Runs the gateway and services as this one process: the gateway's port is the only socket, and calls between services stay
+ * in memory. Everything else is as with `run`, each service on its own database.
+ */
+export const runTogether = async (definitions: readonly ServiceDefinition[], env: NodeJS.ProcessEnv): Promise<void> => {
+  const runtime = systemRuntime();
+  const startMs = runtime.clock.monotonicMs();
+  const config = configOrExit(definitions, env);
+  const logOf = (service: string) => createLog({ service, level: config.HEDDLE_LOG_LEVEL, clock: runtime.clock });
+  const log = logOf("heddle");
+  const end = endProcessOn(log, "heddle");
+  const neighbours = new Map<string, RpcServer>();
+  const running: RunningService[] = [];
+  const registrations: Registration[] = [];
+  const transportFor = neighbourly(running, runtime);
+  end.onSignal(async () => {
+    await Promise.all(registrations.map((registration) => registration.leave()));
+    // The gateway, which started first, goes last: until then it answers for those that have gone.
+    return stopAll(running.toReversed(), config, log);
+  });
+  try {
+    for (const definition of gatewayFirst(definitions)) {
+      const isGateway = definition.role === "gateway";
+      const service = await startService(definition, {
+        env,
+        runtime,
+        log: logOf(definition.name),
+        transportFor,
+        neighbours,
+        listenOn: isGateway ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT } : undefined,
+        onFatal: (error) => end.now(EXIT_FAILED, error, `the store of ${definition.name} failed`),
+      });
+      running.push(service);
+      const gateway = running[0]?.server;
+      if (!isGateway && gateway !== undefined) {
+        const transport = memoryTransport(gateway.handlers, runtime);
+        registrations.push(register({ instance: service, transport, runtime, log: logOf(definition.name) }));
+      }
+    }
+    await Promise.all(registrations.map(({ registered }) => registered));
+    for (const service of running) announce(service, runtime, startMs, logOf(service.definition.name));
+  } catch (error) {
+    failStart(error, config, end);
+  }
+};
+
+const gatewayFirst = (definitions: readonly ServiceDefinition[]): ServiceDefinition[] =>
+  definitions.toSorted((a, b) => Number(b.role === "gateway") - Number(a.role === "gateway"));
+
+/** Finds a service among those of this process, at each call: a service may start after the one that calls it. */
+const neighbourly = (running: readonly RunningService[], runtime: ReturnType<typeof systemRuntime>) => {
+  const transports = new Map<RunningService, Transport>();
+  const find = (service: DescService): Transport => {
+    const owner = running.find(({ services }) => services.some(({ typeName }) => typeName === service.typeName));
+    // Not here, or not yet: the gateway says so in the usual words.
+    const target = owner ?? running[0];
+    if (target === undefined) throw new Error("nothing runs yet");
+    const known = transports.get(target) ?? memoryTransport(target.server.handlers, runtime);
+    transports.set(target, known);
+    return known;
+  };
+  return (service: DescService): Transport => ({
+    unary: (...call) => find(service).unary(...call),
+    stream: (...call) => find(service).stream(...call),
+  });
+};

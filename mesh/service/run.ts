@@ -1,0 +1,99 @@
+import { flushCompileCache } from "node:module";
+import process from "node:process";
+import { register } from "../discovery/index.ts";
+import { createLog, type Logger } from "../observe/index.ts";
+import { grpcTransport } from "../rpc/index.ts";
+import { type Runtime, systemRuntime } from "../runtime/index.ts";
+import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
+import type { ServiceDefinition } from "./define-service.ts";
+import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
+import { type RunningService, startService } from "./start-service.ts";
+
+/**
+ * Runs one service as this process: reads the environment, opens and migrates the store, listens, registers with the gateway,
+ * and serves until SIGTERM or SIGINT, after which running calls finish. A second signal ends it at once.
+ *
+ * Exit codes: 0 drained, 1 failed or calls were cut, 2 the environment is wrong.
+ */
+export const run = async (definition: ServiceDefinition): Promise<void> => {
+  const runtime = systemRuntime();
+  const startMs = runtime.clock.monotonicMs();
+  const config = configOrExit([definition], process.env);
+  const log = createLog({ service: definition.name, level: config.HEDDLE_LOG_LEVEL, clock: runtime.clock });
+  const end = endProcessOn(log, definition.name);
+  try {
+    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime);
+    const isGateway = definition.role === "gateway";
+    const running = await startService(definition, {
+      env: process.env,
+      runtime,
+      log,
+      transportFor: () => gateway,
+      neighbours: new Map(),
+      listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
+      onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),
+    });
+    const registration = isGateway ? undefined : register({ instance: running, transport: gateway, runtime, log });
+    end.onSignal(async () => {
+      // First, so that the gateway sends nothing more here that would have to be refused.
+      await registration?.leave();
+      return stopAll([running], config, log);
+    });
+    await registration?.registered;
+    announce(running, runtime, startMs, log);
+  } catch (error) {
+    failStart(error, config, end);
+  }
+};
+
+/** Ends a process whose start failed: by exit code 2 where its environment is at fault, which no further start can mend. */
+export const failStart = (error: unknown, config: MeshConfig, end: ProcessEnd): never => {
+  if (!(error instanceof ConfigError)) return end.now(EXIT_FAILED, error, startFailure(error, config));
+  process.stderr.write(`${error.message}\n`);
+  return end.now(EXIT_USAGE, error, "the environment is not right");
+};
+
+/** The parsed environment; ends the process with one line per wrong variable where it is wrong. */
+export const configOrExit = (definitions: readonly ServiceDefinition[], env: NodeJS.ProcessEnv): MeshConfig => {
+  try {
+    const variables = Object.assign({}, MESH_VARIABLES, ...definitions.map(({ config }) => config));
+    return parseConfig(env, variables) as MeshConfig;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(EXIT_USAGE);
+  }
+};
+
+/** Ends services in order; resolves to the exit code that says how it went. */
+export const stopAll = async (
+  services: readonly RunningService[],
+  config: MeshConfig,
+  log: Logger,
+): Promise<number> => {
+  let cut = 0;
+  for (const service of services) cut += await service.stop(config.HEDDLE_DRAIN_MS);
+  if (cut > 0) log.warn({ calls: cut, drainMs: config.HEDDLE_DRAIN_MS }, "calls were cut at the end of the drain");
+  else log.info("stopped; every call was finished");
+  return cut > 0 ? EXIT_FAILED : 0;
+};
+
+/** Says in the log, and to a supervisor that listens, that a service can be called. */
+export const announce = (running: RunningService, runtime: Runtime, startMs: number, log: Logger): void => {
+  const { instanceId, address, definition } = running;
+  const tookMs = Math.round(runtime.clock.monotonicMs() - startMs);
+  log.info({ address, instanceId, version: definition.version, startMs: tookMs }, "ready");
+  // Written now, because a process that is killed writes nothing at its end.
+  flushCompileCache();
+  process.send?.({ type: "ready", service: definition.name, instanceId, address, startMs: tookMs });
+};
+
+/** What a failed start is called in the log, with the next step where we know it. */
+const startFailure = (error: unknown, config: MeshConfig): string => {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code === "EADDRINUSE") {
+    return `port ${config.HEDDLE_PORT} is taken: stop what listens there, or choose another with HEDDLE_PORT (heddle up --port)`;
+  }
+  if (code === "EACCES") return "no permission: check the owner of the data folder and use a port above 1023";
+  return "start failed";
+};

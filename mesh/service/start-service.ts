@@ -1,0 +1,140 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
+import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
+import { assertAccessDeclared } from "../contract/options.ts";
+import type { Logger } from "../observe/index.ts";
+import { createRpcServer, type Implementation, type RpcServer } from "../rpc/index.ts";
+import type { Address, Runtime } from "../runtime/index.ts";
+import { openStore } from "../store/index.ts";
+import type { Store } from "../store/store.ts";
+import { MESH_VARIABLES, parseConfig, type Variables } from "./config.ts";
+import type { CustomServing, ServiceContext, ServiceDefinition } from "./define-service.ts";
+import { createInstanceHealth, healthImplementation, ServingStatus } from "./health.ts";
+import { descriptorsOf, reflectionImplementations } from "./reflection.ts";
+
+export interface StartDeps {
+  readonly env: NodeJS.ProcessEnv;
+  readonly runtime: Runtime;
+  readonly log: Logger;
+  /** The way to another service. */
+  readonly transportFor: (service: DescService) => Transport;
+  /** Servers in this process by address. */
+  readonly neighbours: Map<string, RpcServer>;
+  /** Where to listen; undefined for a service that is only called within its process. */
+  readonly listenOn: Address | undefined;
+  /** The store can no longer be trusted: the process must end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** A service that serves. */
+export interface RunningService {
+  readonly definition: ServiceDefinition;
+  readonly instanceId: string;
+  /** `host:port`, or `<name>.memory:0` for one that is only called within its process. */
+  readonly address: string;
+  /** The contracts that it serves, without health and reflection. */
+  readonly services: readonly DescService[];
+  readonly server: RpcServer;
+  /** Ends it: finishes what runs for at most `timeoutMs` milliseconds, then closes the store. Resolves to the calls that were cut. */
+  stop(timeoutMs: number): Promise<number>;
+}
+
+/** Milliseconds between sweeps of recorded replies that are older than their promise. */
+const SWEEP_PERIOD_MS = 60 * 60_000;
+
+/** Opens the store, builds the handlers and serves them. On failure everything that was opened is closed again. */
+export const startService = async (definition: ServiceDefinition, deps: StartDeps): Promise<RunningService> => {
+  const { runtime, log } = deps;
+  const config = parseConfig(deps.env, { ...MESH_VARIABLES, ...definition.config } as typeof MESH_VARIABLES &
+    Variables);
+  const instanceId = runtime.ids.next("ins");
+  const store = await openOwnStore(definition, config.HEDDLE_DATA, deps);
+  let serving: CustomServing | undefined;
+  try {
+    const context: ServiceContext = {
+      ...runtime,
+      store: store ?? noStore(definition.name),
+      log,
+      config: config as ServiceContext["config"],
+      client: (service) => createClient(service, deps.transportFor(service)),
+      neighbours: deps.neighbours,
+      instanceId,
+    };
+    serving = asCustom(await definition.implement(context));
+    const { implementations, stop } = serving;
+    for (const { service } of implementations) assertAccessDeclared(service);
+    const health = createInstanceHealth(implementations.map(({ service }) => service.typeName));
+    const everything = withStandardServices(serving, health);
+    const server = createRpcServer({
+      implementations: everything,
+      runtime,
+      log,
+      findReply: store && ((method, requestId) => store.findReply(method, requestId)),
+      unmatched: serving.unmatched,
+    });
+    const bound = deps.listenOn && (await server.listen(deps.listenOn));
+    const address = bound === undefined ? `${definition.name}.memory:0` : hostPort(bound);
+    deps.neighbours.set(address, server);
+    health.set(ServingStatus.SERVING);
+    const sweep =
+      store &&
+      runtime.timers.every(SWEEP_PERIOD_MS, () => {
+        store.sweepReplies().catch((error: unknown) => log.warn({ err: error }, "old request ids were not swept"));
+      });
+    return {
+      definition,
+      instanceId,
+      address,
+      services: implementations.map(({ service }) => service),
+      server,
+      async stop(timeoutMs) {
+        health.set(ServingStatus.NOT_SERVING);
+        const cut = await server.drain(timeoutMs);
+        deps.neighbours.delete(address);
+        sweep?.cancel();
+        await stop?.();
+        await store?.close();
+        return cut;
+      },
+    };
+  } catch (error) {
+    await serving?.stop?.();
+    await store?.close();
+    throw error;
+  }
+};
+
+const openOwnStore = (definition: ServiceDefinition, dataFolder: string, deps: StartDeps) =>
+  definition.migrations === undefined
+    ? undefined
+    : openStore({
+        path: `${dataFolder}/${definition.name}/${definition.name}.db`,
+        name: definition.name,
+        migrations: definition.migrations,
+        runtime: deps.runtime,
+        onFatal: deps.onFatal,
+      });
+
+const asCustom = (serving: readonly Implementation[] | CustomServing): CustomServing =>
+  "implementations" in serving ? serving : { implementations: serving };
+
+const withStandardServices = (
+  serving: CustomServing,
+  health: ReturnType<typeof createInstanceHealth>,
+): Implementation[] => {
+  const own = [...serving.implementations, healthImplementation(serving.health ?? health)];
+  // Reflection describes itself too, as grpcurl's users expect of `list`.
+  const described = [...own.map(({ service }) => service), ServerReflection, ServerReflectionAlpha];
+  return [...own, ...reflectionImplementations(serving.descriptors ?? descriptorsOf(described))];
+};
+
+const hostPort = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+
+/** Stands in for the store of a service without one, so that a forgotten `migrations` is told at the first use. */
+const noStore = (name: string): Store => {
+  const refuse = () => {
+    throw new TypeError(`${name} has no store: give defineService its migrations folder`);
+  };
+  return { read: refuse, write: refuse, findReply: refuse, backup: refuse, close: refuse };
+};

@@ -1,0 +1,10 @@
+export { backupFile } from "./backup.ts";
+export { StoreStartError } from "./errors.ts";
+export { eventsAfter, type StoredEvent } from "./events.ts";
+export { type OpenStoreOptions, openStore } from "./open-store.ts";
+export { openTestStore, type TestStore } from "./open-test-store.ts";
+export { APPLICATION_ID } from "./own-file.ts";
+export type { SqliteStore } from "./sqlite-store.ts";
+export { type NoParams, type Params, type Statement, sql } from "./statement.ts";
+export type { BackupProgress, Reader, RecordedReply, Store, Tx, WriteOptions } from "./store.ts";
+export { isUniqueViolation } from "./unique-violation.ts";

@@ -1,0 +1,43 @@
+/** Each bound of the store, with its unit and its reason. */
+
+/** Write jobs that wait for the one writer: more than this is a wait that no deadline survives. */
+export const WRITE_JOBS_WAITING_MAX = 1_024;
+
+/** Read jobs that wait for a connection. */
+export const READ_JOBS_WAITING_MAX = 1_024;
+
+/** Read-only connections, opened as needed: each holds descriptors and a page cache. */
+export const READ_CONNECTIONS_MAX = 4;
+
+/** Prepared statements of one connection; a service that needs more makes its statements anew for every call. */
+export const STATEMENTS_PER_CONNECTION_MAX = 512;
+
+/** Bytes of one event: subscribers read events in batches, and a message on the wire may have 4 MiB. */
+export const EVENT_PAYLOAD_BYTES_MAX = 1024 * 1024;
+
+/** Milliseconds that a job waits for another process's write; the event loop stands still meanwhile. */
+export const LOCK_WAIT_MS = 2_000;
+
+/** Milliseconds that a start waits while another process migrates the same file. */
+export const START_LOCK_WAIT_MS = 30_000;
+
+/** Milliseconds after which a refused job may be tried again. */
+export const RETRY_DELAY_MS = 100;
+
+/** Milliseconds that the reply to a request id is kept at least: longer than any client retries. */
+export const REPLY_KEPT_MS = 7 * 24 * 60 * 60 * 1_000;
+
+/** Recorded replies that one transaction deletes, so that a sweep never holds the writer for long. */
+export const REPLY_SWEEP_ROWS = 500;
+
+/** Events that one read returns at most. */
+export const EVENTS_READ_MAX = 1_000;
+
+/** KiB of page cache of one connection: eight services with five connections each share one machine's memory. */
+export const PAGE_CACHE_KIB = 4_096;
+
+/** Bytes that the write-ahead log keeps on disk after a checkpoint emptied it. */
+export const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
+
+/** Characters of an event's key, as the contract of `heddle.events.v1.Event` says. */
+export const EVENT_KEY_CHARACTERS_MAX = 255;

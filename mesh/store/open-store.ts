@@ -1,0 +1,162 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type Database from "better-sqlite3";
+import type { Runtime } from "../runtime/index.ts";
+import { Connection, configureWriter, openReader, openWriter } from "./connection.ts";
+import { isSqliteError, StoreStartError } from "./errors.ts";
+import { LOCK_WAIT_MS, START_LOCK_WAIT_MS } from "./limits.ts";
+import { migrate } from "./migrate.ts";
+import { claimFile, isNewFile } from "./own-file.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+
+export interface OpenStoreOptions {
+  /** The database file; it is made, with its folders, when it does not exist. */
+  readonly path: string;
+  /** The service that owns the file; another service's file is refused. */
+  readonly name: string;
+  /** The folder of the service's migrations: `new URL("./migrations/", import.meta.url)`. */
+  readonly migrations: URL;
+  readonly runtime: Pick<Runtime, "clock" | "timers">;
+  /** Called once, when a commit has failed: the process should log it and exit. Every later job is refused. */
+  readonly onFatal?: (error: unknown) => void;
+}
+
+/**
+ * Opens a service's database: checked (`quick_check`), its own, and migrated. Throws StoreStartError when the file is
+ * damaged, of another service or program, newer than the code, or locked for too long.
+ */
+export const openStore = async ({
+  path,
+  name,
+  migrations,
+  runtime,
+  onFatal = () => undefined,
+}: OpenStoreOptions): Promise<SqliteStore> => {
+  const file = resolve(path);
+  makeFile(file);
+  const database = openFile(file, START_LOCK_WAIT_MS);
+  try {
+    configureWriter(database);
+    const isNew = isNewFile(database, file, name);
+    if (!isNew) checkPages(database);
+    await useWriteAheadLog(database, file, runtime);
+    if (isNew) claimFile(database, file, name);
+    const { clock } = runtime;
+    migrate(database, { file, owner: "heddle", migrations: new URL("./migrations/", import.meta.url), clock });
+    migrate(database, { file, owner: "service", migrations, clock });
+    database.pragma(`busy_timeout = ${LOCK_WAIT_MS}`);
+    return new SqliteStore({
+      service: name,
+      writer: new Connection(database),
+      openReader: () => openReader(file, LOCK_WAIT_MS),
+      runtime,
+      onFatal,
+    });
+  } catch (error) {
+    database.close();
+    throw startErrorFrom(error, file);
+  }
+};
+
+const openFile = (file: string, lockWaitMs: number): Database.Database => {
+  try {
+    return openWriter(file, lockWaitMs);
+  } catch (error) {
+    throw startErrorFrom(error, file);
+  }
+};
+
+/** Makes the file and its folders, for their owner's eyes only, and their names durable. SQLite's side files follow its mode. */
+const makeFile = (file: string): void => {
+  if (existsSync(file)) return;
+  const folder = dirname(file);
+  try {
+    const madeFirst = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    closeSync(openSync(file, "a", 0o600));
+    syncFolder(folder);
+    for (let made = folder; madeFirst !== undefined && made.length >= madeFirst.length; made = dirname(made))
+      syncFolder(dirname(made));
+  } catch (cause) {
+    throw new StoreStartError(
+      file,
+      `cannot be made: ${(cause as Error).message}`,
+      "check the folder's owner and free space (see HEDDLE_DATA).",
+      {
+        cause,
+      },
+    );
+  }
+};
+
+const syncFolder = (folder: string): void => {
+  const descriptor = openSync(folder, "r");
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+};
+
+const checkPages = (database: Database.Database): void => {
+  const verdict = database.pragma("quick_check(1)", { simple: true });
+  if (verdict !== "ok") throw new DamagedPages(String(verdict));
+};
+
+class DamagedPages extends Error {}
+
+const WAL_ATTEMPTS = 50;
+const WAL_RETRY_MS = 20;
+
+const useWriteAheadLog = async (
+  database: Database.Database,
+  file: string,
+  { timers }: Pick<Runtime, "timers">,
+): Promise<void> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const mode = database.pragma("journal_mode = WAL", { simple: true });
+      if (mode === "wal") return;
+      throw new StoreStartError(
+        file,
+        "is on a file system without shared memory.",
+        "put it on a local disk (see HEDDLE_DATA).",
+      );
+    } catch (error) {
+      // SQLite does not wait for a lock here; another process makes the same switch just now.
+      if (!isSqliteError(error, "SQLITE_BUSY") || attempt === WAL_ATTEMPTS) throw error;
+      await timers.sleep(WAL_RETRY_MS);
+    }
+  }
+};
+
+const startErrorFrom = (cause: unknown, file: string): unknown => {
+  if (cause instanceof DamagedPages || isSqliteError(cause, "SQLITE_CORRUPT")) {
+    return new StoreStartError(file, `is damaged: ${(cause as Error).message}`, restore(file), { cause });
+  }
+  if (isSqliteError(cause, "SQLITE_NOTADB")) {
+    return new StoreStartError(file, "is not a SQLite database, or its first page is damaged.", restore(file), {
+      cause,
+    });
+  }
+  if (isSqliteError(cause, "SQLITE_BUSY")) {
+    return new StoreStartError(
+      file,
+      `was kept locked by another process for ${START_LOCK_WAIT_MS / 1_000} s.`,
+      `find it with \`fuser ${file}\`, end it, and start again.`,
+      { cause },
+    );
+  }
+  if (
+    isSqliteError(cause, "SQLITE_CANTOPEN") ||
+    isSqliteError(cause, "SQLITE_READONLY") ||
+    isSqliteError(cause, "SQLITE_IOERR")
+  ) {
+    return new StoreStartError(
+      file,
+      `cannot be used: ${(cause as Error).message}`,
+      "check its owner, its mode and the disk.",
+      { cause },
+    );
+  }
+  return cause;
+};
+
+const restore = (file: string): string =>
+  `move ${file}, ${file}-wal and ${file}-shm aside together, copy a backup made by \`heddle backup\` to ${file}, and start again.`;

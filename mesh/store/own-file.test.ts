@@ -1,0 +1,31 @@
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { openWriter } from "./connection.ts";
+import { temporaryFolder } from "./fixtures/temporary-folder.ts";
+import { claimFile, isNewFile } from "./own-file.ts";
+
+const openTwice = () => {
+  const file = join(temporaryFolder(), "notes.db");
+  closeSync(openSync(file, "w"));
+  const [first, second] = [openWriter(file, 0), openWriter(file, 0)];
+  onTestFinished(() => {
+    first.close();
+    second.close();
+  });
+  expect([isNewFile(first, file, "notes"), isNewFile(second, file, "notes")]).toEqual([true, true]);
+  return { file, first, second };
+};
+
+test("of two processes that find the same new file both get it when they are the same service", () => {
+  const { file, first, second } = openTwice();
+  claimFile(first, file, "notes");
+  claimFile(second, file, "notes");
+  expect(isNewFile(second, file, "notes")).toBe(false);
+});
+
+test("of two services that find the same new file one gets it", () => {
+  const { file, first, second } = openTwice();
+  claimFile(first, file, "notes");
+  expect(() => claimFile(second, file, "orders")).toThrow("belongs to the service notes, not to orders");
+});

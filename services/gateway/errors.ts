@@ -1,0 +1,68 @@
+import { Code } from "@connectrpc/connect";
+import { reasons } from "@heddle/mesh/contract";
+
+const registry = reasons("heddle.registry.v1");
+
+export const CONTRACT_NOT_FOUND = registry(
+  "CONTRACT_NOT_FOUND",
+  Code.NotFound,
+  "Contract {contract} is not known here.",
+);
+export const CONTRACT_HASH_MISMATCH = registry(
+  "CONTRACT_HASH_MISMATCH",
+  Code.InvalidArgument,
+  "The descriptor set has the hash {actual}, not {claimed}.",
+);
+export const CONTRACT_INCOMPLETE = registry(
+  "CONTRACT_INCOMPLETE",
+  Code.InvalidArgument,
+  "{packageName} names the service {service}, which its contract does not have.",
+);
+export const MESSAGE_OUT_OF_ORDER = registry(
+  "MESSAGE_OUT_OF_ORDER",
+  Code.InvalidArgument,
+  "Expected {expected}, got {actual}.",
+);
+export const HEARTBEAT_MISSED = registry(
+  "HEARTBEAT_MISSED",
+  Code.DeadlineExceeded,
+  "Nothing was heard of instance {instanceId} for {silentMs} ms.",
+);
+export const SERVICE_RESERVED = registry(
+  "SERVICE_RESERVED",
+  Code.PermissionDenied,
+  "{service} is served by the gateway itself.",
+);
+export const INSTANCE_ENTERED = registry(
+  "INSTANCE_ENTERED",
+  Code.AlreadyExists,
+  "Instance {instanceId} is entered already.",
+);
+export const REGISTRY_FULL = registry(
+  "REGISTRY_FULL",
+  Code.ResourceExhausted,
+  "The registry holds {instances} instances and takes no more.",
+);
+export const CONTRACTS_FULL = registry(
+  "CONTRACTS_FULL",
+  Code.ResourceExhausted,
+  "The registry keeps {contracts} contracts and takes no more.",
+);
+export const ADDRESS_INVALID = registry(
+  "ADDRESS_INVALID",
+  Code.InvalidArgument,
+  "{address} is no address that can be called.",
+);
+
+const gateway = reasons("heddle.gateway");
+
+export const SERVICE_UNAVAILABLE = gateway(
+  "SERVICE_UNAVAILABLE",
+  Code.Unavailable,
+  "No instance of {service} takes calls now: {why}.",
+);
+export const INSTANCE_UNREACHABLE = gateway(
+  "INSTANCE_UNREACHABLE",
+  Code.Unavailable,
+  "The instance of {service} that the call went to ended the connection without an answer.",
+);

@@ -1,0 +1,131 @@
+import { create, type DescService } from "@bufbuild/protobuf";
+import {
+  type Instance,
+  type RegisterRequest,
+  type RegisterResponse,
+  RegisterResponseSchema,
+  type RegistryService,
+} from "@heddle/contracts/heddle/registry/v1";
+import { fail } from "@heddle/mesh/contract";
+import type { Logger } from "@heddle/mesh/observe";
+import type { Handler } from "@heddle/mesh/rpc";
+import type { Ids, Timers } from "@heddle/mesh/runtime";
+import type { Contracts } from "../contracts.ts";
+import { ADDRESS_INVALID, HEARTBEAT_MISSED, MESSAGE_OUT_OF_ORDER, SERVICE_RESERVED } from "../errors.ts";
+import type { Instances } from "../instances.ts";
+
+/** Seconds between heartbeats, and how many may be missed: a hung instance gets no calls after twice that long and a half. */
+const HEARTBEAT_SECONDS = 5n;
+const SILENT_MS_MAX = 15_000;
+
+/** Enters an instance for as long as its stream is open. The steps of the conversation are those of the contract. */
+export const register = (deps: {
+  instances: Instances;
+  contracts: Contracts;
+  /** What the gateway serves itself, and no instance may. */
+  reserved: readonly DescService[];
+  timers: Timers;
+  ids: Ids;
+  log: Logger;
+}): Handler<typeof RegistryService.method.register> =>
+  async function* (requests, { signal }) {
+    const { instances, contracts, log } = deps;
+    const reserved = new Set(deps.reserved.map(({ typeName }) => typeName));
+    const next = hearing(requests[Symbol.asyncIterator](), deps.timers, signal);
+
+    const instance = expect(await next("?"), "instance");
+    for (const service of instance.packages.flatMap(({ services }) => services)) {
+      if (reserved.has(service)) throw fail(SERVICE_RESERVED, { service });
+    }
+    if (!URL.canParse(`http://${instance.address}`)) throw fail(ADDRESS_INVALID, { address: instance.address });
+    yield say({ case: "registered", value: registered(deps.ids.next("lse")) });
+
+    const missing = contracts.missing(instance.packages);
+    if (missing.length > 0) {
+      yield say({
+        case: "contractsNeeded",
+        value: { $typeName: "heddle.registry.v1.ContractsNeeded", contractHashes: missing },
+      });
+    }
+    for (let left = missing.length; left > 0; ) {
+      const request = await next(instance.instanceId);
+      // A slow start may heartbeat before it has sent all contracts.
+      if (request?.body.case === "heartbeat") continue;
+      contracts.add(expect(request, "contract"));
+      left--;
+    }
+    const leave = enter(instance, deps);
+    const { instanceId, serviceName, version, address } = instance;
+    log.info({ instanceId, service: serviceName, version, address }, "instance entered");
+    try {
+      const packages = instance.packages.map(({ name }) => name);
+      yield say({ case: "admitted", value: { $typeName: "heddle.registry.v1.Admitted", packages } });
+      for (;;) {
+        const request = await next(instanceId);
+        if (request === undefined) return;
+        instances.setState(instanceId, expect(request, "heartbeat").state);
+      }
+    } finally {
+      leave();
+      log.info({ instanceId, service: serviceName, address }, "instance left");
+    }
+  };
+
+/** Routes calls to an instance until the returned function is called; throws, and changes nothing, when it may not enter. */
+const enter = (
+  instance: Instance,
+  { instances, contracts }: { instances: Instances; contracts: Contracts },
+): (() => void) => {
+  const withdraw = contracts.admit(instance.packages);
+  try {
+    const leave = instances.enter(instance);
+    return () => {
+      leave();
+      withdraw();
+    };
+  } catch (error) {
+    withdraw();
+    throw error;
+  }
+};
+
+type Body = RegisterRequest["body"];
+type Value<C extends Body["case"]> = Extract<Body, { case: C }> extends { value: infer V } ? V : never;
+
+/** The value of a message that must be of one kind. */
+const expect = <C extends "instance" | "contract" | "heartbeat">(
+  request: RegisterRequest | undefined,
+  kind: C,
+): Value<C> => {
+  if (request?.body.case !== kind) {
+    throw fail(MESSAGE_OUT_OF_ORDER, { expected: kind, actual: request?.body.case ?? "the end of the stream" });
+  }
+  return request.body.value as Value<C>;
+};
+
+const say = (body: RegisterResponse["body"]): RegisterResponse => create(RegisterResponseSchema, { body });
+
+const registered = (leaseId: string) => ({
+  $typeName: "heddle.registry.v1.Registered" as const,
+  leaseId,
+  heartbeatInterval: { $typeName: "google.protobuf.Duration" as const, seconds: HEARTBEAT_SECONDS, nanos: 0 },
+});
+
+/** The next message, undefined at the end of the stream; throws when nothing came for too long. */
+const hearing =
+  (requests: AsyncIterator<RegisterRequest>, timers: Timers, signal: AbortSignal) => async (instanceId: string) => {
+    const heard = new AbortController();
+    const silence = timers.sleep(SILENT_MS_MAX, AbortSignal.any([heard.signal, signal])).then(
+      () => {
+        throw fail(HEARTBEAT_MISSED, { instanceId, silentMs: SILENT_MS_MAX });
+      },
+      () => (signal.aborted ? Promise.reject(signal.reason) : undefined),
+    );
+    try {
+      const request = await Promise.race([requests.next(), silence]);
+      return request === undefined || request.done === true ? undefined : request.value;
+    } finally {
+      heard.abort();
+      silence.catch(() => undefined);
+    }
+  };

@@ -1,0 +1,56 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Instance, RegistryService, WatchResponseSchema } from "@heddle/contracts/heddle/registry/v1";
+import type { Handler } from "@heddle/mesh/rpc";
+import type { Change, Instances } from "../instances.ts";
+
+/** Changes that are kept for a watcher that reads slowly; past them it gets a snapshot instead. */
+const CHANGES_MAX = 1_000;
+
+/** Sends what runs as one snapshot, then each change; a snapshot again when changes were too many to keep. */
+export const watch = ({ instances }: { instances: Instances }): Handler<typeof RegistryService.method.watch> =>
+  async function* ({ services }, { signal }) {
+    const wanted = new Set(services);
+    const isWanted = (instance: Instance) =>
+      wanted.size === 0 || instance.packages.some((offer) => offer.services.some((service) => wanted.has(service)));
+    const snapshot = (): Response => ({
+      body: { case: "snapshot", value: { instances: instances.list().filter(isWanted) } },
+      sequence: instances.sequence(),
+    });
+    let kept: Change[] = [];
+    let lost = false;
+    let wake: () => void = () => undefined;
+    // Before the snapshot is taken, so that nothing falls between the two.
+    const stop = instances.watch((change) => {
+      if (!isWanted(change.instance)) return;
+      if (kept.length < CHANGES_MAX) kept.push(change);
+      else lost = true;
+      wake();
+    });
+    const aborted = () => wake();
+    signal.addEventListener("abort", aborted, { once: true });
+    try {
+      yield snapshot();
+      while (!signal.aborted) {
+        const changes = kept;
+        kept = [];
+        if (lost) {
+          lost = false;
+          yield snapshot();
+          continue;
+        }
+        for (const { kind, instance, sequence } of changes) {
+          yield { body: { case: "change", value: { kind, instance } }, sequence };
+        }
+        if (kept.length > 0 || lost) continue;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      signal.throwIfAborted();
+    } finally {
+      stop();
+      signal.removeEventListener("abort", aborted);
+    }
+  };
+
+type Response = MessageInitShape<typeof WatchResponseSchema>;

@@ -1,0 +1,50 @@
+import { Health } from "@heddle/contracts/grpc/health/v1";
+import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
+import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
+import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
+import { implementation } from "@heddle/mesh/rpc";
+import { defineService, descriptorsOf } from "@heddle/mesh/service";
+import { createContracts, mergeDescriptors } from "./contracts.ts";
+import { getContract } from "./handlers/get-contract.ts";
+import { listInstances } from "./handlers/list-instances.ts";
+import { listServices } from "./handlers/list-services.ts";
+import { register } from "./handlers/register.ts";
+import { watch } from "./handlers/watch.ts";
+import { createInstances } from "./instances.ts";
+import { mergeHealth } from "./merge-health.ts";
+import manifest from "./package.json" with { type: "json" };
+import { createRelay } from "./relay.ts";
+import { routeCalls } from "./route.ts";
+
+/** What the gateway answers itself. */
+const OWN = [RegistryService, Health, ServerReflection, ServerReflectionAlpha];
+
+export const gateway = defineService({
+  name: "gateway",
+  version: manifest.version,
+  role: "gateway",
+  implement({ network, timers, random, ids, log, neighbours }) {
+    const instances = createInstances();
+    const contracts = createContracts();
+    const relay = createRelay({ network, timers, random });
+    instances.watch(({ instance }) => {
+      if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
+    });
+    const ownPaths = OWN.flatMap((service) => service.methods.map(({ name }) => `/${service.typeName}/${name}`));
+    return {
+      implementations: [
+        implementation(RegistryService, {
+          register: register({ instances, contracts, reserved: OWN, timers, ids, log }),
+          watch: watch({ instances }),
+          listServices: listServices({ instances }),
+          listInstances: listInstances({ instances }),
+          getContract: getContract({ contracts }),
+        }),
+      ],
+      unmatched: routeCalls({ instances, contracts, relay, neighbours, ownPaths }),
+      descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
+      health: mergeHealth({ instances, contracts, own: OWN }),
+      stop: () => relay.close(),
+    };
+  },
+});

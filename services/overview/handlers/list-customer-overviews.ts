@@ -1,0 +1,19 @@
+import { ListCustomerOverviewsRequestSchema, type OverviewService } from "@heddle/contracts/overview/v1";
+import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
+import type { Handler } from "@heddle/mesh/rpc";
+import type { Deps } from "./deps.ts";
+
+const PAGE_SIZES = { defaultSize: 50, maxSize: 500 } as const;
+
+/** Lists the views in the order of their customers' ids. */
+export const listCustomerOverviews =
+  ({ views, store }: Pick<Deps, "views" | "store">): Handler<typeof OverviewService.method.listCustomerOverviews> =>
+  async (request) => {
+    const { size, after } = pageOf(ListCustomerOverviewsRequestSchema, request, PAGE_SIZES);
+    const rows = await store.read((reader) => views.list(reader, { afterId: after?.[0] ?? "", limit: size + 1 }));
+    const { items, last } = takePage(rows, size);
+    return {
+      customerOverviews: items,
+      nextPageToken: last ? nextPageToken(ListCustomerOverviewsRequestSchema, request, [last.customerId]) : "",
+    };
+  };

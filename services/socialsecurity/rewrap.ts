@@ -1,0 +1,61 @@
+import type { Logger } from "@heddle/mesh/observe";
+import type { Store } from "@heddle/mesh/store";
+import { PREVIOUS_WRAPPING_KEY } from "./key-ring.ts";
+import type { RecordStore } from "./store.ts";
+import type { Vault } from "./vault.ts";
+
+/** Records of one transaction: calls wait for the writer no longer than a few milliseconds. */
+export const REWRAP_RECORDS_MAX = 100;
+
+export interface RewrapDeps {
+  readonly records: RecordStore;
+  readonly vault: Vault;
+  readonly store: Store;
+  readonly log: Logger;
+}
+
+/** A move of numbers to the current wrapping key that goes on beside the calls. */
+export interface Rewrapping {
+  /** Ends it after its current batch; the next start goes on with what is left. */
+  stop(): Promise<void>;
+}
+
+/** Starts to put every number that is under the key `previousKeyId` under the current one, in small transactions. */
+export const startRewrapping = (deps: RewrapDeps, previousKeyId: string | undefined): Rewrapping => {
+  if (previousKeyId === undefined) return { stop: async () => undefined };
+  let stopped = false;
+  const done = rewrapAll(deps, previousKeyId, () => stopped).catch((error: unknown) => {
+    deps.log.error({ err: error }, "moving numbers to the new wrapping key failed; the next start goes on with it");
+  });
+  return {
+    stop() {
+      stopped = true;
+      return done;
+    },
+  };
+};
+
+const rewrapAll = async ({ records, vault, store, log }: RewrapDeps, keyId: string, stopped: () => boolean) => {
+  let moved = 0;
+  let failed = 0;
+  for (let after: string | undefined = ""; after !== undefined; ) {
+    if (stopped()) return;
+    const page = { keyId, after, limit: REWRAP_RECORDS_MAX };
+    after = await store.write(async (tx) => {
+      const batch = await records.listUnderKey(tx, page);
+      for (const record of batch) {
+        try {
+          await records.rewrap(tx, { ...record, sealed: vault.rewrap(record.sealed, record) });
+          moved += 1;
+        } catch (error) {
+          // One that was damaged must not keep the others from the new key.
+          failed += 1;
+          log.error({ err: error, recordId: record.id }, "a number could not be moved to the new wrapping key");
+        }
+      }
+      return batch.at(-1)?.id;
+    });
+  }
+  if (failed > 0) log.error({ moved, failed }, `${PREVIOUS_WRAPPING_KEY} is still needed`);
+  else log.info({ moved }, `every number is under the new wrapping key; ${PREVIOUS_WRAPPING_KEY} can be removed`);
+};

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+
+const ROOT = new URL("../", import.meta.url).pathname;
+
+/** All services of the repository, the gateway first. */
+export const ALL_SERVICES: readonly string[] = [
+  "gateway",
+  ...readdirSync(join(ROOT, "services")).filter((name) => name !== "gateway"),
+];
+
+/** A mesh of real processes for one test file. */
+export interface TestMesh {
+  /** The gateway, as `http://127.0.0.1:port`. */
+  readonly url: string;
+  readonly dataFolder: string;
+  /** A gRPC client through the gateway. */
+  client<S extends DescService>(service: S): Client<S>;
+  /** Sends a signal to one service and waits for its end. */
+  kill(service: string, signal: NodeJS.Signals): Promise<void>;
+  /** Starts a service that has ended. */
+  start(service: string): Promise<void>;
+  /** The instance's own `host:port`. */
+  addressOf(service: string): string;
+  /** What a service has written to stdout so far. */
+  logOf(service: string): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the gateway and `services` as processes on a free port and a data folder of their own, and resolves when all are
+ * registered.
+ */
+export const startMesh = async (services: readonly string[] = ALL_SERVICES): Promise<TestMesh> => {
+  const dataFolder = mkdtempSync(join(tmpdir(), "heddle-mesh-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const running = new Map<string, ChildProcess>();
+  const addresses = new Map<string, string>();
+  const logs = new Map<string, string>();
+
+  const start = async (service: string) => {
+    const child = spawn(process.execPath, ["--conditions=source", join(ROOT, "services", service, "main.ts")], {
+      env: { ...process.env, HEDDLE_PORT: String(port), HEDDLE_DATA: dataFolder, HEDDLE_LOG_LEVEL: "info" },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    running.set(service, child);
+    const keep = (chunk: Buffer) => logs.set(service, (logs.get(service) ?? "") + chunk.toString());
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
+    const ready = once(child, "message") as Promise<[{ address: string }]>;
+    const ended = once(child, "exit").then(([code]) => {
+      throw new Error(`${service} ended with ${code} before it was ready:\n${logs.get(service)}`);
+    });
+    ended.catch(() => undefined);
+    const [{ address }] = await Promise.race([ready, ended]);
+    addresses.set(service, address);
+  };
+  const kill = async (service: string, signal: NodeJS.Signals) => {
+    const child = running.get(service);
+    running.delete(service);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, "exit");
+  };
+
+  const mesh: TestMesh = {
+    url,
+    dataFolder,
+    client: (service) => createClient(service, createGrpcTransport({ baseUrl: url })),
+    kill,
+    start,
+    addressOf: (service) => addresses.get(service) ?? "",
+    logOf: (service) => logs.get(service) ?? "",
+    async stop() {
+      const others = [...running.keys()].filter((service) => service !== "gateway");
+      await Promise.all(others.map((service) => kill(service, "SIGTERM")));
+      await kill("gateway", "SIGTERM");
+      rmSync(dataFolder, { recursive: true, force: true });
+    },
+  };
+  try {
+    await Promise.all(["gateway", ...services.filter((name) => name !== "gateway")].map(start));
+  } catch (error) {
+    await mesh.stop();
+    throw error;
+  }
+  return mesh;
+};
+
+/** The whole mesh, for the tests that come with a client of their own. */
+export const startMeshForTest = async (): Promise<{ baseUrl: string; stop(): Promise<void> }> => {
+  const mesh = await startMesh(["customer"]);
+  return { baseUrl: mesh.url, stop: () => mesh.stop() };
+};
+
+/** A port that is free now. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+};

@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+// Tests beside programs that a user's machine may lack run by `make test-peers`, and in CI.
+const withPeers = process.env.HEDDLE_TEST_PEERS === "1";
+
+export default defineConfig({
+  resolve: { conditions: ["source"] },
+  ssr: { resolve: { conditions: ["source"] } },
+  test: {
+    include: ["{mesh,cli,services,tests,tools}/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**", ...(withPeers ? [] : ["tests/peers/**"])],
+    // Processes: better-sqlite3 is native, and a test may crash what it starts.
+    pool: "forks",
+    // Files share a worker and the modules that it has loaded: no test may leave anything behind in them.
+    isolate: false,
+    maxWorkers: 2,
+    execArgv: ["--conditions=source"],
+    testTimeout: 30_000,
+  },
+});
