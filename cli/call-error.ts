@@ -114,7 +114,9 @@ const nextStep = (error: ConnectError, method: DescMethod): string => {
     case Code.Aborted:
       return "read it again, then repeat the call with what was read";
     case Code.ResourceExhausted:
-      return "repeat the call later";
+      return error.findDetails(ErrorInfoSchema)[0]?.reason === "MESSAGE_TOO_LARGE"
+        ? "send less in one call"
+        : "repeat the call later";
     case Code.Internal:
     case Code.Unknown:
     case Code.DataLoss:

@@ -25,6 +25,8 @@ export type ProgramMessage =
   | {
       readonly type: "ready";
       readonly service: string;
+      /** The version of its package. */
+      readonly version: string;
       readonly instanceId: string;
       readonly address: string;
       readonly startMs: number;

@@ -26,6 +26,7 @@ export interface ServiceState {
   /** Absent while no process runs for it. */
   readonly process?: ProcessIdentity | undefined;
   readonly instanceId?: string | undefined;
+  readonly version?: string | undefined;
   /** `host:port` of its own listener. */
   readonly address?: string | undefined;
   /** When the process that runs now was started, in milliseconds since the Unix epoch. */

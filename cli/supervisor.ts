@@ -100,6 +100,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
           state: "ready",
           address: message.address,
           instanceId: message.instanceId,
+          version: message.version,
         };
         states.set(ready.name, ready);
         onChange([...states.values()]);

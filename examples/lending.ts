@@ -19,7 +19,7 @@ Takes the people of a CSV file through the whole job of a running mesh (make up)
 registered and verified, scores read, accounts opened, orders placed, fulfilled, cancelled and returned, bills paid. Prints
 what was done, and checks that it adds up.
 
-  --url URL          the gateway (default: $HEDDLE_URL, else http://127.0.0.1:8080)
+  --url URL          the gateway (default: $HEDDLE_URL, $HEDDLE_GATEWAY, port $HEDDLE_PORT, or 8080)
   --people FILE      the people (default: examples/people.csv; examples/README.md describes it)
   --run ID           names this run, 1 to 32 letters, digits, dots, dashes (default: demo). The same run again changes
                      nothing; another one has the same people place another order each.
@@ -40,7 +40,7 @@ const options = (() => {
   try {
     const { values } = parseArgs({
       options: {
-        url: { type: "string", default: process.env.HEDDLE_URL || "http://127.0.0.1:8080" },
+        url: { type: "string", default: defaultUrl(process.env) },
         people: { type: "string", default: new URL("./people.csv", import.meta.url).pathname },
         run: { type: "string", default: "demo" },
         parallel: { type: "string", default: "16" },
@@ -113,3 +113,8 @@ process.exitCode = await main().catch((error: unknown) => {
   process.stderr.write(`${describe(error)}\n`);
   return 1;
 });
+
+/** Where `heddle` finds the mesh too. */
+function defaultUrl(env: NodeJS.ProcessEnv): string {
+  return env.HEDDLE_URL || env.HEDDLE_GATEWAY || `http://127.0.0.1:${env.HEDDLE_PORT || 8080}`;
+}

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { dataFolder } from "../data-folder.ts";
 import { usageFailure } from "../failure.ts";
@@ -29,13 +30,15 @@ export const logsCommand = (): Command =>
         const count = Number(options.lines);
         if (!Number.isInteger(count) || count < 0) throw usageFailure(`"${options.lines}" is not a number of lines.`);
         const folder = dataFolder(options.data);
-        const { out, outColors, outIsTerminal } = processTerminal();
+        const { out, err, outColors, outIsTerminal } = processTerminal();
         const raw = options.json === true || !outIsTerminal;
         // In one process all services write one log, and each line names its service.
         const files = [...(await chosenServices(names)), "mesh"].map((service) => ({
           service,
           path: folder.logFile(service),
         }));
+        if (!files.some(({ path }) => existsSync(path)))
+          err(`There is no log in ${folder.logs}: no mesh has run there.`);
         const wanted = (line: LogLine) =>
           atLeast(line, options.level) && (names.length === 0 || names.includes(line.service));
         const show = (line: LogLine) => out(raw ? line.text : formatLogLine(line, outColors));

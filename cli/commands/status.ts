@@ -60,7 +60,7 @@ const rows = (state: MeshState | undefined, instances: readonly Instance[] = [])
     const instance = instances.find(({ instanceId }) => instanceId === service.instanceId);
     return {
       service: service.name,
-      version: instance?.version ?? "",
+      version: instance?.version ?? service.version ?? "",
       state: stateOf(service, instance),
       address: service.address ?? "",
       pid: service.process?.pid,

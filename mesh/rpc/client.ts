@@ -3,7 +3,7 @@ import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc
 import { createTransport } from "@connectrpc/connect/protocol-connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { TRACEPARENT } from "../observe/index.ts";
-import type { Clock, Network } from "../runtime/index.ts";
+import { type Clock, type Network, parseAddress } from "../runtime/index.ts";
 import { currentCall } from "./call.ts";
 import { DEFAULT_RPC_LIMITS } from "./limits.ts";
 
@@ -14,7 +14,7 @@ const PING_TIMEOUT_MS = 5_000;
 /** A gRPC transport to one address, for instance `http://127.0.0.1:8080`. Connects on the first call, reconnects by itself. */
 export const grpcTransport = (baseUrl: string, { clock, network }: { clock: Clock; network: Network }): Transport => {
   const { hostname, port } = new URL(baseUrl);
-  const address = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
+  const address = parseAddress(`${hostname}:${port || 80}`);
   return withinCall(
     createGrpcTransport({
       baseUrl,

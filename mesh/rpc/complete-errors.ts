@@ -13,6 +13,7 @@ import {
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { describeDecodeError } from "../contract/complete-malformed.ts";
+import { fail, reasons } from "../contract/fail.ts";
 import { type Answer, answerKey } from "./answer.ts";
 import { wrapHandler } from "./wrap-handler.ts";
 
@@ -55,9 +56,35 @@ export const completeErrors = (
         body: completeLast(response.body, endStreamFlag, (data) => completeEndStream(data, complete)),
       };
     }
-    return response.status === 200 ? response : completeUnary(response, complete);
+    if (response.status === 200) return response;
+    return response.body === undefined ? explainRefusal(response, handler) : completeUnary(response, complete);
   };
   return wrapHandler(handler, handle);
+};
+
+const refusals = reasons("heddle.mesh");
+const MEDIA_TYPE_UNSUPPORTED = refusals(
+  "MEDIA_TYPE_UNSUPPORTED",
+  Code.InvalidArgument,
+  "{method} takes content-type application/json, application/proto, application/grpc, application/grpc-web and, for streams, application/connect+json.",
+);
+const VERB_NOT_ALLOWED = refusals("VERB_NOT_ALLOWED", Code.InvalidArgument, "{method} takes {allowed}.");
+
+/** Says in words what Connect says by a bare status: a wrong verb or content type is the first thing that curl gets wrong. */
+const explainRefusal = (response: UniversalServerResponse, handler: UniversalHandler): UniversalServerResponse => {
+  const method = `${handler.service.typeName}/${handler.method.name}`;
+  const error =
+    response.status === 415
+      ? fail(MEDIA_TYPE_UNSUPPORTED, { method })
+      : response.status === 405
+        ? fail(VERB_NOT_ALLOWED, { method, allowed: handler.allowedMethods.join(" and ") })
+        : undefined;
+  if (error === undefined) return response;
+  const bytes = errorToJsonBytes(error, undefined);
+  const header = new Headers(response.header);
+  header.set("content-type", "application/json");
+  header.set("content-length", String(bytes.byteLength));
+  return { ...response, header, body: createAsyncIterable([bytes]) };
 };
 
 type Complete = (error: ConnectError) => ConnectError | undefined;

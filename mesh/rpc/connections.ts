@@ -1,4 +1,4 @@
-import type { Server as Http1Server } from "node:http";
+import type { Server as Http1Server, ServerResponse } from "node:http";
 import type { Http2Server, ServerHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { RpcLimits } from "./limits.ts";
@@ -9,8 +9,8 @@ export interface Connections {
   add(connection: Duplex): boolean;
   /** Tells every peer that no further stream is taken, and closes the connections that carry nothing. */
   goAway(): void;
-  /** Cuts every connection. */
-  destroy(): void;
+  /** Cuts every connection, once what was written last has left. Resolves when it is done. */
+  destroy(): Promise<void>;
 }
 
 /** Keeps track of connections, because Node's servers neither send GOAWAY to idle peers nor know what we accepted for them. */
@@ -28,8 +28,14 @@ export const trackConnections = (
     if (leaving) sayGoodbye(session);
   });
   // Between requests an HTTP/1.1 connection can be closed without loss; during one it is told by a header.
+  const answering = new Set<ServerResponse>();
+  const sayLast = (response: ServerResponse) => {
+    if (!response.headersSent) response.setHeader("connection", "close");
+  };
   http1.prependListener("request", (_request, response) => {
-    if (leaving) response.setHeader("connection", "close");
+    if (leaving) sayLast(response);
+    answering.add(response);
+    response.once("close", () => answering.delete(response));
   });
   return {
     add(connection) {
@@ -44,11 +50,19 @@ export const trackConnections = (
     goAway() {
       leaving = true;
       for (const session of sessions) sayGoodbye(session);
+      for (const response of answering) sayLast(response);
       http1.closeIdleConnections();
     },
     destroy() {
-      for (const session of sessions) session.destroy();
-      for (const connection of open) connection.destroy();
+      // Two turns of the event loop: a GOAWAY leaves in the first, and a reset before that would keep it from its peer.
+      return new Promise((resolve) => {
+        setImmediate(() =>
+          setImmediate(() => {
+            for (const connection of open) connection.destroy();
+            resolve();
+          }),
+        );
+      });
     },
   };
 };

@@ -39,7 +39,7 @@ export const respondError = (request: HttpRequest, response: HttpResponse, error
 
 /** Answers UNIMPLEMENTED, with the known method whose name is nearest. `known` are paths such as `/order.v1.OrderService/GetOrder`. */
 export const respondUnknownMethod = (request: HttpRequest, response: HttpResponse, known: Iterable<string>): void => {
-  const method = pathOf(request.url ?? "/").slice(1, METHOD_CHARS_MAX);
+  const method = pathOf(request.url ?? "/").slice(1, METHOD_CHARS_MAX) || "/";
   const names = Array.from(known, (path) => path.slice(1));
   respondError(request, response, unknownMethod(method, names, "heddle.mesh"));
 };

@@ -80,7 +80,13 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     const path = pathOf(request.url ?? "/");
     const handler = byPath.get(path);
     if (handler === undefined) {
-      unmatched(request, response);
+      try {
+        unmatched(request, response);
+      } catch (error) {
+        // Whatever a peer sent, it ends its own call and nothing else.
+        log.error({ err: error, path }, "call not answered");
+        response.destroy();
+      }
       return;
     }
     const values = createContextValues().set(peerKey, peerOf(request));

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { expect, test } from "vitest";
-import { socketNetwork } from "./network.ts";
+import { parseAddress, socketNetwork } from "./network.ts";
 
 const ANY = { host: "127.0.0.1", port: 0 };
 
@@ -42,4 +42,28 @@ test("a connection that cannot be made says so by an error event", async () => {
   await listener.close();
   const [error] = await once(socketNetwork.connect(listener.address), "error");
   expect(error).toMatchObject({ code: "ECONNREFUSED" });
+});
+
+test.each([
+  ["127.0.0.1:8080", { host: "127.0.0.1", port: 8080 }],
+  ["localhost:80", { host: "localhost", port: 80 }],
+  ["[::1]:443", { host: "::1", port: 443 }],
+  ["auth.memory:0", { host: "auth.memory", port: 0 }],
+])("the address %s is read", (text, address) => {
+  expect(parseAddress(text)).toEqual(address);
+});
+
+test.each([
+  "",
+  "localhost",
+  "localhost:",
+  ":80",
+  "::1:80",
+  "localhost:65536",
+  "localhost:-1",
+  "http://localhost:80",
+  "[fe80::1%en0]:80",
+  "1.2.3.4.0x7f:80",
+])("%s is no address", (text) => {
+  expect(() => parseAddress(text)).toThrow(TypeError);
 });

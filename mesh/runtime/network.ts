@@ -8,6 +8,18 @@ export interface Address {
   readonly port: number;
 }
 
+/**
+ * An address from `host:port` or `[host]:port`, as URLs have them (RFC 3986, 3.2): without a scope id. Throws a TypeError for
+ * anything else; names are not resolved here.
+ */
+export const parseAddress = (text: string): Address => {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535 || !URL.canParse(`http://${text}`))
+    throw new TypeError(`"${text}" is no address: host:port or [host]:port`);
+  return { host, port: Number(port) };
+};
+
 /** A listening endpoint. */
 export interface Listener {
   /** The address in force, with the real port. */

@@ -85,7 +85,14 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
   log.info({ address, instanceId, version: definition.version, startMs: tookMs }, "ready");
   // Written now, because a process that is killed writes nothing at its end.
   flushCompileCache();
-  process.send?.({ type: "ready", service: definition.name, instanceId, address, startMs: tookMs });
+  process.send?.({
+    type: "ready",
+    service: definition.name,
+    version: definition.version,
+    instanceId,
+    address,
+    startMs: tookMs,
+  });
 };
 
 /** What a failed start is called in the log, with the next step where we know it. */

@@ -61,6 +61,11 @@ export const SERVICE_UNAVAILABLE = gateway(
   Code.Unavailable,
   "No instance of {service} takes calls now: {why}.",
 );
+export const RELAY_LOOP = gateway(
+  "RELAY_LOOP",
+  Code.FailedPrecondition,
+  "The call to {service} came back: {address} leads to this gateway.",
+);
 export const INSTANCE_UNREACHABLE = gateway(
   "INSTANCE_UNREACHABLE",
   Code.Unavailable,

@@ -1,16 +1,10 @@
-import {
-  type ClientHttp2Session,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import { type ClientHttp2Session, connect, constants, type OutgoingHttpHeaders } from "node:http2";
 import type { Readable, Writable } from "node:stream";
 import { commonReasons, fail } from "@heddle/mesh/contract";
 import { continueTrace, TRACEPARENT } from "@heddle/mesh/observe";
 import { DEFAULT_RPC_LIMITS, type HttpRequest, type HttpResponse, respondError } from "@heddle/mesh/rpc";
-import type { Network, Random, Timers } from "@heddle/mesh/runtime";
-import { INSTANCE_UNREACHABLE } from "./errors.ts";
+import { type Network, parseAddress, type Random, type Timers } from "@heddle/mesh/runtime";
+import { INSTANCE_UNREACHABLE, RELAY_LOOP } from "./errors.ts";
 import { beginResponse } from "./response.ts";
 
 /** Where a call goes, and how long it may take. */
@@ -50,20 +44,23 @@ export const createRelay = ({
   network,
   timers,
   random,
+  instanceId,
 }: {
   network: Network;
   timers: Timers;
   random: Random;
+  /** This gateway's own: what it has relayed carries it, and is not relayed again. */
+  instanceId: string;
 }): Relay => {
   const sessions = new Map<string, ClientHttp2Session>();
 
   const sessionTo = (address: string): ClientHttp2Session => {
     const open = sessions.get(address);
     if (open !== undefined && !open.closed && !open.destroyed) return open;
-    const url = new URL(`http://${address}`);
-    const session = connect(url, {
+    const target = parseAddress(address);
+    const session = connect("http://instance", {
       maxSessionMemory: DEFAULT_RPC_LIMITS.sessionMegabytesMax,
-      createConnection: () => network.connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port) }),
+      createConnection: () => network.connect(target),
     });
     sessions.set(address, session);
     const drop = () => {
@@ -78,7 +75,13 @@ export const createRelay = ({
 
   return {
     send(request, response, route) {
-      const upstream = sessionTo(route.address).request(requestHeaders(request, random), { endStream: false });
+      const via = single(request.headers.via) ?? "";
+      if (via.includes(instanceId)) {
+        respondError(request, response, fail(RELAY_LOOP, { service: route.service, address: route.address }));
+        return;
+      }
+      const headers = { ...requestHeaders(request, random), via: `${via && `${via}, `}2.0 ${instanceId}` };
+      const upstream = sessionTo(route.address).request(headers, { endStream: false });
       let answered = false;
       let timer = undefined as { cancel(): void } | undefined;
       const failWith = (error: Parameters<typeof respondError>[2]) => {
@@ -142,15 +145,12 @@ const requestHeaders = (request: HttpRequest, random: Random): OutgoingHttpHeade
   }
   // gRPC asks proxies whether they keep trailers; this one does (gRPC over HTTP/2, Requests).
   headers.te = "trailers";
-  headers[TRACEPARENT] = continueTrace(firstOf(request.headers, TRACEPARENT), random);
+  headers[TRACEPARENT] = continueTrace(single(request.headers[TRACEPARENT]), random);
   headers["x-forwarded-for"] = request.socket.remoteAddress;
   return headers;
 };
 
-const firstOf = (headers: IncomingHttpHeaders, name: string): string | undefined => {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
-};
+const single = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
 
 const reset = (response: HttpResponse, code: number | undefined): void => {
   if (response.writableFinished) return;

@@ -13,7 +13,7 @@ import {
   respondUnknownMethod,
 } from "@heddle/mesh/rpc";
 import type { Contracts } from "./contracts.ts";
-import { SERVICE_UNAVAILABLE } from "./errors.ts";
+import { INSTANCE_UNREACHABLE, SERVICE_UNAVAILABLE } from "./errors.ts";
 import type { Instances } from "./instances.ts";
 import type { Relay } from "./relay.ts";
 
@@ -49,8 +49,16 @@ export const routeCalls = (deps: {
       return;
     }
     const neighbour = neighbours.get(instance.address);
-    if (neighbour !== undefined) neighbour.handle(request, response);
-    else relay.send(request, response, { service, address: instance.address, timeoutMs: timeoutOf(request, method) });
+    if (neighbour !== undefined) {
+      neighbour.handle(request, response);
+      return;
+    }
+    try {
+      relay.send(request, response, { service, address: instance.address, timeoutMs: timeoutOf(request, method) });
+    } catch (cause) {
+      // What an instance says of itself, or a caller sends, must never end the gateway.
+      respondError(request, response, fail(INSTANCE_UNREACHABLE, { service }, { cause, retryDelayMs: RETRY_DELAY_MS }));
+    }
   };
 };
 

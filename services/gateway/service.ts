@@ -23,10 +23,10 @@ export const gateway = defineService({
   name: "gateway",
   version: manifest.version,
   role: "gateway",
-  implement({ network, timers, random, ids, log, neighbours }) {
+  implement({ network, timers, random, ids, log, neighbours, instanceId }) {
     const instances = createInstances();
     const contracts = createContracts();
-    const relay = createRelay({ network, timers, random });
+    const relay = createRelay({ network, timers, random, instanceId });
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });

@@ -9,7 +9,7 @@ import {
 import { fail } from "@heddle/mesh/contract";
 import type { Logger } from "@heddle/mesh/observe";
 import type { Handler } from "@heddle/mesh/rpc";
-import type { Ids, Timers } from "@heddle/mesh/runtime";
+import { type Ids, parseAddress, type Timers } from "@heddle/mesh/runtime";
 import type { Contracts } from "../contracts.ts";
 import { ADDRESS_INVALID, HEARTBEAT_MISSED, MESSAGE_OUT_OF_ORDER, SERVICE_RESERVED } from "../errors.ts";
 import type { Instances } from "../instances.ts";
@@ -37,7 +37,7 @@ export const register = (deps: {
     for (const service of instance.packages.flatMap(({ services }) => services)) {
       if (reserved.has(service)) throw fail(SERVICE_RESERVED, { service });
     }
-    if (!URL.canParse(`http://${instance.address}`)) throw fail(ADDRESS_INVALID, { address: instance.address });
+    if (!isAddress(instance.address)) throw fail(ADDRESS_INVALID, { address: instance.address });
     yield say({ case: "registered", value: registered(deps.ids.next("lse")) });
 
     const missing = contracts.missing(instance.packages);
@@ -129,3 +129,12 @@ const hearing =
       silence.catch(() => undefined);
     }
   };
+
+const isAddress = (text: string): boolean => {
+  try {
+    parseAddress(text);
+    return true;
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,161 @@
+import { type EventEmitter, once } from "node:events";
+import { Agent, request } from "node:http";
+import { connect } from "node:http2";
+import { connect as connectSocket } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { systemRuntime } from "../runtime/index.ts";
+import { startEcho } from "./fixtures/echo-server.ts";
+
+const { timers } = systemRuntime();
+
+const session = async (port: number) => {
+  const opened = connect(`http://127.0.0.1:${port}`);
+  opened.on("error", () => undefined);
+  onTestFinished(() => opened.destroy());
+  // Its first frame says that the server knows the connection.
+  await once(opened, "remoteSettings");
+  return opened;
+};
+
+/** Resolves when a connection is closed, however that came. */
+const closeOf = (connection: EventEmitter) => new Promise((resolve) => connection.once("close", resolve));
+
+const grpcHeaders = (method: string) => ({
+  ":method": "POST",
+  ":path": `/echo.v1.EchoService/${method}`,
+  "content-type": "application/grpc",
+  te: "trailers",
+});
+
+test("HTTP/1.1 and HTTP/2 share the port", async () => {
+  const { url, port, client } = await startEcho();
+  expect((await client.say({ text: "two" })).text).toBe("two");
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(`${url}/echo.v1.EchoService/Say`, { method: "POST", headers, body: '{"text":"one"}' });
+  expect(await response.json()).toEqual({ text: "one" });
+  const http1 = connectSocket(port, "127.0.0.1");
+  http1.write("POST /echo.v1.EchoService/Say HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
+  await timers.sleep(5);
+  http1.write('content-length: 14\r\n\r\n{"text":"cut"}');
+  const [answer] = await once(http1, "data");
+  expect(String(answer)).toContain('{"text":"cut"}');
+  http1.destroy();
+});
+
+test("connections beyond the bound are closed, and make room again when they go", async () => {
+  const { port } = await startEcho({}, { limits: { connectionsMax: 2 } });
+  const [first] = [await session(port), await session(port)];
+  const third = connectSocket(port, "127.0.0.1");
+  third.on("error", () => undefined);
+  await closeOf(third);
+  first?.destroy();
+  await expect
+    .poll(async () => {
+      const again = connectSocket(port, "127.0.0.1");
+      again.on("error", () => undefined);
+      const closed = closeOf(again).then(() => "closed");
+      const outcome = await Promise.race([closed, timers.sleep(20).then(() => "open")]);
+      again.destroy();
+      return outcome;
+    })
+    .toBe("open");
+});
+
+test("a connection that says nothing is closed", async () => {
+  const { port } = await startEcho({}, { limits: { prefaceTimeoutMs: 20 } });
+  const socket = connectSocket(port, "127.0.0.1");
+  await closeOf(socket);
+});
+
+describe("a drain", () => {
+  test("tells idle HTTP/2 peers by GOAWAY, and closes their connections", async () => {
+    const { port, server } = await startEcho();
+    const idle = await session(port);
+    const goaway = once(idle, "goaway");
+    const closed = closeOf(idle);
+    expect(await server.drain(1_000)).toBe(0);
+    const [code] = await goaway;
+    expect(code).toBe(0);
+    await closed;
+  });
+
+  test("closes idle HTTP/1.1 connections, and those in use after their answer", async () => {
+    const began = Promise.withResolvers<void>();
+    const { server, port } = await startEcho({
+      async say() {
+        began.resolve();
+        await timers.sleep(40);
+        return { text: "done" };
+      },
+    });
+    const agent = new Agent({ keepAlive: true });
+    const ask = (method: string) =>
+      new Promise<{ connection: string | undefined; body: string }>((resolve, reject) => {
+        const asked = request(
+          {
+            agent,
+            port,
+            host: "127.0.0.1",
+            method: "POST",
+            path: `/echo.v1.EchoService/${method}`,
+            headers: { "content-type": "application/json" },
+          },
+          async (response) => {
+            let body = "";
+            for await (const chunk of response) body += chunk;
+            resolve({ connection: response.headers.connection, body });
+          },
+        );
+        asked.on("error", reject);
+        asked.end("{}");
+      });
+    expect((await ask("Brief")).connection).toBe("keep-alive");
+    const running = ask("Say");
+    await began.promise;
+    expect(await server.drain(1_000)).toBe(0);
+    expect(await running).toEqual({ connection: "close", body: '{"text":"done"}' });
+    agent.destroy();
+  });
+
+  test("of a server that never listened, or drained already, is over at once", async () => {
+    const { server } = await startEcho();
+    expect(await server.drain(1_000)).toBe(0);
+    expect(await server.drain(1_000)).toBe(0);
+  });
+});
+
+test("a caller that goes on sending after its answer is stopped", async () => {
+  const { port, client } = await startEcho();
+  const peer = await session(port);
+  const stream = peer.request(grpcHeaders("Nothing"));
+  stream.on("error", () => undefined);
+  stream.resume();
+  let stopped = false;
+  stream.once("close", () => {
+    stopped = true;
+  });
+  while (!stopped) {
+    if (stream.writable) stream.write(Buffer.alloc(10_000));
+    await timers.sleep(2);
+  }
+  expect((await client.say({ text: "a" })).text).toBe("a");
+});
+
+test.each([
+  ["garbage", Buffer.from("\x00\x01\x02\x03\r\n\r\n")],
+  ["a preface without frames", Buffer.from("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n")],
+  [
+    "a frame that is too large",
+    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\x00\x00\x00\x00\x00\x00", "latin1"),
+  ],
+  ["headers without end", Buffer.from(`GET / HTTP/1.1\r\n${"a: b\r\n".repeat(20_000)}`)],
+])("%s ends that connection, and no other", async (_, bytes) => {
+  const { port, client } = await startEcho();
+  const socket = connectSocket(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  const closed = closeOf(socket);
+  socket.resume();
+  socket.write(bytes);
+  await closed;
+  expect((await client.say({ text: "a" })).text).toBe("a");
+});

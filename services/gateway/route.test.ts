@@ -1,0 +1,170 @@
+import { ServingState } from "@heddle/contracts/heddle/registry/v1";
+import { createLog } from "@heddle/mesh/observe";
+import { createRpcServer, type HttpHandler, type RpcServer } from "@heddle/mesh/rpc";
+import { systemRuntime } from "@heddle/mesh/runtime";
+import { expect, onTestFinished, test } from "vitest";
+import { createContracts } from "./contracts.ts";
+import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
+import { createInstances } from "./instances.ts";
+import type { Relay, Route } from "./relay.ts";
+import { routeCalls } from "./route.ts";
+
+const one = contractOf("loom.v1", { LoomService: ["Weave"] });
+const two = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] });
+
+interface Answer {
+  readonly code: string;
+  readonly message: string;
+  readonly details: readonly { readonly debug: unknown }[];
+}
+const NOTHING: Answer = { code: "", message: "", details: [] };
+
+/** A router on a port, whose relay answers with where it would have gone. */
+const start = async (relaySend?: Relay["send"]) => {
+  const instances = createInstances();
+  const contracts = createContracts();
+  const routes: Route[] = [];
+  const neighbours = new Map<string, RpcServer>();
+  const relay: Relay = {
+    send:
+      relaySend ??
+      ((request, response, route) => {
+        routes.push(route);
+        request.resume();
+        response.end("relayed");
+      }),
+    forget: () => undefined,
+    close: () => undefined,
+  };
+  const runtime = systemRuntime();
+  const server = createRpcServer({
+    implementations: [],
+    runtime,
+    log: createLog({
+      service: "gateway",
+      level: "silent",
+      clock: runtime.clock,
+      destination: { write: () => undefined },
+    }),
+    unmatched: routeCalls({ instances, contracts, relay, neighbours, ownPaths: ["/grpc.health.v1.Health/Check"] }),
+  });
+  const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+  onTestFinished(async () => {
+    await server.drain(0);
+  });
+  const enter = (instanceId: string, contract: TestContract, address = `127.0.0.1:4${instanceId}`) => {
+    contracts.add(contract.contract);
+    const withdraw = contracts.admit([contract.offer]);
+    const leave = instances.enter({ ...instanceOf(instanceId, contract), address });
+    return () => {
+      leave();
+      withdraw();
+    };
+  };
+  const call = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: "{}",
+    });
+    const text = await response.text();
+    const answer: Answer = text === "relayed" ? NOTHING : JSON.parse(text);
+    return { ...answer, status: response.status, text };
+  };
+  return { instances, enter, call, routes, neighbours };
+};
+
+test("a call goes to the next instance that serves, by its path alone", async () => {
+  const { enter, call, routes, instances } = await start();
+  for (const id of ["001", "002", "003"]) enter(id, one);
+  instances.setState("002", ServingState.DRAINING);
+  for (let i = 0; i < 4; i++) expect((await call("/loom.v1.LoomService/Weave?x=y")).text).toBe("relayed");
+  expect(routes.map(({ service, address }) => [service, address])).toEqual([
+    ["loom.v1.LoomService", "127.0.0.1:4001"],
+    ["loom.v1.LoomService", "127.0.0.1:4003"],
+    ["loom.v1.LoomService", "127.0.0.1:4001"],
+    ["loom.v1.LoomService", "127.0.0.1:4003"],
+  ]);
+});
+
+test("while two versions of a contract run, a call goes where its method is", async () => {
+  const { enter, call, routes } = await start();
+  enter("002", two);
+  enter("001", one);
+  for (let i = 0; i < 3; i++) await call("/loom.v1.LoomService/Rest");
+  expect(new Set(routes.map(({ address }) => address))).toEqual(new Set(["127.0.0.1:4002"]));
+  for (let i = 0; i < 4; i++) await call("/loom.v1.LoomService/Weave");
+  expect(new Set(routes.map(({ address }) => address)).size).toBe(2);
+});
+
+test("a service whose instances have left is UNAVAILABLE, with the reason and when to try again", async () => {
+  const { enter, call } = await start();
+  enter("001", one)();
+  const { status, code, message, details } = await call("/loom.v1.LoomService/Weave");
+  expect([status, code]).toEqual([503, "unavailable"]);
+  expect(message).toBe(
+    "No instance of loom.v1.LoomService takes calls now: its last instance, 001 at 127.0.0.1:4001, left.",
+  );
+  expect(details.map(({ debug }) => debug)).toEqual([
+    expect.objectContaining({ reason: "SERVICE_UNAVAILABLE", domain: "heddle.gateway" }),
+    { retryDelay: "0.500s" },
+  ]);
+});
+
+test("a service whose instances do not serve is UNAVAILABLE as well", async () => {
+  const { enter, call, instances } = await start();
+  enter("001", one);
+  instances.setState("001", ServingState.STARTING);
+  expect((await call("/loom.v1.LoomService/Weave")).message).toContain("starting");
+});
+
+test("a method that is not known is UNIMPLEMENTED, with the nearest one, be it the gateway's own", async () => {
+  const { enter, call } = await start();
+  enter("001", one);
+  expect(await call("/loom.v1.LoomService/Waeve")).toMatchObject({
+    status: 501,
+    code: "unimplemented",
+    message: expect.stringContaining("loom.v1.LoomService/Weave"),
+  });
+  expect((await call("/grpc.health.v1.Health/Chekc")).message).toContain("grpc.health.v1.Health/Check");
+});
+
+test("a service of this process is called without a socket", async () => {
+  const { enter, call, routes, neighbours } = await start();
+  const handle: HttpHandler = (request, response) => {
+    request.resume();
+    response.end('{"code":"here"}');
+  };
+  neighbours.set("loom.memory:0", { handle } as RpcServer);
+  enter("001", one, "loom.memory:0");
+  expect((await call("/loom.v1.LoomService/Weave")).code).toBe("here");
+  expect(routes).toEqual([]);
+});
+
+test("an instance may stay silent as long as the caller waits and the contract allows, and a little more", async () => {
+  const { enter, call, routes } = await start();
+  enter("001", one);
+  const path = "/loom.v1.LoomService/Weave";
+  for (const headers of [
+    {},
+    { "connect-timeout-ms": "1000" },
+    { "grpc-timeout": "2S" },
+    { "grpc-timeout": "99999999H" },
+    { "grpc-timeout": "nonsense" },
+    { "connect-timeout-ms": "-5" },
+    { "connect-timeout-ms": "0" },
+  ]) {
+    await call(path, headers as Record<string, string>);
+  }
+  expect(routes.map(({ timeoutMs }) => timeoutMs)).toEqual([30_500, 1_500, 2_500, 30_500, 30_500, 30_500, 500]);
+});
+
+test("a call that cannot be sent is answered, and the gateway goes on", async () => {
+  const { enter, call } = await start(() => {
+    throw new TypeError("Invalid URL");
+  });
+  enter("001", one);
+  for (let i = 0; i < 2; i++) {
+    expect(await call("/loom.v1.LoomService/Weave")).toMatchObject({ status: 503, code: "unavailable" });
+  }
+});
