@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { Failure } from "./failure.ts";
 
 /** The paths that `heddle` keeps below a data folder. */
 export interface DataFolder {
@@ -23,4 +24,15 @@ export const dataFolder = (option: string | undefined, env: NodeJS.ProcessEnv = 
     logFile: (service) => join(logs, `${service}.log`),
     database: (service) => join(path, service, `${service}.db`),
   };
+};
+
+/** What to tell when a data folder cannot be made or written; anything else is handed back as it is. */
+export const unusableFolder = (folder: DataFolder, error: unknown): unknown => {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || !["EACCES", "EEXIST", "ENOENT", "ENOTDIR", "EPERM", "EROFS", "ENOSPC"].includes(code))
+    return error;
+  return new Failure(`${folder.path} cannot be the data folder: ${message}.`, {
+    next: "Choose a folder that you can write with --data or HEDDLE_DATA.",
+    cause: error,
+  });
 };

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock, systemTimers } from "@heddle/mesh/runtime";
-import type { DataFolder } from "./data-folder.ts";
+import { type DataFolder, unusableFolder } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
-import { meshRunsFailure, readState, supervisorLives } from "./state-file.ts";
+import { failedServices, meshRunsFailure, readState, supervisorLives } from "./state-file.ts";
 import { processTerminal } from "./terminal.ts";
 import { formatDuration } from "./units.ts";
 
@@ -18,9 +18,13 @@ export const startDetached = async (args: readonly string[], folder: DataFolder,
   const running = readState(folder.stateFile);
   // Asked before the file of the one that runs is touched.
   if (running !== undefined && supervisorLives(running)) throw meshRunsFailure(running, folder.path);
-  mkdirSync(folder.logs, { recursive: true });
   const output = folder.logFile("up");
-  closeSync(openSync(output, "w", 0o600));
+  try {
+    mkdirSync(folder.logs, { recursive: true });
+    closeSync(openSync(output, "w", 0o600));
+  } catch (error) {
+    throw unusableFolder(folder, error);
+  }
   // A failure to start, or a crash, is printed past the file terminal.
   const fd = openSync(output, "a");
   const child = spawn(
@@ -45,7 +49,11 @@ export const startDetached = async (args: readonly string[], folder: DataFolder,
     if (state?.supervisor.pid === child.pid && state?.phase === "running") {
       processTerminal().out(printed());
       child.unref();
-      return;
+      const failed = failedServices(state);
+      if (failed.length === 0) return;
+      throw new Failure(`${failed.join(", ")} could not be started; the others serve.`, {
+        next: `heddle logs ${failed.join(" ")}`,
+      });
     }
     if (ended) throw new Failure(`The mesh did not start:\n${printed()}`, { next: "heddle doctor" });
     await systemTimers.sleep(50);

@@ -68,6 +68,10 @@ export const readState = (path: string): MeshState | undefined => {
   }
 };
 
+/** The services that are not started again, because no start of them would succeed. */
+export const failedServices = (state: MeshState): string[] =>
+  state.services.filter((service) => service.state === "failed").map(({ name }) => name);
+
 /** True while the supervisor that wrote this state lives. */
 export const supervisorLives = (state: MeshState): boolean => state.phase !== "stopped" && isAlive(state.supervisor);
 

@@ -32,7 +32,20 @@ export interface HeddleUp {
 
 /** Runs `heddle up` on a free port and a folder of its own, and resolves when `heddle wait` says that all serve. */
 export const heddleUp = async (...args: string[]): Promise<HeddleUp> => {
+  const up = await launchHeddleUp(args);
+  const waited = await up.heddle("wait", "--timeout", "60");
+  if (waited.code === 0) return up;
+  await up.stop();
+  throw new Error(`${waited.stderr}\n${up.output()}`);
+};
+
+/** Starts `heddle up`, after `prepare` has seen to its data folder, and waits for nothing. */
+export const launchHeddleUp = async (
+  args: readonly string[],
+  prepare: (dataFolder: string) => void = () => undefined,
+): Promise<HeddleUp> => {
   const dataFolder = mkdtempSync(join(tmpdir(), "heddle-up-"));
+  prepare(dataFolder);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = { ...process.env, HEDDLE_DATA: dataFolder, HEDDLE_PORT: String(port), NO_COLOR: "1" };
@@ -52,11 +65,6 @@ export const heddleUp = async (...args: string[]): Promise<HeddleUp> => {
     rmSync(dataFolder, { recursive: true, force: true });
     return up.exitCode ?? -1;
   };
-  const waited = await heddle("wait", "--timeout", "60");
-  if (waited.code !== 0) {
-    await stop();
-    throw new Error(`${waited.stderr}\n${output}`);
-  }
   const client = <S extends DescService>(service: S) => createClient(service, createGrpcTransport({ baseUrl: url }));
   return { url, dataFolder, client, heddle, output: () => output, stop };
 };

@@ -1,8 +1,11 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CreditScoreService } from "@heddle/contracts/creditscore/v2";
 import { CustomerService } from "@heddle/contracts/customer/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type HeddleUp, heddleUp, runHeddle } from "./heddle-up.ts";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { type HeddleUp, heddleUp, launchHeddleUp, runHeddle } from "./heddle-up.ts";
 
 let up: HeddleUp;
 beforeAll(async () => {
@@ -138,4 +141,34 @@ test("down lets every call finish and says so; up ends with status 0", async () 
   expect(down.stderr).toContain("every call was finished");
   expect(down.code).toBe(0);
   expect(await up.stop()).toBe(0);
+});
+
+test("one service that cannot start does not keep the others from their callers, and is named", async () => {
+  const broken = await launchHeddleUp(["gateway", "customer", "creditscore"], (dataFolder) => {
+    mkdirSync(join(dataFolder, "customer"));
+    writeFileSync(join(dataFolder, "customer", "customer.db"), "no database at all");
+  });
+  try {
+    const waited = await broken.heddle("wait", "--timeout", "40");
+    expect(waited.code).toBe(1);
+    expect(waited.stderr).toContain("customer could not be started");
+    expect(broken.output()).toContain("customer/customer.db");
+    const customerId = `cus_${"0".repeat(26)}`;
+    await broken.client(CreditScoreService).getCreditScore({ customerId });
+  } finally {
+    expect(await broken.stop()).toBe(1);
+  }
+}, 60_000);
+
+test("a data folder that is a file is told in one line, without a stack", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "heddle-file-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "data");
+  writeFileSync(file, "");
+  for (const args of [["up"], ["up", "--detach"]]) {
+    const refused = await runHeddle(args, { ...process.env, HEDDLE_DATA: file });
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("cannot be the data folder");
+    expect(refused.stderr).not.toContain("    at ");
+  }
 });

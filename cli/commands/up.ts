@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { socketNetwork, systemClock, systemTimers } from "@heddle/mesh/runtime";
 import { ConfigError, MESH_VARIABLES, parseConfig } from "@heddle/mesh/service/config";
 import { Command, Option } from "commander";
-import { type DataFolder, dataFolder } from "../data-folder.ts";
+import { type DataFolder, dataFolder, unusableFolder } from "../data-folder.ts";
 import { startDetached } from "../detached.ts";
 import { EXIT } from "../exit-code.ts";
 import { Failure, usageFailure } from "../failure.ts";
@@ -15,6 +15,7 @@ import type { Program } from "../program.ts";
 import { chosenServices, GATEWAY, mainFile } from "../services.ts";
 import {
   claimStateFile,
+  failedServices,
   MeshRuns,
   type MeshState,
   meshRunsFailure,
@@ -146,24 +147,37 @@ const supervise = async (
   // A terminal that is closed asks for an end, but nobody is there to ask twice.
   process.on("SIGHUP", () => firstSignalMs ?? onSignal());
 
+  // Timers keep no process alive, and while a service waits for its next start there may be nothing else.
+  const awake = new AbortController();
+  const stayAwake = systemTimers.sleep(FOREVER_MS, awake.signal).catch(() => undefined);
   supervisor.start();
   const ready = await supervisor.allReady;
+  const readyAfterMs = systemClock.monotonicMs() - startMs;
+  const failed = failedServices(state);
   if (ready) {
-    const readyAfterMs = systemClock.monotonicMs() - startMs;
     change({ phase: "running", readyAfterMs });
     terminal.out(
       `${services.length} services ready in ${(readyAfterMs / 1000).toFixed(1)} s; gateway ${config.HEDDLE_GATEWAY}`,
     );
+  } else if (firstSignalMs === undefined && failed.length < services.length && !failed.includes(GATEWAY)) {
+    // One that cannot start must not keep the others from their callers.
+    change({ phase: "running" });
+    terminal.err(`${failed.join(", ")} could not be started: heddle logs ${failed.join(" ")}; the others go on`);
   } else if (firstSignalMs === undefined) {
-    terminal.err("a service could not be started; stopping the others");
+    terminal.err("the mesh could not be started; stopping what runs");
     onSignal();
   }
   await supervisor.ended;
+  awake.abort();
+  await stayAwake;
   // What ended without being asked to has given up.
   const clean = firstSignalMs !== undefined && (await stopped.promise);
   change({ phase: "stopped" });
   return clean && ready ? EXIT.ok : EXIT.failed;
 };
+
+/** As long as a timer can wait, 24 days; a supervised process is there long before. */
+const FOREVER_MS = 2 ** 31 - 1;
 
 const programOf = (name: string, env: NodeJS.ProcessEnv): Program => ({
   name,
@@ -186,7 +200,7 @@ const claim = (folder: DataFolder, state: MeshState): MeshState | undefined => {
   try {
     return claimStateFile(folder.stateFile, state);
   } catch (error) {
-    throw error instanceof MeshRuns ? meshRunsFailure(error.state, folder.path) : error;
+    throw error instanceof MeshRuns ? meshRunsFailure(error.state, folder.path) : unusableFolder(folder, error);
   }
 };
 

@@ -1,7 +1,12 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { Code, ConnectError as ConnectErrorClass, createContextValues } from "@connectrpc/connect";
-import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from "@connectrpc/connect/protocol";
+import {
+  createAsyncIterable,
+  encodeEnvelope,
+  type UniversalHandler,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
 import {
   codeToHttpStatus,
   endStreamFlag,
@@ -153,11 +158,6 @@ const completeLast = (
         yield chunk;
         continue;
       }
-      const data = rewrite(chunk.subarray(ENVELOPE_BYTES));
-      const envelope = Buffer.alloc(ENVELOPE_BYTES + data.length);
-      envelope[0] = flag;
-      envelope.writeUInt32BE(data.length, 1);
-      envelope.set(data, ENVELOPE_BYTES);
-      yield envelope;
+      yield encodeEnvelope(flag, rewrite(chunk.subarray(ENVELOPE_BYTES)));
     }
   })();

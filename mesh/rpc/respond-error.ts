@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { ConnectError } from "@connectrpc/connect";
+import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import {
   codeToHttpStatus,
   endStreamFlag,
@@ -26,11 +27,8 @@ export const respondError = (request: HttpRequest, response: HttpResponse, error
     const headers = Object.fromEntries(setTrailerStatus(new Headers({ "content-type": contentType }), error));
     respond(response, 200, headers);
   } else if (contentType.startsWith("application/connect+")) {
-    const body = Buffer.from(JSON.stringify(endStreamToJson(new Headers(), error, undefined)));
-    const prefix = Buffer.alloc(5);
-    prefix[0] = endStreamFlag;
-    prefix.writeUInt32BE(body.length, 1);
-    respond(response, 200, { "content-type": contentType }, Buffer.concat([prefix, body]));
+    const end = Buffer.from(JSON.stringify(endStreamToJson(new Headers(), error, undefined)));
+    respond(response, 200, { "content-type": contentType }, encodeEnvelope(endStreamFlag, end));
   } else {
     const body = errorToJsonBytes(error, undefined);
     respond(response, codeToHttpStatus(error.code), { "content-type": "application/json" }, body);

@@ -84,6 +84,7 @@ test("a process that serves says so, in its log and to its supervisor", async ()
     {
       type: "ready",
       service: "echo",
+      version: "1.2.3",
       instanceId: expect.stringMatching(/^ins_/),
       address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
       startMs: expect.any(Number),
@@ -175,6 +176,12 @@ describe("a process that cannot start", () => {
     expect(await running.ended).toBe(2);
     for (const name of ["HEDDLE_PORT", "HEDDLE_HOST", "ECHO_TIMES"]) expect(running.stderr()).toContain(`${name}: `);
     expect(running.log()).toEqual([]);
+  });
+
+  test("because variables do not fit each other exits with 2 as well", async () => {
+    const running = start({ ECHO_TIMES: "13" });
+    expect(await running.ended).toBe(2);
+    expect(running.stderr()).toContain("ECHO_TIMES: 13 times bring bad luck");
   });
 
   test("because its port is taken says which, what to do, and exits with 1", async () => {

@@ -5,6 +5,7 @@ import { continueTrace, TRACEPARENT } from "@heddle/mesh/observe";
 import { DEFAULT_RPC_LIMITS, type HttpRequest, type HttpResponse, respondError } from "@heddle/mesh/rpc";
 import { type Network, parseAddress, type Random, type Timers } from "@heddle/mesh/runtime";
 import { INSTANCE_UNREACHABLE, RELAY_LOOP } from "./errors.ts";
+import { interrupt } from "./interrupt.ts";
 import { beginResponse } from "./response.ts";
 
 /** Where a call goes, and how long it may take. */
@@ -81,7 +82,9 @@ export const createRelay = ({
         return;
       }
       const headers = { ...requestHeaders(request, random), via: `${via && `${via}, `}2.0 ${instanceId}` };
-      const upstream = sessionTo(route.address).request(headers, { endStream: false });
+      const session = sessionTo(route.address);
+      const upstream = session.request(headers, { endStream: false });
+      let begun: { contentType: string; body: Writable } | undefined;
       let answered = false;
       let timer = undefined as { cancel(): void } | undefined;
       const failWith = (error: Parameters<typeof respondError>[2]) => {
@@ -101,20 +104,29 @@ export const createRelay = ({
         answered = true;
         const end = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
         const downstream = beginResponse(response, headers, end);
+        begun = { contentType: String(headers["content-type"] ?? ""), body: downstream.body };
         upstream.on("trailers", (trailers) => downstream.trailers(trailers));
-        if (!end) upstream.pipe(downstream.body);
+        if (end) return;
+        upstream.pipe(downstream.body, { end: false });
+        // Node ends what it reads from a broken connection like any other; the close below tells the two apart.
+        upstream.on("end", () => {
+          if (!session.destroyed) downstream.body.end();
+        });
       });
       upstream.on("error", () => undefined);
       upstream.on("close", () => {
         timer?.cancel();
         // An instance may answer before it has read everything; the rest is read for nobody, so that the caller sees the answer.
         (request as Readable).unpipe(upstream as Writable).resume();
-        // A reset is passed on as one; before the headers it is an answer that we owe.
+        const lost = fail(INSTANCE_UNREACHABLE, { service: route.service }, { retryDelayMs: RETRY_DELAY_MS });
         if (!answered) {
-          const { service } = route;
-          failWith(fail(INSTANCE_UNREACHABLE, { service }, { retryDelayMs: RETRY_DELAY_MS }));
-        } else if (upstream.rstCode !== constants.NGHTTP2_NO_ERROR) {
-          reset(response, upstream.rstCode);
+          failWith(lost);
+        } else if (upstream.rstCode === constants.NGHTTP2_NO_ERROR) {
+          begun?.body.end();
+        } else if (!response.writableFinished) {
+          // A reset is passed on as one; a connection that broke is an error that the caller can act on.
+          const told = session.destroyed && begun !== undefined && interrupt(response, { ...begun, error: lost });
+          if (!told) reset(response, upstream.rstCode);
         }
       });
       response.once("close", () => {
@@ -153,7 +165,6 @@ const requestHeaders = (request: HttpRequest, random: Random): OutgoingHttpHeade
 const single = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
 
 const reset = (response: HttpResponse, code: number | undefined): void => {
-  if (response.writableFinished) return;
   if ("stream" in response) response.stream.close(code);
   else response.destroy();
 };
