@@ -1,8 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { median, residentMegabytes } from "../load.ts";
 import type { Row, Workload } from "../row.ts";
 
@@ -35,10 +37,12 @@ const startOnce = async (mode: "processes" | "single-process"): Promise<{ second
   const port = String(20_000 + (process.pid % 20_000));
   const startMs = performance.now();
   const options = ["up", "--data", data, "--port", port, ...(mode === "single-process" ? ["--single-process"] : [])];
-  const up = spawn("heddle", options, { stdio: "ignore" });
+  const up = spawn("heddle", options, { stdio: ["ignore", "pipe", "ignore"] });
   try {
-    execFileSync("heddle", ["wait", "--data", data, "--gateway", `http://127.0.0.1:${port}`], { stdio: "ignore" });
+    // The supervisor says it when the last service has registered with the gateway.
+    for await (const line of createInterface(up.stdout)) if (line.includes("services ready in")) break;
     const seconds = (performance.now() - startMs) / 1000;
+    await sleep(SETTLE_MS);
     return { seconds, megabytes: residentMegabytes([up.pid ?? 0, ...descendants(up.pid ?? 0)]) };
   } finally {
     up.kill("SIGTERM");
@@ -46,6 +50,9 @@ const startOnce = async (mode: "processes" | "single-process"): Promise<{ second
     rmSync(data, { recursive: true, force: true });
   }
 };
+
+/** Milliseconds until memory is looked at: what a start leaves behind is collected by then, or stays. */
+const SETTLE_MS = 1_000;
 
 const descendants = (pid: number): number[] => {
   const parents = new Map<number, number>();

@@ -44,6 +44,12 @@ export const backupCommand = (): Command =>
         });
         copies.push({ service, path, bytes: statSync(path).size });
       }
+      const keys = join(folder.path, "socialsecurity", "dev-keys.json");
+      if (services.includes("socialsecurity") && existsSync(keys)) {
+        err(
+          `not copied: ${keys}. Without these keys the numbers in the copy cannot be read; keep them, apart from it.`,
+        );
+      }
       if (options.json) {
         out(JSON.stringify(copies));
         return;

@@ -149,7 +149,8 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
         // Those that are cut are told so before their connections go.
         await calls.settled(LAST_WORDS_MS);
       }
-      connections.destroy();
+      // Cut in a later turn, so that a GOAWAY can leave before; nobody waits for it, since every call has its answer.
+      void connections.destroy();
       http1.close();
       return cut;
     },
@@ -181,6 +182,7 @@ const compile = (
     jsonOptions: { ignoreUnknownFields: false },
   });
   for (const { service, handlers } of options.implementations) {
+    // Now, because the first call would wait for it, and a short deadline would not.
     assertRulesCompile(service);
     for (const method of service.methods) {
       const handler = handlers[method.localName];

@@ -3,4 +3,5 @@ export { createIds, type Ids } from "./ids.ts";
 export { type Address, type Listener, type Network, parseAddress, socketNetwork } from "./network.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type Runtime, systemRuntime } from "./runtime.ts";
+export { StartError } from "./start-error.ts";
 export { systemTimers, type Timer, type Timers } from "./timers.ts";

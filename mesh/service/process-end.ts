@@ -16,7 +16,7 @@ export interface ProcessEnd {
 export const endProcessOn = (log: Logger, service: string): ProcessEnd => {
   const end: ProcessEnd = {
     now(code, cause, message) {
-      log.fatal({ err: cause }, message);
+      log.fatal(cause === undefined ? {} : { err: cause }, message);
       log.flush();
       return process.exit(code);
     },

@@ -3,7 +3,7 @@ import process from "node:process";
 import { register } from "../discovery/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
 import { grpcTransport } from "../rpc/index.ts";
-import { type Runtime, systemRuntime } from "../runtime/index.ts";
+import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
@@ -13,7 +13,7 @@ import { type RunningService, startService } from "./start-service.ts";
  * Runs one service as this process: reads the environment, opens and migrates the store, listens, registers with the gateway,
  * and serves until SIGTERM or SIGINT, after which running calls finish. A second signal ends it at once.
  *
- * Exit codes: 0 drained, 1 failed or calls were cut, 2 the environment is wrong.
+ * Exit codes: 0 drained, 1 failed or calls were cut, 2 cannot start before somebody mends the environment or the data.
  */
 export const run = async (definition: ServiceDefinition): Promise<void> => {
   const runtime = systemRuntime();
@@ -46,8 +46,12 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   }
 };
 
-/** Ends a process whose start failed: by exit code 2 where its environment is at fault, which no further start can mend. */
+/**
+ * Ends a process whose start failed: by exit code 2, and without a stack, where what is wrong can be named and no further start
+ * can mend it, else by 1.
+ */
 export const failStart = (error: unknown, config: MeshConfig, end: ProcessEnd): never => {
+  if (error instanceof StartError) return end.now(EXIT_USAGE, undefined, error.message);
   if (!(error instanceof ConfigError)) return end.now(EXIT_FAILED, error, startFailure(error, config));
   process.stderr.write(`${error.message}\n`);
   return end.now(EXIT_USAGE, error, "the environment is not right");

@@ -1,6 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import Database from "better-sqlite3";
 import { fail, reasons } from "../contract/fail.ts";
+import { StartError } from "../runtime/index.ts";
 import { RETRY_DELAY_MS } from "./limits.ts";
 
 const reason = reasons("heddle.mesh");
@@ -47,11 +48,11 @@ export const EVENT_TOO_LARGE = reason(
 );
 
 /** Why a service cannot start on its database file: names the file, what is wrong with it, and the next step. */
-export class StoreStartError extends Error {
+export class StoreStartError extends StartError {
   /** The database file or the migration at fault. */
   readonly file: string;
   constructor(file: string, problem: string, nextStep: string, options?: ErrorOptions) {
-    super(`${file} ${problem}\nNext step: ${nextStep}`, options);
+    super(`${file} ${problem}`, nextStep, options);
     this.name = "StoreStartError";
     this.file = file;
   }

@@ -1,7 +1,9 @@
-/** Why the service cannot start with the keys that it was given: what is wrong, and the next step. Shows no key. */
-export class KeyStartError extends Error {
+import { StartError } from "@heddle/mesh/runtime";
+
+/** Why the service cannot start with the keys that it was given. Shows no key. */
+export class KeyStartError extends StartError {
   constructor(problem: string, nextStep: string) {
-    super(`${problem}\nNext step: ${nextStep}`);
+    super(problem, nextStep);
     this.name = "KeyStartError";
   }
 }

@@ -555,8 +555,11 @@ export declare const RegistryService: GenService<{
    * `admitted` on, while its state is SERVING. After `refused` the registry ends the stream with FAILED_PRECONDITION and
    * reason `CONTRACT_REFUSED`. An instance sends `heartbeat` at least once per interval of `registered`; the registry ends
    * the stream with DEADLINE_EXCEEDED and reason `HEARTBEAT_MISSED` after three missed ones. Fails with INVALID_ARGUMENT
-   * and reason `MESSAGE_OUT_OF_ORDER`, and with INVALID_ARGUMENT and reason `CONTRACT_HASH_MISMATCH` when a contract does
-   * not have the hash it claims.
+   * and reason `MESSAGE_OUT_OF_ORDER`, `ADDRESS_INVALID` when nothing can be called there, `CONTRACT_HASH_MISMATCH` when a
+   * contract does not have the hash it claims, `CONTRACT_INVALID` when it is no descriptor set, or `CONTRACT_INCOMPLETE` when it
+   * lacks a service of the offer; with PERMISSION_DENIED and reason `SERVICE_RESERVED` for a service that the gateway serves
+   * itself; with ALREADY_EXISTS and reason `INSTANCE_ENTERED` for an instance id that is entered; and with RESOURCE_EXHAUSTED and
+   * reason `REGISTRY_FULL` or `CONTRACTS_FULL`.
    *
    * @generated from rpc heddle.registry.v1.RegistryService.Register
    */
