@@ -40,7 +40,7 @@ export interface SupervisorOptions {
 export interface Supervisor {
   /** Starts the gateway, then the rest at once. */
   start(): void;
-  /** Resolves to true when every service was ready, to false when one has given up or a stop came first. */
+  /** Resolves to true when every service was ready, to false when all but some that gave up were, or a stop came first. */
   readonly allReady: Promise<boolean>;
   /** Drains the services, then the gateway. Resolves to true when each ended by itself with status 0. */
   stop(): Promise<boolean>;
@@ -65,6 +65,12 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   const update = (program: Program, change: Partial<ServiceState>): void => {
     for (const name of program.services) states.set(name, { ...(states.get(name) as ServiceState), ...change });
     onChange([...states.values()]);
+  };
+
+  /** Says whether all are ready once that is known of each; without a gateway none of the others ever will be. */
+  const settle = (gaveUp?: Program): void => {
+    const known = [...states.values()].every(({ state }) => state === "ready" || state === "failed");
+    if (known || gaveUp?.isGateway) allReady.resolve([...states.values()].every(({ state }) => state === "ready"));
   };
 
   const listenerOf = (program: Program): ProcessListener => {
@@ -105,7 +111,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
         states.set(ready.name, ready);
         onChange([...states.values()]);
         onEvent({ type: "ready", service: ready, readyAfterMs: clock.monotonicMs() - launchMs });
-        if ([...states.values()].every(({ state }) => state === "ready")) allReady.resolve(true);
+        settle();
       },
       wrote(stream, chunk) {
         log.write(chunk);
@@ -121,7 +127,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
         clean = false;
         update(program, { state: "failed", process: undefined, address: undefined, lastExit: exit });
         onEvent({ type: "gave-up", program, exit });
-        allReady.resolve(false);
+        settle(program);
         log.close();
       },
       stopped(exit, killed) {

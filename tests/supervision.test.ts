@@ -154,7 +154,13 @@ test("one service that cannot start does not keep the others from their callers,
     expect(waited.stderr).toContain("customer could not be started");
     expect(broken.output()).toContain("customer/customer.db");
     const customerId = `cus_${"0".repeat(26)}`;
-    await broken.client(CreditScoreService).getCreditScore({ customerId });
+    const scores = broken.client(CreditScoreService);
+    const answers = () =>
+      scores.getCreditScore({ customerId }).then(
+        ({ creditScore }) => creditScore?.customerId,
+        () => undefined,
+      );
+    await expect.poll(answers, { timeout: 20_000 }).toBe(customerId);
   } finally {
     expect(await broken.stop()).toBe(1);
   }
