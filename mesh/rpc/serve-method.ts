@@ -6,6 +6,7 @@ import { commonReasons } from "../contract/common-reasons.ts";
 import { describeDecodeError } from "../contract/complete-malformed.ts";
 import { fail } from "../contract/fail.ts";
 import { methodOptions } from "../contract/options.ts";
+import { redact } from "../contract/redact.ts";
 import { isSameRequest, replayOf, requestIdReused } from "../contract/request-id.ts";
 import type { RequestValidator } from "../contract/validate.ts";
 import { continueTrace, type Logger, TRACEPARENT } from "../observe/index.ts";
@@ -55,6 +56,9 @@ const serveOne = (method: DescMethod, handler: Unary, deps: MethodDeps): Unary =
     const { call, context, deadline, observed } = open(received);
     try {
       const request = admit(input);
+      if (method.methodKind === "unary" && deps.log.level === "debug") {
+        deps.log.debug({ method: name, request: redact(method.input, request) }, "request");
+      }
       const replay = method.methodKind === "unary" ? replayOf(method, request as AnyMessage) : undefined;
       const reply = await runInCall({ ...call, replay }, () =>
         untilAborted(replay === undefined ? handler(request, context) : once(request, replay), call.signal),

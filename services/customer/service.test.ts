@@ -197,3 +197,12 @@ test("a request that breaks rules names every field, and shows no value", async 
   expect(failure.fields.toSorted()).toEqual(["email", "given_name", "phone"]);
   expect(failure.message).not.toContain("not-an-address");
 });
+
+test("the log shows requests at its chattiest level, without what the contract calls personal", async () => {
+  const service = await startTestService(customer);
+  onTestFinished(() => service.stop());
+  await service.client(CustomerService).createCustomer({ ...ADA, requestId: REQUEST_ID });
+  const line = service.log.find(({ msg }) => msg === "request");
+  expect(line?.request).toMatchObject({ givenName: "[redacted]", email: "[redacted]", requestId: REQUEST_ID });
+  expect(JSON.stringify(service.log)).not.toMatch(/Ada|Lovelace|442071234567/);
+});
