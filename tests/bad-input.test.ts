@@ -148,6 +148,19 @@ describe("JSON that is not what the contract says", () => {
     expect(JSON.stringify(error)).not.toContain("secret-value");
   });
 
+  test("a form, which is what curl sends unless told otherwise, is refused with the content types that are taken", async () => {
+    const { status, error } = await sendJson(path, "{}", { "content-type": "application/x-www-form-urlencoded" });
+    expect(status).toBe(415);
+    expect(error.message).toContain("application/json");
+    expect(JSON.stringify(error.details)).toContain("MEDIA_TYPE_UNSUPPORTED");
+  });
+
+  test("a GET of a method that changes something is refused with the verb that is taken", async () => {
+    const response = await fetch(`${mesh.url}/${path}`, { headers: { "content-type": "application/json" } });
+    expect(response.status).toBe(405);
+    expect(JSON.stringify(await response.json())).toContain("VERB_NOT_ALLOWED");
+  });
+
   test("an unknown method names the nearest one", async () => {
     const { status, error } = await sendJson("customer.v1.CustomerService/CreateCustomr", "{}");
     expect(status).toBe(501);

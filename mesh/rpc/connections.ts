@@ -24,6 +24,7 @@ export const trackConnections = (
   http2.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
+    // Node knows of each frame, and we do not: the one wait that is not taken from mesh/runtime, until the engine is our own.
     session.setTimeout(limits.idleTimeoutMs, () => session.close());
     if (leaving) sayGoodbye(session);
   });

@@ -75,7 +75,8 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     });
     const bound = deps.listenOn && (await server.listen(deps.listenOn));
     const address = bound === undefined ? `${definition.name}.memory:0` : hostPort(bound);
-    deps.neighbours.set(address, server);
+    // One that listens is reached over the network, and the gateway not at all: it must not find itself here.
+    if (bound === undefined) deps.neighbours.set(address, server);
     health.set(ServingStatus.SERVING);
     const sweep =
       store &&

@@ -118,14 +118,14 @@ export const createRelay = ({
         timer?.cancel();
         // An instance may answer before it has read everything; the rest is read for nobody, so that the caller sees the answer.
         (request as Readable).unpipe(upstream as Writable).resume();
-        const lost = fail(INSTANCE_UNREACHABLE, { service: route.service }, { retryDelayMs: RETRY_DELAY_MS });
+        const lost = () => fail(INSTANCE_UNREACHABLE, { service: route.service }, { retryDelayMs: RETRY_DELAY_MS });
         if (!answered) {
-          failWith(lost);
+          failWith(lost());
         } else if (upstream.rstCode === constants.NGHTTP2_NO_ERROR) {
           begun?.body.end();
         } else if (!response.writableFinished) {
           // A reset is passed on as one; a connection that broke is an error that the caller can act on.
-          const told = session.destroyed && begun !== undefined && interrupt(response, { ...begun, error: lost });
+          const told = session.destroyed && begun !== undefined && interrupt(response, { ...begun, error: lost() });
           if (!told) reset(response, upstream.rstCode);
         }
       });

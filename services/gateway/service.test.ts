@@ -207,4 +207,13 @@ describe("an instance that means ill", () => {
     await startInstance(url, one, "good");
     expect(await statusOf(url, "loom.v1.LoomService/Weave")).toBe(200);
   });
+
+  test("with the gateway's own address makes no call go round for ever", async () => {
+    const { url, transport } = await startGateway();
+    const { leave } = await claim(transport, "loop", one, new URL(url).host);
+    const options = { method: "POST", headers: { "content-type": "application/json" }, body: "{}" };
+    const response = await fetch(`${url}/loom.v1.LoomService/Weave`, options);
+    expect(JSON.stringify(await response.json())).toContain("RELAY_LOOP");
+    leave();
+  });
 });
