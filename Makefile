@@ -67,6 +67,10 @@ test: $(INSTALLED) ## Run the tests that need nothing but Node
 test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl and git as well
 	@HEDDLE_TEST_PEERS=1 vitest run tests/peers $(ARGS)
 
+.PHONY: test-interop
+test-interop: $(INSTALLED) ## Run the conformance suites and the peers of other makes
+	@HEDDLE_TEST_INTEROP=1 vitest run tests/interop $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## All that CI checks
 	@node tools/generate.ts --check

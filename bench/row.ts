@@ -1,3 +1,5 @@
+import { rounded } from "./rounds.ts";
+
 /** One measured figure, ours and the peers', as `results.json` keeps it but for the ratio. */
 export interface Row {
   readonly name: string;
@@ -6,10 +8,46 @@ export interface Row {
   readonly peers: Readonly<Record<string, number>>;
 }
 
+export interface RunOptions {
+  /** Rounds in which every contestant is measured once; the median counts. */
+  readonly runs: number;
+  /** About how long each measurement takes. */
+  readonly seconds: number;
+  readonly progress: (line: string) => void;
+}
+
 /** Something that is measured. */
 export interface Workload {
   readonly name: string;
   /** Programs that must be on the machine. */
-  readonly tools: readonly string[];
-  run(options: { runs: number; progress: (line: string) => void }): Promise<Row[]>;
+  readonly tools: readonly Tool[];
+  run(options: RunOptions): Promise<Row[]>;
 }
+
+/** A program, and the Debian package that has it. */
+export interface Tool {
+  readonly command: string;
+  readonly debianPackage: string;
+}
+
+const tool = (command: string, debianPackage: string): Tool => ({ command, debianPackage });
+export const H2LOAD = tool("h2load", "nghttp2-client");
+export const NGHTTPD = tool("nghttpd", "nghttp2-server");
+export const NGINX = tool("nginx", "nginx");
+export const HAPROXY = tool("haproxy", "haproxy");
+export const TASKSET = tool("taskset", "util-linux");
+
+/** A row of one figure of the contestants' results. */
+export const rowOf = <N extends string, F extends string>(
+  name: string,
+  { figure, unit, ours }: { figure: F; unit: string; ours: N },
+  results: Readonly<Record<N, Readonly<Record<F, number>>>>,
+): Row => {
+  const peers = (Object.keys(results) as N[]).filter((contestant) => contestant !== ours);
+  return {
+    name,
+    ours: rounded(results[ours][figure]),
+    unit,
+    peers: Object.fromEntries(peers.map((peer) => [peer, rounded(results[peer][figure])])),
+  };
+};

@@ -61,6 +61,7 @@ test("following goes on behind the lines that were read, through a rotation, and
   const timers = {
     after: () => ({ cancel() {} }),
     every: () => ({ cancel() {} }),
+    afterTurn: () => undefined,
     sleep: async () => {
       const next = happenings.shift();
       if (next === undefined) stop.abort();

@@ -44,8 +44,12 @@ describe("imports point one way: services and cli to mesh, mesh to gen", () => {
 
   test("mesh/wire and mesh/runtime know nothing of what is built on them", () => {
     expect(
-      matches(importsOf("\\.\\./(?!runtime)"), (file) => /^mesh\/(wire|runtime)\//.test(file) && !isTest(file)),
+      matches(importsOf("\\.\\./(?!runtime)"), (file) => /^mesh\/(wire|runtime)\/[^/]+$/.test(file) && !isTest(file)),
     ).toEqual([]);
+    // One folder down, their own folder is as far as they may reach.
+    expect(matches(importsOf("\\.\\./\\.\\./"), (file) => /^mesh\/wire\/\w+\//.test(file) && !isTest(file))).toEqual(
+      [],
+    );
   });
 });
 

@@ -1,103 +1,80 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
-import { encodeEnvelope } from "@connectrpc/connect/protocol";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { CustomerService, GetCustomerRequestSchema } from "@heddle/contracts/customer/v1";
-import { type Contestant, startPeer, startService } from "../contestant.ts";
-import { type LoadResult, median, runLoad } from "../load.ts";
-import type { Row, Workload } from "../row.ts";
-
-const REQUESTS = { ours: 20_000, grpcJs: 60_000, connectNode: 20_000 };
-const PATH = "/customer.v1.CustomerService/GetCustomer";
+import { type Contestant, freePort, startPeer, startProgram } from "../contestant.ts";
+import { type CustomerMesh, checkAnswer, GET_CUSTOMER_PATH, startCustomerMesh } from "../customer-mesh.ts";
+import { calibrate, type Load, type LoadResult, runLoad } from "../load.ts";
+import { inRounds } from "../rounds.ts";
+import { H2LOAD, NGHTTPD, type Row, rowOf, TASKSET, type Workload } from "../row.ts";
 
 /** GetCustomer with a SQLite point read behind it: directly, through the gateway, and on the peers' bare servers. */
 export const getCustomer: Workload = {
   name: "get-customer",
-  tools: ["h2load", "taskset"],
-  async run({ runs, progress }) {
-    const folder = mkdtempSync(join(tmpdir(), "heddle-bench-"));
-    const port = String(20_000 + (process.pid % 20_000));
-    const env = { HEDDLE_DATA: folder, HEDDLE_PORT: port, HEDDLE_LOG_LEVEL: "info" };
-    const running: Contestant[] = [];
+  tools: [H2LOAD, NGHTTPD, TASKSET],
+  async run({ runs, seconds, progress }) {
+    const mesh = await startCustomerMesh();
+    const peers: Contestant[] = [];
+    const peer = async (name: string) => {
+      const started = await startPeer(name, [mesh.database]);
+      peers.push(started);
+      await checkAnswer(started.address, mesh.customerId);
+      return started;
+    };
     try {
-      const gateway = await startService("gateway", env);
-      running.push(gateway);
-      const customer = await startService("customer", env);
-      running.push(customer);
-      const customerId = await createOne(gateway.address);
-      const bodyFile = join(folder, "request.bin");
-      writeFileSync(
-        bodyFile,
-        encodeEnvelope(0, toBinary(GetCustomerRequestSchema, create(GetCustomerRequestSchema, { customerId }))),
+      for (const { address } of [mesh.customer, mesh.gateway]) await checkAnswer(address, mesh.customerId);
+      const limit = await startNghttpd(mesh);
+      peers.push(limit);
+      const servers = {
+        heddle: { address: mesh.customer.address, pids: [mesh.customer.pid] },
+        "heddle-gateway": { address: mesh.gateway.address, pids: [mesh.gateway.pid, mesh.customer.pid] },
+        "grpc-js": asServer(await peer("grpc-js")),
+        "connect-node": asServer(await peer("connect-node")),
+        "node:http2": asServer(await peer("bare")),
+        nghttpd: asServer(limit),
+      };
+      const contestants = Object.entries(servers).map(([name, { address, pids }]) => {
+        const { bodyFile, reply } = mesh;
+        const load: Load = { url: `http://${address}${GET_CUSTOMER_PATH}`, bodyFile, replyBytes: reply.length, pids };
+        const requests = calibrate(load, seconds);
+        return [name, () => runLoad(load, requests)] as const;
+      });
+      const results = await inRounds(
+        Object.fromEntries(contestants) as Record<keyof typeof servers, () => LoadResult>,
+        {
+          runs,
+          progress,
+        },
       );
-      const database = join(folder, "customer", "customer.db");
-      const grpcJs = await startPeer("grpc-js", [database]);
-      running.push(grpcJs);
-      const connectNode = await startPeer("connect-node", [database]);
-      running.push(connectNode);
-      for (const { address } of [customer, gateway, grpcJs, connectNode]) await checkAnswer(address, customerId);
-
-      const measure = (label: string, address: string, pids: number[], requests: number) => {
-        const load = { url: `http://${address}${PATH}`, bodyFile, requests, pids };
-        // The first one warms up the compiler and is not counted.
-        runLoad({ ...load, requests: Math.ceil(requests / 4) });
-        const results = Array.from({ length: runs }, () => runLoad(load));
-        const result = {
-          requestsPerSecond: median(results.map(({ requestsPerSecond }) => requestsPerSecond)),
-          cpuMicrosPerRequest: median(results.map(({ cpuMicrosPerRequest }) => cpuMicrosPerRequest)),
-        };
-        progress(
-          `${label}: ${Math.round(result.requestsPerSecond)} requests/s, ${result.cpuMicrosPerRequest.toFixed(1)} us CPU each`,
-        );
-        return result;
-      };
-      const peers = {
-        "grpc-js": measure("grpc-js", grpcJs.address, [grpcJs.pid], REQUESTS.grpcJs),
-        "connect-node": measure("connect-node", connectNode.address, [connectNode.pid], REQUESTS.connectNode),
-      };
-      const direct = measure("heddle, direct", customer.address, [customer.pid], REQUESTS.ours);
-      const relayed = measure("heddle, gateway", gateway.address, [gateway.pid, customer.pid], REQUESTS.ours);
-      return [...rows("get-customer", direct, peers), ...rows("get-customer-gateway", relayed, peers)];
+      const { "heddle-gateway": gateway, ...direct } = results;
+      return [...rows("get-customer", direct), ...rows("get-customer-gateway", { ...direct, heddle: gateway })];
     } finally {
-      for (const contestant of running.toReversed()) await contestant.stop();
-      rmSync(folder, { recursive: true, force: true });
+      for (const contestant of peers.toReversed()) await contestant.stop();
+      await mesh.stop();
     }
   },
 };
 
-const rows = (name: string, ours: LoadResult, peers: Record<string, LoadResult>): Row[] => [
-  {
-    name,
-    ours: Math.round(ours.requestsPerSecond),
-    unit: "requests/s",
-    peers: mapValues(peers, ({ requestsPerSecond }) => Math.round(requestsPerSecond)),
-  },
-  {
-    name: `${name}-cpu`,
-    ours: round(ours.cpuMicrosPerRequest),
-    unit: "us CPU/request",
-    peers: mapValues(peers, ({ cpuMicrosPerRequest }) => round(cpuMicrosPerRequest)),
-  },
-];
+const asServer = ({ address, pid }: Contestant) => ({ address, pids: [pid] });
 
-const round = (value: number): number => Math.round(value * 10) / 10;
-
-const mapValues = <T>(from: Record<string, T>, map: (value: T) => number): Record<string, number> =>
-  Object.fromEntries(Object.entries(from).map(([key, value]) => [key, map(value)]));
-
-const clientOf = (address: string) =>
-  createClient(CustomerService, createGrpcTransport({ baseUrl: `http://${address}` }));
-
-const createOne = async (address: string): Promise<string> => {
-  const person = { givenName: "Ada", familyName: "Lovelace", email: "ada@example.com", phone: "+442071234567" };
-  return (await clientOf(address).createCustomer(person)).customer?.id ?? "";
+const rows = (name: string, results: Record<"heddle", LoadResult> & Record<string, LoadResult>): Row[] => {
+  const row = (suffix: string, figure: keyof LoadResult, unit: string) =>
+    rowOf(`${name}${suffix}`, { figure, unit, ours: "heddle" }, results);
+  return [
+    row("", "requestsPerSecond", "requests/s"),
+    row("-cpu", "cpuMicrosPerRequest", "us CPU/request"),
+    row("-p50", "p50", "us"),
+    row("-p99", "p99", "us"),
+    row("-memory", "megabytes", "MB"),
+  ];
 };
 
-/** h2load counts HTTP's status, not gRPC's: one real call shows that the answers are answers. */
-const checkAnswer = async (address: string, customerId: string): Promise<void> => {
-  const { customer } = await clientOf(address).getCustomer({ customerId });
-  if (customer?.email !== "ada@example.com") throw new Error(`${address} does not answer with the customer`);
+/**
+ * The limit: HTTP/2 in C, without gRPC's trailers, which nghttpd cannot send, and without a database: a file of the size of the
+ * reply.
+ */
+const startNghttpd = async ({ folder, reply }: CustomerMesh): Promise<Contestant> => {
+  const root = join(folder, "static");
+  mkdirSync(join(root, "customer.v1.CustomerService"), { recursive: true });
+  writeFileSync(join(root, GET_CUSTOMER_PATH), reply);
+  const port = await freePort();
+  return startProgram(["nghttpd", "--no-tls", "--htdocs", root, String(port)], port);
 };

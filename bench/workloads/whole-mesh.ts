@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { median, residentMegabytes } from "../load.ts";
+import { residentMegabytes } from "../accounts.ts";
+import { median } from "../median.ts";
 import type { Row, Workload } from "../row.ts";
 
 /** From `heddle up` to all serving, and the memory of all, as processes and as one process. */

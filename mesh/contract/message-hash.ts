@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { DescField, DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { clone, toBinary } from "@bufbuild/protobuf";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
@@ -21,7 +21,19 @@ export const messageHash = <M extends DescMessage>(
   const view = reflect(schema, copy);
   for (const field of schema.fields) if (options.without.includes(field.name)) view.clear(field);
   if (needsNormalizing(schema)) normalize(view);
-  return createHash("sha256").update(schema.typeName).update("\0").update(toBinary(schema, copy)).digest();
+  return hash("sha256", Buffer.concat([prefixOf(schema), toBinary(schema, copy)]), "buffer");
+};
+
+const prefixes = new WeakMap<DescMessage, Uint8Array>();
+
+/** What keeps equal bytes of two types apart. */
+const prefixOf = (schema: DescMessage): Uint8Array => {
+  let prefix = prefixes.get(schema);
+  if (prefix === undefined) {
+    prefix = Buffer.from(`${schema.typeName}\0`);
+    prefixes.set(schema, prefix);
+  }
+  return prefix;
 };
 
 /** A copy of the message, as a new object, whose secret fields are cleared at any depth. */

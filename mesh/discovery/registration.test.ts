@@ -96,7 +96,7 @@ const start = ({ answersLeave = true } = {}) => {
   });
   const registration = register({
     instance: offer,
-    transport: memoryTransport(server.handlers, runtime),
+    transport: memoryTransport(server, runtime),
     runtime,
     log,
   });

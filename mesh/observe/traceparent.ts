@@ -12,7 +12,7 @@ const ZERO_SPAN = "0".repeat(16);
  * an invalid one (W3C Trace Context, 3.2).
  */
 export const continueTrace = (received: string | null | undefined, random: Random): string => {
-  const match = FORMAT.exec(received ?? "");
+  const match = received ? FORMAT.exec(received) : null;
   const [, version, trace, parent, flags, rest] = match ?? [];
   const valid =
     version !== undefined &&
@@ -20,10 +20,15 @@ export const continueTrace = (received: string | null | undefined, random: Rando
     trace !== ZERO_TRACE &&
     parent !== ZERO_SPAN &&
     !(version === "00" && rest);
-  return valid ? `00-${trace}-${hex(random, 8)}-${flags}` : `00-${hex(random, 16)}-${hex(random, 8)}-01`;
+  if (valid) return `00-${trace}-${hex(random, 8)}-${flags}`;
+  const ids = hex(random, 24);
+  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`;
 };
 
 /** The 32 hex digits that name the trace. */
 export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
 
-const hex = (random: Random, count: number): string => Buffer.from(random.bytes(count)).toString("hex");
+const hex = (random: Random, count: number): string => {
+  const { buffer, byteOffset, byteLength } = random.bytes(count);
+  return Buffer.from(buffer, byteOffset, byteLength).toString("hex");
+};

@@ -11,14 +11,15 @@ export interface HttpAcceptors {
 
 /**
  * Decides by a connection's first bytes whether it speaks HTTP/1.1 or HTTP/2 with prior knowledge, so that both share a
- * plaintext port. A connection that shows neither within `timeoutMs` milliseconds is closed.
+ * plaintext port, and hands it on with these bytes unread. A connection that shows neither within `timeoutMs` milliseconds is
+ * closed.
  */
 export const acceptHttp = (
   connection: Duplex,
   { http1, http2 }: HttpAcceptors,
   { timers, timeoutMs }: { timers: Timers; timeoutMs: number },
 ): void => {
-  let seen: Buffer = Buffer.alloc(0);
+  let seen: Buffer | undefined;
   const timer = timers.after(timeoutMs, () => connection.destroy());
   const forget = () => {
     timer.cancel();
@@ -26,14 +27,12 @@ export const acceptHttp = (
     connection.off("close", forget);
     connection.off("error", ignore);
   };
-  // A peer that resets before it spoke has nothing to be told.
-  const ignore = () => undefined;
   const look = () => {
     const chunk: Buffer | null = connection.read();
     if (chunk === null) return;
-    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    seen = seen === undefined ? chunk : Buffer.concat([seen, chunk]);
     const compared = Math.min(seen.length, HTTP2_PREFACE.length);
-    const isHttp2 = seen.subarray(0, compared).equals(HTTP2_PREFACE.subarray(0, compared));
+    const isHttp2 = seen.compare(HTTP2_PREFACE, 0, compared, 0, compared) === 0;
     if (isHttp2 && compared < HTTP2_PREFACE.length) return;
     forget();
     connection.unshift(seen);
@@ -43,3 +42,6 @@ export const acceptHttp = (
   connection.on("close", forget);
   connection.on("error", ignore);
 };
+
+/** A peer that resets before it spoke has nothing to be told. */
+const ignore = (): void => undefined;

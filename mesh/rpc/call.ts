@@ -8,14 +8,18 @@ export interface Call {
   readonly traceparent: string;
   /** `Clock.monotonicMs` at which work stops, or undefined where neither caller nor contract set a deadline. */
   readonly deadlineMs: number | undefined;
-  /** Aborts when the deadline passes, the caller goes away or the server stops. */
+  /** Aborts when the deadline passes, the caller goes away or the server stops. Made when it is first asked for. */
   readonly signal: AbortSignal;
+  /** True when `signal` has aborted, or would have; asking makes no signal. */
+  readonly aborted: boolean;
   /** The caller's address, for the log. */
   readonly peer: string;
   /** Present when the request carries a request id: what the store needs to record the reply with the write. */
   readonly replay: Replay | undefined;
-  /** Metadata that goes to every call made for this one, such as the caller's authorization. */
-  readonly forwarded: Headers;
+  /** Metadata that goes to every call made for this one, such as the caller's authorization: name and value in turn. */
+  readonly forwarded: readonly string[];
+  /** Calls `listener` when `signal` would abort, without making one; the returned function takes it back. */
+  onEnd(listener: (reason: unknown) => void): () => void;
 }
 
 /** A mutation that must take effect once, however often it is sent. */

@@ -1,5 +1,7 @@
-import { type Client, createClient } from "@connectrpc/connect";
+import { type Client, Code, createClient } from "@connectrpc/connect";
+import { Health } from "@heddle/contracts/grpc/health/v1";
 import { describe, expect, test } from "vitest";
+import { fail, reasons } from "../contract/fail.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import { expectFailure } from "../testing/expect-failure.ts";
 import { fakeTime } from "../testing/fake-time.ts";
@@ -7,6 +9,8 @@ import { type Call, currentCall, runInCall } from "./call.ts";
 import { grpcTransport, memoryTransport } from "./client.ts";
 import { BRIEF_TIMEOUT_MS, EchoService } from "./fixtures/echo-contract.ts";
 import { startEcho } from "./fixtures/echo-server.ts";
+
+const GONE = reasons("echo.v1")("GONE", Code.NotFound, "It is gone.");
 
 type Echo = Client<typeof EchoService>;
 const { timers } = systemRuntime();
@@ -152,14 +156,17 @@ describe.each(["client", "memory"] as const)("a call that is made for another on
 });
 
 test("a call outside of any other is made as it is", async () => {
+  let received: string[] = [];
   const { memory } = await startEcho({
-    say: (_, context) => {
-      expect(context.timeoutMs()).toBeUndefined();
+    say: (_, { requestHeader }) => {
+      received = [...requestHeader.keys()];
       return {};
     },
   });
   expect(currentCall()).toBeUndefined();
   await memory.say({});
+  expect(received).toContain("content-type");
+  for (const name of ["grpc-timeout", "traceparent", "authorization"]) expect(received).not.toContain(name);
 });
 
 test("a call within a call whose deadline has passed long ago still asks for a deadline", async () => {
@@ -171,11 +178,83 @@ test("a call within a call whose deadline has passed long ago still asks for a d
       return {};
     },
   });
-  const echo = createClient(EchoService, memoryTransport(server.handlers, time));
+  const echo = createClient(EchoService, memoryTransport(server, time));
   time.clock.advance(10_000);
-  const call = { deadlineMs: 1, signal: new AbortController().signal, forwarded: new Headers(), traceparent: "" };
+  const call = { deadlineMs: 1, aborted: false, onEnd: () => () => undefined, forwarded: [], traceparent: "" };
   await runInCall(call as unknown as Call, () => echo.say({})).catch(() => undefined);
   for (const ms of asked) expect(ms).toBeLessThanOrEqual(1);
+});
+
+describe.each(["client", "memory"] as const)("a stream (%s)", (way) => {
+  test("carries messages both ways, in order, to the last", async () => {
+    const { [way]: echo } = await startEcho();
+    async function* sent() {
+      for (let count = 0; count < 2_000; count += 1) yield { text: String(count), requestId: "x".repeat(count % 500) };
+    }
+    const received: string[] = [];
+    for await (const { text } of echo.converse(sent())) received.push(text);
+    expect(received).toEqual(Array.from({ length: 2_000 }, (_, count) => String(count)));
+  });
+
+  test("is held back by a reader who takes nothing", async () => {
+    let sent = 0;
+    const { [way]: echo } = await startEcho({
+      async *repeat() {
+        for (; sent < 1_000; sent += 1) yield { requestId: "x".repeat(10_000) };
+      },
+    });
+    const replies = echo.repeat({})[Symbol.asyncIterator]();
+    await replies.next();
+    let before = -1;
+    await expect
+      .poll(() => {
+        const still = sent === before;
+        before = sent;
+        return still;
+      })
+      .toBe(true);
+    expect(sent).toBeLessThan(500);
+    let received = 1;
+    while ((await replies.next()).done !== true) received += 1;
+    expect(received).toBe(1_000);
+  });
+
+  test("that fails gives what came before, then the error with its metadata", async () => {
+    const { [way]: echo } = await startEcho({
+      async *repeat() {
+        yield { text: "one" };
+        yield { text: "two" };
+        throw fail(GONE, { what: "thread" });
+      },
+    });
+    const received: string[] = [];
+    const failure = expectFailure(
+      (async () => {
+        for await (const { text } of echo.repeat({})) received.push(text);
+      })(),
+    );
+    expect(await failure).toMatchObject({ code: "NotFound", reason: "GONE", metadata: { what: "thread" } });
+    expect(received).toEqual(["one", "two"]);
+  });
+});
+
+test("a server in memory that has stopped is UNAVAILABLE, and lets its calls end before", async () => {
+  const gate = Promise.withResolvers<void>();
+  const began = Promise.withResolvers<void>();
+  const { server, memory } = await startEcho({
+    async say() {
+      began.resolve();
+      await gate.promise;
+      return { text: "late" };
+    },
+  });
+  const running = memory.say({});
+  await began.promise;
+  const drained = server.drain(10_000);
+  await expect.poll(async () => (await expectFailure(memory.brief({}))).code).toBe("Unavailable");
+  gate.resolve();
+  expect((await running).text).toBe("late");
+  expect(await drained).toBe(0);
 });
 
 describe("calls in memory", () => {
@@ -195,9 +274,9 @@ describe("calls in memory", () => {
   });
 
   test("are refused as they would be over a socket when nobody serves the method", async () => {
-    const failure = await expectFailure(
-      createClient(EchoService, memoryTransport([], systemRuntime())).say({ text: "a" }),
-    );
+    const { server } = await startEcho();
+    const elsewhere = createClient(Health, memoryTransport(server, systemRuntime()));
+    const failure = await expectFailure(elsewhere.check({}));
     expect(failure.code).toBe("Unimplemented");
   });
 });

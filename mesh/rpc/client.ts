@@ -1,18 +1,47 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc/connect/protocol";
-import { createTransport } from "@connectrpc/connect/protocol-connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { TRACEPARENT } from "../observe/index.ts";
-import { type Clock, type Network, parseAddress } from "../runtime/index.ts";
-import { currentCall } from "./call.ts";
+import { type Clock, type Network, parseAddress, type Runtime } from "../runtime/index.ts";
+import type { Session } from "../wire/index.ts";
+import { type Call, currentCall } from "./call.ts";
+import { type Inherited, transportOn } from "./client/grpc-transport.ts";
+import { createHeddleTransport } from "./client/heddle-transport.ts";
+import { sessionPool } from "./client/session-pool.ts";
 import { DEFAULT_RPC_LIMITS } from "./limits.ts";
+import { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";
 
 /** Milliseconds between PINGs on a connection that carries calls: how long a dead peer goes unnoticed. */
 const PING_INTERVAL_MS = 10_000;
 const PING_TIMEOUT_MS = 5_000;
 
-/** A gRPC transport to one address, for instance `http://127.0.0.1:8080`. Connects on the first call, reconnects by itself. */
-export const grpcTransport = (baseUrl: string, { clock, network }: { clock: Clock; network: Network }): Transport => {
+/**
+ * A gRPC transport to one address, for instance `http://127.0.0.1:8080`. Connects on the first call, reconnects by itself. Calls
+ * that are made for another call end with it: they take over its deadline, cancellation, trace and identity.
+ */
+export const grpcTransport = (
+  baseUrl: string,
+  runtime: ClientRuntime,
+  wire: WireChoice = wireFromEnvironment(),
+): Transport => (wire === "heddle" ? heddleTransport(baseUrl, runtime) : nodeTransport(baseUrl, runtime));
+
+const heddleTransport = (baseUrl: string, runtime: ClientRuntime): Transport =>
+  createHeddleTransport({ baseUrl, runtime, acceptGzip: false, inherit: inheritance(runtime.clock) });
+
+type ClientRuntime = Pick<Runtime, "clock" | "timers" | "random" | "network">;
+
+const inheritance = (clock: Clock) => (): Inherited | undefined => {
+  const call = currentCall();
+  return call === undefined
+    ? undefined
+    : {
+        fields: call.forwarded,
+        fixedFields: [TRACEPARENT, call.traceparent],
+        timeoutMs: leftOf(call, clock),
+        outer: call,
+      };
+};
+
+const nodeTransport = (baseUrl: string, { clock, network }: { clock: Clock; network: Network }): Transport => {
   const { hostname, port } = new URL(baseUrl);
   const address = parseAddress(`${hostname}:${port || 80}`);
   return withinCall(
@@ -30,26 +59,22 @@ export const grpcTransport = (baseUrl: string, { clock, network }: { clock: Cloc
 };
 
 /**
- * A transport to handlers in the same process. Messages are encoded and decoded on the way, so that neither side can see the
+ * A transport to a server in the same process. Messages are encoded and decoded on the way, so that neither side can see the
  * other's objects; deadlines, metadata and errors are those of a call over the network.
  */
-export const memoryTransport = (handlers: readonly UniversalHandler[], { clock }: { clock: Clock }): Transport =>
-  withinCall(
-    createTransport({
-      httpClient: createUniversalHandlerClient([...handlers]),
-      baseUrl: "http://memory",
-      useBinaryFormat: true,
-      interceptors: [],
-      acceptCompression: [],
-      sendCompression: null,
-      compressMinBytes: Number.MAX_SAFE_INTEGER,
-      readMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
-      writeMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
-    }),
-    clock,
+export const memoryTransport = (server: { connect(): Session }, { clock, timers }: MemoryRuntime): Transport =>
+  transportOn(
+    sessionPool(() => server.connect()),
+    MEMORY,
+    timers,
+    { acceptGzip: false, inherit: inheritance(clock) },
   );
 
-/** Calls that are made for another call end with it: they take over its deadline, cancellation, trace and identity. */
+type MemoryRuntime = Pick<Runtime, "clock" | "timers">;
+
+const MEMORY = { scheme: "http", authority: "memory", basePath: "" };
+
+/** What Heddle's own transport does by itself: a call takes over from the one that it is made for. */
 const withinCall = (transport: Transport, clock: Clock): Transport => ({
   unary(method, signal, timeoutMs, header, input, values) {
     const outer = inherit(signal, timeoutMs, header, clock);
@@ -82,15 +107,19 @@ const inherit = (
 ): { signal: AbortSignal | undefined; timeoutMs: number | undefined; header: HeaderInit } => {
   const call = currentCall();
   if (call === undefined) return { signal, timeoutMs, header };
-  const merged = new Headers(call.forwarded);
+  const merged = new Headers();
+  for (let index = 0; index < call.forwarded.length; index += 2)
+    merged.append(call.forwarded[index] as string, call.forwarded[index + 1] as string);
   for (const [name, value] of new Headers(header)) merged.set(name, value);
   merged.set(TRACEPARENT, call.traceparent);
-  // At least a millisecond: a call that is already late fails by its deadline, not as a call without one.
-  const leftMs =
-    call.deadlineMs === undefined ? undefined : Math.max(1, Math.floor(call.deadlineMs - clock.monotonicMs()));
+  const leftMs = leftOf(call, clock);
   return {
     signal: signal === undefined ? call.signal : AbortSignal.any([signal, call.signal]),
     timeoutMs: leftMs === undefined ? timeoutMs : Math.min(leftMs, timeoutMs ?? leftMs),
     header: merged,
   };
 };
+
+/** At least a millisecond: a call that is already late fails by its deadline, not as a call without one. */
+const leftOf = ({ deadlineMs }: Call, clock: Clock): number | undefined =>
+  deadlineMs === undefined ? undefined : Math.max(1, Math.floor(deadlineMs - clock.monotonicMs()));

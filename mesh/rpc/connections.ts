@@ -1,65 +1,118 @@
-import type { Server as Http1Server, ServerResponse } from "node:http";
-import type { Http2Server, ServerHttp2Session } from "node:http2";
+import { createServer as createHttp1Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Logger } from "../observe/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { type Session, type SessionHandler, serveSession, type WireLimits } from "../wire/index.ts";
+import type { HttpAcceptors } from "./accept-http.ts";
 import type { RpcLimits } from "./limits.ts";
+import { nodeHttp2Acceptor } from "./node-acceptor.ts";
+import { nodeServerStream } from "./node-stream.ts";
+import type { HttpHandler } from "./server.ts";
+import type { WireChoice } from "./wire-choice.ts";
 
-/** The open connections of a server. */
-export interface Connections {
+/** The open connections of a server, and the exchanges on them. */
+export interface Connections extends HttpAcceptors {
   /** Takes a connection in; false when there are too many, and then it is closed. */
   add(connection: Duplex): boolean;
+  /** Counts a session of another kind in. */
+  track(session: Session): Session;
+  /** What a session of this server calls. */
+  sessionHandler(session: () => Session): SessionHandler;
   /** Tells every peer that no further stream is taken, and closes the connections that carry nothing. */
   goAway(): void;
+  /** Resolves to 0 when no exchange is open any more, or after `timeoutMs` milliseconds to the number of those that are. */
+  settled(timeoutMs: number): Promise<number>;
   /** Cuts every connection, once what was written last has left. Resolves when it is done. */
   destroy(): Promise<void>;
 }
 
-/** Keeps track of connections, because Node's servers neither send GOAWAY to idle peers nor know what we accepted for them. */
-export const trackConnections = (
-  http2: Http2Server,
-  { http1, limits }: { http1: Http1Server; limits: RpcLimits },
-): Connections => {
-  const open = new Set<Duplex>();
-  const sessions = new Set<ServerHttp2Session>();
+export const trackConnections = (deps: {
+  handle: HttpHandler;
+  runtime: Runtime;
+  log: Logger;
+  limits: RpcLimits;
+  wire: WireChoice;
+  wireLimits: Partial<WireLimits>;
+}): Connections => {
+  const { handle, runtime, log, limits } = deps;
+  const sockets = new Set<Duplex>();
+  const sessions = new Set<Session>();
   let leaving = false;
-  http2.on("session", (session) => {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
-    // Node knows of each frame, and we do not: the one wait that is not taken from mesh/runtime, until the engine is our own.
-    session.setTimeout(limits.idleTimeoutMs, () => session.close());
-    if (leaving) sayGoodbye(session);
-  });
-  // Between requests an HTTP/1.1 connection can be closed without loss; during one it is told by a header.
-  const answering = new Set<ServerResponse>();
-  const sayLast = (response: ServerResponse) => {
-    if (!response.headersSent) response.setHeader("connection", "close");
+  let onSettled: (() => void) | undefined;
+
+  const openExchanges = (): number => {
+    let open = http1.answering.size;
+    for (const session of sessions) open += session.openStreams;
+    return open;
   };
-  http1.prependListener("request", (_request, response) => {
-    if (leaving) sayLast(response);
-    answering.add(response);
-    response.once("close", () => answering.delete(response));
+  const closedOne = () => {
+    if (onSettled !== undefined && openExchanges() === 0) onSettled();
+  };
+  const track = (session: Session): Session => {
+    sessions.add(session);
+    if (leaving) session.drain();
+    return session;
+  };
+  const sessionHandler = (session: () => Session): SessionHandler => ({
+    onStream: handle,
+    onStreamClosed: closedOne,
+    onHandlerError: (error) => log.error({ err: error }, "call not answered"),
+    onClose(reason) {
+      sessions.delete(session());
+      if (reason !== undefined) log.debug({ err: reason, peer: session().peer }, "HTTP/2 connection failed");
+      closedOne();
+    },
   });
+  const http1 = http1Acceptor({ handle, limits, closedOne, leaving: () => leaving });
+  const nodeHttp2 =
+    deps.wire === "node" ? nodeHttp2Acceptor({ handle, limits, log, track, sessionHandler }) : undefined;
+
   return {
+    http1: http1.accept,
+    http2:
+      nodeHttp2 ??
+      ((connection) => {
+        const session: Session = serveSession(
+          connection,
+          sessionHandler(() => session),
+          { ...runtime, limits: deps.wireLimits },
+        );
+        track(session);
+      }),
     add(connection) {
-      if (open.size >= limits.connectionsMax) {
+      if (sockets.size >= limits.connectionsMax) {
         connection.destroy();
         return false;
       }
-      open.add(connection);
-      connection.once("close", () => open.delete(connection));
+      sockets.add(connection);
+      connection.once("close", () => sockets.delete(connection));
       return true;
     },
+    track,
+    sessionHandler,
     goAway() {
       leaving = true;
-      for (const session of sessions) sayGoodbye(session);
-      for (const response of answering) sayLast(response);
-      http1.closeIdleConnections();
+      for (const session of sessions) session.drain();
+      http1.goAway();
+    },
+    async settled(timeoutMs) {
+      if (openExchanges() > 0) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        onSettled = resolve;
+        const timer = runtime.timers.after(timeoutMs, resolve);
+        await promise;
+        timer.cancel();
+      }
+      return openExchanges();
     },
     destroy() {
-      // Two turns of the event loop: a GOAWAY leaves in the first, and a reset before that would keep it from its peer.
+      for (const session of sessions) session.destroy();
+      http1.close();
+      // Two turns: a GOAWAY leaves at the end of the first, and a reset before that would keep it from its peer.
       return new Promise((resolve) => {
-        setImmediate(() =>
-          setImmediate(() => {
-            for (const connection of open) connection.destroy();
+        runtime.timers.afterTurn(() =>
+          runtime.timers.afterTurn(() => {
+            for (const connection of sockets) connection.destroy();
             resolve();
           }),
         );
@@ -68,8 +121,51 @@ export const trackConnections = (
   };
 };
 
-const sayGoodbye = (session: ServerHttp2Session): void => {
-  if (session.destroyed) return;
-  session.goaway();
-  session.close();
+/** HTTP/1.1 by `node:http`, whose connections are given to it one by one. */
+const http1Acceptor = ({
+  handle,
+  limits,
+  closedOne,
+  leaving,
+}: {
+  handle: HttpHandler;
+  limits: RpcLimits;
+  closedOne: () => void;
+  leaving: () => boolean;
+}) => {
+  const server = createHttp1Server({
+    maxHeaderSize: limits.headerListBytesMax,
+    requestTimeout: limits.requestTimeoutMs,
+    headersTimeout: limits.requestTimeoutMs,
+  });
+  // node:http starts to watch for slow requests when its server listens; ours never does.
+  server.emit("listening");
+  // Between requests a connection can be closed without loss; during one it is told by a header.
+  const answering = new Set<ServerResponse>();
+  const sayLast = (response: ServerResponse) => {
+    if (!response.headersSent) response.setHeader("connection", "close");
+  };
+  server.on("request", (request, response) => {
+    if (leaving()) sayLast(response);
+    answering.add(response);
+    response.once("close", () => {
+      answering.delete(response);
+      closedOne();
+    });
+    const { stream, headers, end } = nodeServerStream(request, response);
+    try {
+      handle(stream, headers, end);
+    } catch (error) {
+      response.destroy(error instanceof Error ? error : undefined);
+    }
+  });
+  return {
+    answering,
+    accept: (connection: Duplex) => void server.emit("connection", connection),
+    goAway() {
+      for (const response of answering) sayLast(response);
+      server.closeIdleConnections();
+    },
+    close: () => void server.close(),
+  };
 };

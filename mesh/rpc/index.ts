@@ -1,14 +1,15 @@
+export type { TlsOptions } from "./accept-tls.ts";
 export { AlreadyApplied, type Call, currentCall, type Replay, runInCall } from "./call.ts";
+export { type ConnectionPool, createConnectionPool } from "./client/connection-pool.ts";
+export type { HeddleTransport } from "./client/grpc-transport.ts";
+export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
+export { sessionPool } from "./client/session-pool.ts";
 export { grpcTransport, memoryTransport } from "./client.ts";
+export { discardBody } from "./discard-body.ts";
 export { type Handler, type Implementation, implementation } from "./implementation.ts";
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
-export { respondError, respondUnknownMethod } from "./respond-error.ts";
-export {
-  createRpcServer,
-  type HttpHandler,
-  type HttpRequest,
-  type HttpResponse,
-  pathOf,
-  type RpcServer,
-  type RpcServerOptions,
-} from "./server.ts";
+export { nodeClientSession } from "./node-stream-session.ts";
+export { pathOf } from "./request-path.ts";
+export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
+export { createRpcServer, type HttpHandler, type RpcServer, type RpcServerOptions } from "./server.ts";
+export { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";

@@ -1,65 +1,64 @@
-import type { DescMethod } from "@bufbuild/protobuf";
-import { Code, type ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "@heddle/contracts/google/rpc";
 import { toRpcError } from "../contract/map-error.ts";
 import { traceIdOf } from "../observe/index.ts";
-import type { MethodDeps } from "./serve-method.ts";
-
-/** What is written down about one call. */
-export interface ObservedCall {
-  /** Ends the call with a status (0 is OK) and writes its one log line. Only the first end counts. */
-  end(code: number): void;
-  /** Ends the call with what a handler threw, and returns the error to answer with. */
-  fail(error: unknown): ConnectError;
-  /** Logs what kept the reply of a call that has ended from being sent, and returns the error to send instead. */
-  unsent(error: ConnectError): ConnectError;
-}
+import type { CompiledMethod } from "./compile-method.ts";
+import type { ServedCall } from "./served-call.ts";
 
 /** Codes that speak of a fault on our side. */
 const OUR_FAULT: ReadonlySet<number> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
 
-/** Starts the record of one call: one log line, written when it ends, with method, code, duration, peer and trace id. */
-export const observeCall = (call: {
-  method: DescMethod;
-  name: string;
-  traceparent: string;
-  peer: string;
-  protocol: string;
-  deps: MethodDeps;
-}): ObservedCall => {
-  const { name, traceparent, peer, protocol, deps } = call;
-  const { clock, ids } = deps.runtime;
-  const startMs = clock.monotonicMs();
-  let ended = false;
-  const end = (code: number, more?: { errorId?: string | undefined; err?: unknown; reason?: string | undefined }) => {
-    if (ended) return;
-    ended = true;
-    const line = {
-      method: name,
-      code: code === 0 ? "OK" : (Code[code] ?? String(code)),
-      durationMs: Math.round((clock.monotonicMs() - startMs) * 1000) / 1000,
-      peer,
-      protocol,
-      traceId: traceIdOf(traceparent),
-      ...more,
-    };
-    if (OUR_FAULT.has(code)) deps.log.error(line, "call");
-    else deps.log.info(line, "call");
-  };
-  return {
-    end: (code) => end(code),
-    fail(thrown) {
-      const { error, id } = toRpcError(thrown, { ids, domain: call.method.parent.file.proto.package });
-      // The cause stays here: the caller gets the id, and the id leads to this line.
-      const reason = error.findDetails(ErrorInfoSchema)[0]?.reason;
-      end(error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown }) });
-      return error;
-    },
-    unsent(cause) {
-      const { error, id } = toRpcError(cause, { ids, domain: call.method.parent.file.proto.package });
-      const line = { method: name, code: Code[error.code], traceId: traceIdOf(traceparent), errorId: id, err: cause };
-      deps.log.error(line, "the reply could not be sent");
-      return error;
-    },
-  };
+/** Writes a call's one line: method, code, duration, peer, protocol and trace id. */
+export const logCall = (
+  call: ServedCall,
+  code: number,
+  more: { errorId?: string | undefined; err?: unknown; reason?: string | undefined } | undefined,
+): void => {
+  const { name, deps } = call.compiled;
+  if (!deps.policies) return;
+  const durationMs = Math.round((deps.runtime.clock.monotonicMs() - call.startMs) * 1000) / 1000;
+  const { peer, protocolName: protocol } = call;
+  const traceId = traceIdOf(call.traceparent);
+  if (code === 0 && more === undefined) {
+    // Nothing in it comes from a peer but the trace id, which is hexadecimal.
+    deps.log.line(
+      `"method":"${name}","code":"OK","durationMs":${durationMs},"peer":"${peer}","protocol":"${protocol}","traceId":"${traceId}","msg":"call"`,
+    );
+    return;
+  }
+  const line = { method: name, code: Code[code] ?? String(code), durationMs, peer, protocol, traceId, ...more };
+  if (OUR_FAULT.has(code)) deps.log.error(line, "call");
+  else deps.log.info(line, "call");
 };
+
+/** What was thrown as what a caller sees, and how the log tells it. */
+export const mapThrown = (
+  call: ServedCall,
+  thrown: unknown,
+): { error: ConnectError; id: string | undefined; reason: string | undefined } => {
+  const { method, deps } = call.compiled;
+  if (!deps.policies) return { error: asConnectHasIt(thrown), id: undefined, reason: undefined };
+  const { error, id } = toRpcError(thrown, { ids: deps.runtime.ids, domain: method.parent.file.proto.package });
+  return { error, id, reason: error.findDetails(ErrorInfoSchema)[0]?.reason };
+};
+
+/** An error as Connect's own server answers with it. */
+const asConnectHasIt = (thrown: unknown): ConnectError =>
+  thrown instanceof ConnectError
+    ? thrown
+    : new ConnectError("internal error", Code.Internal, undefined, undefined, thrown);
+
+/** Logs that a reply could not be sent; returns the error to send instead. */
+export const logUnsent = (call: ServedCall, cause: ConnectError): ConnectError => {
+  const { name, deps } = call.compiled;
+  const { error, id } = mapThrown(call, cause);
+  deps.log.error(
+    { method: name, code: Code[error.code], traceId: traceIdOf(call.traceparent), errorId: id, err: cause },
+    "the reply could not be sent",
+  );
+  return error;
+};
+
+/** Logs a request of another protocol than gRPC's that was refused before its call began. */
+export const logRefusal = ({ name, deps }: CompiledMethod, error: ConnectError): void =>
+  deps.log.info({ method: name, code: Code[error.code], message: error.rawMessage }, "call refused before it was read");

@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import type { ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import {
@@ -8,50 +7,77 @@ import {
   errorToJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { unknownMethod } from "../contract/unknown-method.ts";
-import { type HttpRequest, type HttpResponse, pathOf } from "./server.ts";
+import type { Timers } from "../runtime/index.ts";
+import { HeaderList, type HttpStream } from "../wire/index.ts";
+import { discardBody } from "./discard-body.ts";
+import { statusFields } from "./grpc-status.ts";
+import { pathOf } from "./request-path.ts";
 
 /**
  * Answers a request with an error in the protocol that it speaks: gRPC as trailers only, gRPC-Web likewise, Connect as JSON
- * or as an end-of-stream message, and plain JSON with an HTTP status for everything else.
+ * or as an end-of-stream message, and plain JSON with an HTTP status for everything else. What the peer still sends is dropped;
+ * with `timers`, a peer that goes on is soon stopped.
  */
-export const respondError = (request: HttpRequest, response: HttpResponse, error: ConnectError): void => {
-  // What the peer still sends is of no interest, but must not stall its connection.
-  request.resume();
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  const contentType = request.headers["content-type"] ?? "";
+export const respondError = (stream: HttpStream, headers: HeaderList, error: ConnectError, timers?: Timers): void => {
+  const contentType = headers.get("content-type") ?? "";
   if (contentType.startsWith("application/grpc")) {
-    const headers = Object.fromEntries(setTrailerStatus(new Headers({ "content-type": contentType }), error));
-    respond(response, 200, headers);
+    respond(stream, [":status", "200", "content-type", contentType, ...statusFields(error)]);
   } else if (contentType.startsWith("application/connect+")) {
-    const end = Buffer.from(JSON.stringify(endStreamToJson(new Headers(), error, undefined)));
-    respond(response, 200, { "content-type": contentType }, encodeEnvelope(endStreamFlag, end));
+    respond(stream, [":status", "200", "content-type", contentType], endStreamMessage(error));
   } else {
+    const status = String(codeToHttpStatus(error.code));
     const body = errorToJsonBytes(error, undefined);
-    respond(response, codeToHttpStatus(error.code), { "content-type": "application/json" }, body);
+    respond(stream, [":status", status, "content-type", "application/json"], body);
   }
+  discardBody(stream, timers);
 };
 
 /** Answers UNIMPLEMENTED, with the known method whose name is nearest. `known` are paths such as `/order.v1.OrderService/GetOrder`. */
-export const respondUnknownMethod = (request: HttpRequest, response: HttpResponse, known: Iterable<string>): void => {
-  const method = pathOf(request.url ?? "/").slice(1, METHOD_CHARS_MAX) || "/";
+export const respondUnknownMethod = (
+  stream: HttpStream,
+  headers: HeaderList,
+  known: Iterable<string>,
+  timers?: Timers,
+): void => {
+  const method = pathOf(headers.get(":path") ?? "/").slice(1, METHOD_CHARS_MAX) || "/";
   const names = Array.from(known, (path) => path.slice(1));
-  respondError(request, response, unknownMethod(method, names, "heddle.mesh"));
+  respondError(stream, headers, unknownMethod(method, names, "heddle.mesh"), timers);
+};
+
+/**
+ * Ends a response that has begun with an error, where its protocol has a place for one: gRPC in trailers, gRPC-Web and Connect
+ * streams in a last envelope. False where it has none, as with a unary body; then the response can only be reset.
+ */
+export const interruptResponse = (stream: HttpStream, headers: HeaderList, error: ConnectError): boolean => {
+  const contentType = headers.get("content-type") ?? "";
+  if (contentType.startsWith("application/grpc-web")) {
+    stream.sendData(encodeEnvelope(trailerFlag, trailerSerialize(setTrailerStatus(new Headers(), error))), true);
+    return true;
+  }
+  if (contentType.startsWith("application/grpc")) {
+    stream.sendTrailers(new HeaderList(statusFields(error)), undefined);
+    return true;
+  }
+  if (contentType.startsWith("application/connect+")) {
+    stream.sendData(endStreamMessage(error), true);
+    return true;
+  }
+  return false;
 };
 
 /** More than any method's name: what is longer is not worth repeating in full. */
 const METHOD_CHARS_MAX = 300;
 
-const respond = (response: HttpResponse, status: number, headers: Record<string, string>, body?: Uint8Array): void => {
-  if ("stream" in response && response.stream !== undefined) {
-    // On the stream itself, so that headers alone end it, which gRPC calls trailers-only.
-    if (response.stream.destroyed) return;
-    response.stream.respond({ ...headers, ":status": status }, { endStream: body === undefined });
-    if (body !== undefined) response.stream.end(body);
+const endStreamMessage = (error: ConnectError): Uint8Array =>
+  encodeEnvelope(endStreamFlag, Buffer.from(JSON.stringify(endStreamToJson(new Headers(), error, undefined))));
+
+const respond = (stream: HttpStream, fields: readonly string[], body?: Uint8Array): void => {
+  if (body === undefined) {
+    stream.sendHeaders(new HeaderList(fields), undefined, true);
     return;
   }
-  (response as ServerResponse).writeHead(status, { ...headers, "content-length": body?.byteLength ?? 0 }).end(body);
+  stream.sendHeaders(new HeaderList([...fields, "content-length", String(body.length)]), undefined, false);
+  stream.sendData(body, true);
 };

@@ -1,45 +1,49 @@
-import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from "node:http";
-import {
-  constants,
-  createServer as createHttp2Server,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type ServerHttp2Stream,
-} from "node:http2";
-import type { Duplex } from "node:stream";
-import { Code, type ConnectError, createConnectRouter, createContextValues } from "@connectrpc/connect";
+import type { Registry } from "@bufbuild/protobuf";
+import { Code, createContextValues, type Interceptor } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import {
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
 import { fail, reasons } from "../contract/fail.ts";
-import { assertRulesCompile, createRequestValidator } from "../contract/validate.ts";
+import { createRequestValidator } from "../contract/validate.ts";
 import type { Logger } from "../observe/index.ts";
-import type { Address, Runtime, Timers } from "../runtime/index.ts";
+import type { Address, Runtime } from "../runtime/index.ts";
 import type { RecordedReply } from "../store/store.ts";
+import { type HeaderList, type HttpStream, memorySession, type Session, type WireLimits } from "../wire/index.ts";
 import { acceptHttp } from "./accept-http.ts";
-import { capTimeout } from "./cap-timeout.ts";
-import { completeErrors } from "./complete-errors.ts";
-import { trackConnections } from "./connections.ts";
+import { type TlsOptions, tlsAcceptor } from "./accept-tls.ts";
+import { CallWatch } from "./call-watch.ts";
+import type { MethodDeps } from "./compile-method.ts";
+import { type Connections, trackConnections } from "./connections.ts";
+import { GrpcStreaming } from "./grpc-streaming.ts";
+import { GrpcTarget, isGrpcProto } from "./grpc-target.ts";
+import { GrpcUnary } from "./grpc-unary.ts";
 import type { Implementation } from "./implementation.ts";
 import { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 import { peerKey } from "./peer.ts";
+import { pathOf } from "./request-path.ts";
 import { respondUnknownMethod } from "./respond-error.ts";
-import { countCalls, createRunningCalls } from "./running-calls.ts";
-import { serveMethod } from "./serve-method.ts";
+import { compileRoutes, type Route } from "./routes.ts";
+import { serveUniversal } from "./serve-universal.ts";
+import { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";
 
-export type HttpRequest = IncomingMessage | Http2ServerRequest;
-export type HttpResponse = ServerResponse | Http2ServerResponse;
-/** Answers one HTTP request of either version. */
-export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
+/** Answers one HTTP exchange, however it came. `end`: the request has no body. */
+export type HttpHandler = (stream: HttpStream, headers: HeaderList, end: boolean) => void;
 
 export interface RpcServerOptions {
   readonly implementations: readonly Implementation[];
   readonly runtime: Runtime;
   readonly log: Logger;
-  readonly limits?: Partial<RpcLimits>;
+  readonly limits?: Partial<RpcLimits> | undefined;
+  /** Bounds of HTTP/2 beside those that `limits` sets. */
+  readonly wireLimits?: Partial<WireLimits> | undefined;
+  /** Around every handler, the first outermost, within what the contract asks for. */
+  readonly interceptors?: readonly Interceptor[] | undefined;
+  /** False: handlers and their errors as they are, without what the contract asks for. For tests and measurements of the wire. */
+  readonly policies?: boolean | undefined;
+  /** Message types that JSON may name in a google.protobuf.Any. */
+  readonly registry?: Registry | undefined;
+  /** Serves by TLS alone; without it in plaintext alone. */
+  readonly tls?: TlsOptions | undefined;
+  /** Who speaks HTTP/2; by default what `HEDDLE_WIRE` says. */
+  readonly wire?: WireChoice | undefined;
   /** The reply recorded for a request id; absent in a service without a store. */
   readonly findReply?: ((method: string, requestId: string) => Promise<RecordedReply | undefined>) | undefined;
   /** Answers what no implementation answers; by default UNIMPLEMENTED that names the nearest method. */
@@ -48,10 +52,10 @@ export interface RpcServerOptions {
 
 /** A server of gRPC, gRPC-Web, Connect and JSON on one port, over HTTP/1.1 and HTTP/2. */
 export interface RpcServer {
-  /** One handler per method, for calls within the process. */
-  readonly handlers: readonly UniversalHandler[];
-  /** Answers one request, however it came. */
+  /** Answers one exchange. */
   readonly handle: HttpHandler;
+  /** A way to call it from within the process. */
+  connect(): Session;
   /** Listens; port 0 takes a free one. Resolves to the address in force. */
   listen(address: Address): Promise<Address>;
   /**
@@ -64,77 +68,69 @@ export interface RpcServer {
 /** Compiles every method once and serves them. */
 export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   const { runtime, log } = options;
+  const { timers } = runtime;
   const limits = { ...DEFAULT_RPC_LIMITS, ...options.limits };
-  const draining = new AbortController();
+  const wire = options.wire ?? wireFromEnvironment();
   const shutdown = new AbortController();
-  const handlers = compile(options, limits, { draining: draining.signal, shutdown: shutdown.signal });
-  const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
-  const paths = [...byPath.keys()];
-  const unmatched = options.unmatched ?? ((request, response) => respondUnknownMethod(request, response, paths));
-  const calls = createRunningCalls(runtime.timers);
+  const watch = new CallWatch(runtime);
+  const deps: MethodDeps = {
+    runtime,
+    log,
+    limits,
+    watch,
+    policies: options.policies ?? true,
+    findReply: options.findReply,
+    interceptors: options.interceptors ?? [],
+    validate: createRequestValidator(),
+  };
+  const routes = compileRoutes(options.implementations, deps, {
+    shutdown: shutdown.signal,
+    registry: options.registry,
+  });
+  const paths = [...routes.keys()];
+  const unmatched = options.unmatched ?? ((stream, headers) => respondUnknownMethod(stream, headers, paths, timers));
 
-  const handle: HttpHandler = (request, response) => {
-    response.once("close", calls.enter());
-    capTimeout(request.headers);
-    if ("stream" in request) dropUnreadBody(request.stream, runtime.timers);
-    const path = pathOf(request.url ?? "/");
-    const handler = byPath.get(path);
-    if (handler === undefined) {
-      try {
-        unmatched(request, response);
-      } catch (error) {
-        // Whatever a peer sent, it ends its own call and nothing else.
-        log.error({ err: error, path }, "call not answered");
-        response.destroy();
-      }
+  const handle: HttpHandler = (stream, headers, end) => {
+    const known = headers.memo;
+    if (known instanceof GrpcTarget && routes.get(known.path)?.grpc === known.grpc) {
+      serveGrpc(known, stream, end);
       return;
     }
-    const values = createContextValues().set(peerKey, peerOf(request));
-    Promise.try(() =>
-      handler(
-        universalRequestFromNodeRequest(request as IncomingMessage, response as ServerResponse, undefined, values),
-      ),
-    )
-      .then((reply) => universalResponseToNodeResponse(reply, response as ServerResponse))
-      .catch((error: unknown) => {
-        // What fails here is the connection: the call itself has been answered or logged.
-        log.debug({ err: error, path }, "reply not delivered");
-        response.destroy();
-      });
+    const route = routes.get(pathOf(headers.get(":path") ?? "/"));
+    if (route === undefined) unmatched(stream, headers, end);
+    else if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers), stream, end);
+    else serveByConnect(route.universal, stream, headers, end);
   };
 
-  const http2 = createHttp2Server({
-    settings: { maxConcurrentStreams: limits.streamsPerConnectionMax, maxHeaderListSize: limits.headerListBytesMax },
-    maxSessionMemory: limits.sessionMegabytesMax,
-    maxSessionInvalidFrames: 100,
-    maxSessionRejectedStreams: 100,
-  });
-  http2.on("request", handle);
-  http2.on("sessionError", (error) => log.debug({ err: error }, "HTTP/2 connection failed"));
-  const http1 = createHttp1Server(
-    {
-      maxHeaderSize: limits.headerListBytesMax,
-      requestTimeout: limits.requestTimeoutMs,
-      headersTimeout: limits.requestTimeoutMs,
-    },
+  const serveByConnect = (handler: UniversalHandler, stream: HttpStream, headers: HeaderList, end: boolean): void => {
+    const values = createContextValues().set(peerKey, stream.peer);
+    const onError = (error: unknown) => log.debug({ err: error, path: handler.requestPath }, "reply not delivered");
+    void serveUniversal(handler, stream, headers, end, { timers, values, onError });
+  };
+
+  const connections: Connections = trackConnections({
     handle,
-  );
-  // node:http starts to watch for slow requests when its server listens; ours is given its connections one by one.
-  http1.emit("listening");
-  const connections = trackConnections(http2, { http1, limits });
+    runtime,
+    log,
+    limits,
+    wire,
+    wireLimits: { ...wireLimitsOf(limits), ...options.wireLimits },
+  });
+  const takeIn = options.tls
+    ? tlsAcceptor(options.tls, connections, { timeoutMs: limits.prefaceTimeoutMs })
+    : (connection: Parameters<Connections["http1"]>[0]) =>
+        acceptHttp(connection, connections, { timers, timeoutMs: limits.prefaceTimeoutMs });
   let stopListening: () => Promise<void> = async () => undefined;
 
   return {
-    handlers: handlers.map((handler) => countCalls(handler, calls)),
     handle,
+    connect() {
+      const session: Session = memorySession(connections.sessionHandler(() => session));
+      return connections.track(session);
+    },
     async listen(address) {
-      const acceptors = {
-        http1: (connection: Duplex) => void http1.emit("connection", connection),
-        http2: (connection: Duplex) => void http2.emit("connection", connection),
-      };
       const listener = await runtime.network.listen(address, (connection) => {
-        if (connections.add(connection))
-          acceptHttp(connection, acceptors, { timers: runtime.timers, timeoutMs: limits.prefaceTimeoutMs });
+        if (connections.add(connection)) takeIn(connection);
       });
       stopListening = () => listener.close();
       return listener.address;
@@ -142,16 +138,16 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     async drain(timeoutMs) {
       await stopListening();
       connections.goAway();
-      draining.abort(fail(DRAINING, {}, { retryDelayMs: 0 }));
-      const cut = await calls.settled(timeoutMs);
+      const reason = fail(DRAINING, {}, { retryDelayMs: 0 });
+      watch.drain(reason);
+      const cut = await connections.settled(timeoutMs);
       if (cut > 0) {
-        shutdown.abort(fail(DRAINING, {}, { retryDelayMs: 0 }));
+        watch.cut(reason);
+        shutdown.abort(reason);
         // Those that are cut are told so before their connections go.
-        await calls.settled(LAST_WORDS_MS);
+        await connections.settled(LAST_WORDS_MS);
       }
-      // Cut in a later turn, so that a GOAWAY can leave before; nobody waits for it, since every call has its answer.
-      void connections.destroy();
-      http1.close();
+      await connections.destroy();
       return cut;
     },
   };
@@ -166,63 +162,22 @@ const DRAINING = reasons("heddle.mesh")(
   "This instance is stopping; try again to reach another.",
 );
 
-const compile = (
-  options: RpcServerOptions,
-  limits: RpcLimits,
-  { draining, shutdown }: { draining: AbortSignal; shutdown: AbortSignal },
-): UniversalHandler[] => {
-  const { runtime, log, findReply } = options;
-  const deps = { runtime, log, limits, findReply, draining, validate: createRequestValidator() };
-  const router = createConnectRouter({
-    acceptCompression: [compressionGzip],
-    readMaxBytes: limits.messageBytesMax,
-    writeMaxBytes: limits.messageBytesMax,
-    shutdownSignal: shutdown,
-    // A misspelt field must not be dropped in silence.
-    jsonOptions: { ignoreUnknownFields: false },
-  });
-  for (const { service, handlers } of options.implementations) {
-    // Now, because the first call would wait for it, and a short deadline would not.
-    assertRulesCompile(service);
-    for (const method of service.methods) {
-      const handler = handlers[method.localName];
-      if (handler === undefined) throw new Error(`${service.typeName}/${method.name} has no handler`);
-      router.rpc(method, serveMethod(method, handler, deps));
-    }
-  }
-  const onMalformed = (error: ConnectError, path: string) =>
-    log.info({ method: path, code: Code[error.code], message: error.rawMessage }, "call refused before it was read");
-  return router.handlers.map((handler) =>
-    completeErrors(handler, (error) => onMalformed(error, handler.requestPath.slice(1))),
-  );
+const targetOf = (route: Route, headers: HeaderList): GrpcTarget => {
+  const target = new GrpcTarget(route.grpc, headers);
+  // Where somebody else remembers something, such as a gateway in the same process, it stays theirs.
+  headers.memo ??= target;
+  return target;
 };
 
-/** Milliseconds after its answer that a request may go on sending: trailers must have left before the stream is reset. */
-const UNREAD_BODY_MS = 100;
-
-/**
- * Ends a stream whose answer is complete although its body is not: what the peer still sends would be kept for nobody
- * (RFC 9113, 8.1: RST_STREAM with NO_ERROR).
- */
-const dropUnreadBody = (stream: ServerHttp2Stream, timers: Timers): void => {
-  stream.once("finish", () => {
-    if (stream.readableEnded) return;
-    const timer = timers.after(UNREAD_BODY_MS, () => {
-      stream.close(constants.NGHTTP2_NO_ERROR);
-      // Without it the stream would wait for somebody to read what it has received.
-      stream.destroy();
-    });
-    stream.once("close", () => timer.cancel());
-  });
+const serveGrpc = (target: GrpcTarget, stream: HttpStream, end: boolean): void => {
+  const { streamsReplies, streamsRequests } = target.grpc.compiled;
+  const exchange =
+    streamsReplies || streamsRequests ? new GrpcStreaming(target, stream) : new GrpcUnary(target, stream);
+  exchange.start(end);
 };
 
-/** A request target without its query. */
-export const pathOf = (target: string): string => {
-  const query = target.indexOf("?");
-  return query < 0 ? target : target.slice(0, query);
-};
-
-const peerOf = (request: HttpRequest): string => {
-  const { remoteAddress, remotePort } = request.socket;
-  return remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort}`;
-};
+const wireLimitsOf = (limits: RpcLimits): Partial<WireLimits> => ({
+  concurrentStreamsMax: limits.streamsPerConnectionMax,
+  headerListBytesMax: limits.headerListBytesMax,
+  idleTimeoutMs: limits.idleTimeoutMs,
+});

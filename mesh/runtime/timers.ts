@@ -10,6 +10,8 @@ export interface Timers {
   after(delayMs: number, fire: () => void): Timer;
   /** Runs `fire` every `periodMs` milliseconds until it is cancelled. Does not keep the process alive. */
   every(periodMs: number, fire: () => void): Timer;
+  /** Runs `fire` once what has arrived in this turn of the event loop, and what that has set off, is dealt with. */
+  afterTurn(fire: () => void): void;
   /** Resolves after `delayMs` milliseconds; rejects with the signal's reason when it aborts first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
@@ -21,6 +23,7 @@ export const systemTimers: Timers = {
     const timer = setInterval(fire, Math.min(periodMs, DELAY_MS_MAX)).unref();
     return { cancel: () => clearInterval(timer) };
   },
+  afterTurn: (fire) => void setImmediate(fire),
   sleep(delayMs, signal) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {

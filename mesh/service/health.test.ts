@@ -12,7 +12,7 @@ const serve = async (health: HealthSource = createInstanceHealth(["echo.v1.EchoS
   return {
     server,
     client: createClient(Health, transport),
-    memory: createClient(Health, memoryTransport(server.handlers, systemRuntime())),
+    memory: createClient(Health, memoryTransport(server, systemRuntime())),
   };
 };
 

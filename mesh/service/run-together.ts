@@ -44,7 +44,7 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
       running.push(service);
       const gateway = running[0]?.server;
       if (!isGateway && gateway !== undefined) {
-        const transport = memoryTransport(gateway.handlers, runtime);
+        const transport = memoryTransport(gateway, runtime);
         registrations.push(register({ instance: service, transport, runtime, log: logOf(definition.name) }));
       }
     }
@@ -66,7 +66,7 @@ const neighbourly = (running: readonly RunningService[], runtime: ReturnType<typ
     // Not here, or not yet: the gateway says so in the usual words.
     const target = owner ?? running[0];
     if (target === undefined) throw new Error("nothing runs yet");
-    const known = transports.get(target) ?? memoryTransport(target.server.handlers, runtime);
+    const known = transports.get(target) ?? memoryTransport(target.server, runtime);
     transports.set(target, known);
     return known;
   };

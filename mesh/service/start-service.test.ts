@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createLog } from "../observe/index.ts";
 import { EchoService } from "../rpc/fixtures/echo-contract.ts";
 import { echoHandlers } from "../rpc/fixtures/echo-server.ts";
-import { grpcTransport, implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
+import { createRpcServer, grpcTransport, implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
 import { expectFailure } from "../testing/expect-failure.ts";
@@ -24,11 +24,18 @@ const ANY = { host: "127.0.0.1", port: 0 };
 const depsFor = (options: Partial<StartDeps> = {}): StartDeps => {
   const dataFolder = mkdtempSync(join(tmpdir(), "heddle-start-"));
   onTestFinished(() => rmSync(dataFolder, { recursive: true, force: true }));
+  const log = createLog({
+    service: "echo",
+    level: "silent",
+    clock: runtime.clock,
+    destination: { write: () => undefined },
+  });
+  const nobody = createRpcServer({ implementations: [], runtime, log });
   return {
     env: { HEDDLE_DATA: dataFolder },
     runtime,
-    log: createLog({ service: "echo", level: "silent", clock: runtime.clock, destination: { write: () => undefined } }),
-    transportFor: () => memoryTransport([], runtime),
+    log,
+    transportFor: () => memoryTransport(nobody, runtime),
     neighbours: new Map(),
     listenOn: undefined,
     onFatal: (error) => {
@@ -188,7 +195,7 @@ test("a service without migrations has no store, and says so at the first use", 
     ],
   });
   const service = await startService(definition, depsFor());
-  const client = createClient(EchoService, memoryTransport(service.server.handlers, runtime));
+  const client = createClient(EchoService, memoryTransport(service.server, runtime));
   expect(await expectFailure(client.say({}))).toMatchObject({ code: "Internal" });
   expect((await client.brief({ text: "a" })).text).toBe("a");
   await service.stop(0);

@@ -27,9 +27,11 @@ test("an event is kept with its type, key, time, trace and message", async () =>
     traceparent,
     deadlineMs: undefined,
     signal: new AbortController().signal,
+    aborted: false,
     peer: "",
     replay: undefined,
-    forwarded: new Headers(),
+    forwarded: [],
+    onEnd: () => () => undefined,
   };
   await runInCall(call, () => store.write((tx) => tx.publish(CustomerCreatedSchema, { customer: { id: "cus_1" } })));
   const [event] = await store.events();

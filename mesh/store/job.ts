@@ -1,16 +1,21 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { currentCall } from "../rpc/call.ts";
 
 /** One run of a job of `store.read` or `store.write`; what the job was given works until its end only. */
 export class Job {
-  /** The method that the job belongs to, for messages. */
-  readonly name: string;
   readonly kind: "read" | "write";
+  readonly #method: DescMethod | undefined;
   #ended = false;
 
   constructor(kind: "read" | "write") {
     this.kind = kind;
-    this.name = currentMethod();
+    this.#method = currentCall()?.method;
+  }
+
+  /** The method that the job belongs to, for messages. */
+  get name(): string {
+    return nameOf(this.#method);
   }
 
   end(): void {
@@ -32,10 +37,10 @@ export class Job {
 }
 
 /** `customer.v1.CustomerService/CreateCustomer`, or what to call work that belongs to no call. */
-export const currentMethod = (): string => {
-  const method = currentCall()?.method;
-  return method === undefined ? "background work" : `${method.parent.typeName}/${method.name}`;
-};
+export const currentMethod = (): string => nameOf(currentCall()?.method);
+
+const nameOf = (method: DescMethod | undefined): string =>
+  method === undefined ? "background work" : `${method.parent.typeName}/${method.name}`;
 
 const running = new AsyncLocalStorage<Job>();
 
@@ -46,30 +51,23 @@ const running = new AsyncLocalStorage<Job>();
  */
 export const runJob = <T>(job: Job, work: () => Promise<T>, turns: TurnWatch): Promise<T> =>
   new Promise((resolve, reject) => {
-    const forget = turns.watch(() => {
-      job.end();
-      reject(
-        new TypeError(
-          `${job.name}: the job of store.${job.kind} awaited something else than its transaction and was rolled back. Await calls, timers and files before or after store.${job.kind}.`,
-        ),
-      );
-    });
-    const settle = () => {
-      forget();
-      job.end();
-    };
-    running
-      .run(job, async () => work())
-      .then(
+    turns.watch(job, reject);
+    try {
+      running.run(job, work).then(
         (result) => {
-          settle();
+          job.end();
           resolve(result);
         },
         (error) => {
-          settle();
+          job.end();
           reject(error);
         },
       );
+    } catch (error) {
+      // A job that is no async function throws at once.
+      job.end();
+      reject(error);
+    }
   });
 
 /** Throws when the code that runs is a job already: it would wait for itself, or see the store as it was before the job. */
@@ -81,27 +79,30 @@ export const refuseInsideJob = (kind: "read" | "write"): void => {
   );
 };
 
-/** Tells when the current turn of the event loop is over. */
+/** Ends the jobs that are still pending when the current turn of the event loop is over. */
 export class TurnWatch {
-  readonly #watching = new Set<() => void>();
-  #scheduled = false;
+  // A list that begins anew with each turn, and no Set: nothing has to be taken out of it for each job.
+  #watched: { readonly job: Job; readonly reject: (error: Error) => void }[] = [];
 
-  /** Calls `overdue` at the end of this turn, unless the returned function is called before. */
-  watch(overdue: () => void): () => void {
-    this.#watching.add(overdue);
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      // Not a wait but the event loop's own boundary: it runs after the microtasks of every job that was started before it.
-      // Timers of mesh/runtime measure time, which says nothing about turns.
-      setImmediate(() => this.#turnOver());
-    }
-    return () => this.#watching.delete(overdue);
+  /** Ends `job` with the turn, and rejects it, unless it has ended before. */
+  watch(job: Job, reject: (error: Error) => void): void {
+    // Not a wait but the event loop's own boundary: it runs after the microtasks of every job that was started before it.
+    // Timers of mesh/runtime measure time, which says nothing about turns.
+    if (this.#watched.length === 0) setImmediate(() => this.#turnOver());
+    this.#watched.push({ job, reject });
   }
 
   #turnOver(): void {
-    this.#scheduled = false;
-    const overdue = [...this.#watching];
-    this.#watching.clear();
-    for (const tell of overdue) tell();
+    const watched = this.#watched;
+    this.#watched = [];
+    for (const { job, reject } of watched) {
+      if (job.ended) continue;
+      job.end();
+      reject(
+        new TypeError(
+          `${job.name}: the job of store.${job.kind} awaited something else than its transaction and was rolled back. Await calls, timers and files before or after store.${job.kind}.`,
+        ),
+      );
+    }
   }
 }

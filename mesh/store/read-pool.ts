@@ -1,13 +1,31 @@
 import type { Connection } from "./connection.ts";
 
-/** Read-only connections, each lent to one job at a time; opened when they are first needed. */
+/** A moment of the database, as all jobs see it that run for one event. */
+export interface Snapshot {
+  readonly connection: Connection;
+  /** Jobs that read from it now. */
+  jobs: number;
+  /** Nobody enters any more: something was committed since, the event is over, or a job failed. */
+  stale: boolean;
+  /** SQLite has ended it by itself: what follows would see another moment. */
+  broken: boolean;
+  /** Its connection is free for another one. */
+  ended: boolean;
+}
+
+/**
+ * Read-only connections. Jobs that run for the same event share a snapshot, and with it a connection: to begin and end one for each
+ * costs as much as a read. A snapshot is left when this process commits something, and before the next event, which may tell of
+ * what another process has committed.
+ */
 export class ReadPool {
   readonly #open: () => Connection;
   readonly #connectionsMax: number;
   readonly #waitingMax: number;
   readonly #all: Connection[] = [];
   readonly #free: Connection[] = [];
-  readonly #waiting: ((connection: Connection) => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #current: Snapshot | undefined;
 
   constructor(options: { open: () => Connection; connectionsMax: number; waitingMax: number }) {
     this.#open = options.open;
@@ -20,22 +38,69 @@ export class ReadPool {
     return this.#waiting.length >= this.#waitingMax;
   }
 
-  /** Settles as `job` does. Callers look at `full` first. */
-  async lend<T>(job: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = this.#take() ?? (await new Promise<Connection>((resolve) => this.#waiting.push(resolve)));
-    try {
-      return await job(connection);
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(connection);
-      else next(connection);
+  /** Enters a snapshot; undefined when every connection is in an older one that is still read from: then `wait`. */
+  enter(): Snapshot | undefined {
+    const snapshot = this.#current ?? this.#begin();
+    if (snapshot !== undefined) snapshot.jobs++;
+    return snapshot;
+  }
+
+  /** The same, as soon as a connection is free. Callers look at `full` first. */
+  async wait(): Promise<Snapshot> {
+    for (;;) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      const snapshot = this.enter();
+      if (snapshot !== undefined) return snapshot;
     }
+  }
+
+  /** A job has ended; one that failed may have met an error for which SQLite ends the transaction. */
+  leave(snapshot: Snapshot, failed: boolean): void {
+    snapshot.jobs--;
+    if (failed) {
+      snapshot.broken ||= !snapshot.connection.inTransaction;
+      this.#retire(snapshot);
+    }
+    this.#endIfUnused(snapshot);
+  }
+
+  /** Something was committed: whoever reads from now on must see it. */
+  refresh(): void {
+    if (this.#current !== undefined) this.#retire(this.#current);
   }
 
   /** Closes all connections; no job may be running. */
   close(): void {
     this.#free.length = 0;
+    this.#current = undefined;
     for (const connection of this.#all.splice(0)) connection.close();
+  }
+
+  #begin(): Snapshot | undefined {
+    const connection = this.#take();
+    if (connection === undefined) return undefined;
+    connection.begin();
+    const snapshot: Snapshot = { connection, jobs: 0, stale: false, broken: false, ended: false };
+    this.#current = snapshot;
+    // Node runs what is put off by a microtask once no microtask is left, and before it looks at any other event.
+    queueMicrotask(() => process.nextTick(() => this.#retire(snapshot)));
+    return snapshot;
+  }
+
+  #retire(snapshot: Snapshot): void {
+    if (this.#current === snapshot) this.#current = undefined;
+    snapshot.stale = true;
+    this.#endIfUnused(snapshot);
+  }
+
+  #endIfUnused(snapshot: Snapshot): void {
+    if (!snapshot.stale || snapshot.jobs > 0 || snapshot.ended) return;
+    snapshot.ended = true;
+    // Closed meanwhile, with the store.
+    if (this.#all.length === 0) return;
+    snapshot.connection.rollback();
+    this.#free.push(snapshot.connection);
+    this.#waiting.shift()?.();
   }
 
   #take(): Connection | undefined {

@@ -25,9 +25,13 @@ const inCall = <T>(part: Partial<Call>, work: () => Promise<T>): Promise<T> =>
       traceparent: "",
       deadlineMs: undefined,
       signal: new AbortController().signal,
+      get aborted() {
+        return part.signal?.aborted ?? false;
+      },
       peer: "test",
       replay: undefined,
-      forwarded: new Headers(),
+      forwarded: [],
+      onEnd: () => () => undefined,
       ...part,
     },
     work,

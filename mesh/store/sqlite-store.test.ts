@@ -55,7 +55,33 @@ test("all reads of one job see the same moment, whatever another process commits
   });
   other.close();
   expect(seen).toEqual({ before: [], after: [] });
+  // Nobody can hear of the other's commit before the next event.
+  await new Promise((resolve) => setImmediate(resolve));
   expect(await store.read((reader) => reader.all(noteIds, {}))).toEqual([{ id: "a" }]);
+});
+
+test("a read sees what was committed before it, also when reads of the same event began earlier", async () => {
+  const { ids, write } = await open();
+  const earlier = Promise.all([ids(), ids(), ids(), ids(), ids(), ids()]);
+  await write("a");
+  expect(await ids()).toEqual(["a"]);
+  for (const seen of await earlier) expect(seen).toEqual([]);
+  const reads = Array.from({ length: 20 }, () => ids());
+  const written = write("b").then(ids);
+  expect(await written).toEqual(["a", "b"]);
+  for (const seen of await Promise.all(reads)) expect(seen).toContain("a");
+});
+
+test("a read that fails leaves no snapshot behind", async () => {
+  const { ids, write, store } = await open();
+  await expect(
+    store.read(async (reader) => {
+      await reader.all(noteIds, {});
+      throw new Error("no");
+    }),
+  ).rejects.toThrow("no");
+  await write("a");
+  expect(await ids()).toEqual(["a"]);
 });
 
 test("a job that throws is rolled back alone", async () => {

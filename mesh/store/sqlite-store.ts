@@ -20,7 +20,7 @@ import {
   RETRY_DELAY_MS,
   WRITE_JOBS_WAITING_MAX,
 } from "./limits.ts";
-import { ReadPool } from "./read-pool.ts";
+import { ReadPool, type Snapshot } from "./read-pool.ts";
 import { findRecordedReply, recordReply, refuseApplied, sweepSome } from "./recorded-replies.ts";
 import type { BackupProgress, Reader, RecordedReply, Store, Tx, WriteOptions } from "./store.ts";
 import { SnapshotReader, Transaction } from "./transaction.ts";
@@ -57,12 +57,27 @@ export class SqliteStore implements Store {
     });
   }
 
-  read<T>(job: (reader: Reader) => Promise<T>): Promise<T> {
-    return this.#admit(async () => {
-      refuseInsideJob("read");
-      if (this.#reads.full) throw this.#overloaded(READ_JOBS_WAITING_MAX);
-      return this.#reads.lend((connection) => this.#readOn(connection, job));
-    });
+  async read<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
+    this.#refuseClosed();
+    refuseInsideJob("read");
+    if (this.#reads.full) throw this.#overloaded(READ_JOBS_WAITING_MAX);
+    this.#active += 1;
+    let snapshot: Snapshot | undefined;
+    let failed = true;
+    try {
+      snapshot = this.#reads.enter() ?? (await this.#reads.wait());
+      refuseLate(currentCall(), this.#deps.runtime);
+      const job = new Job("read");
+      const reader = new SnapshotReader(snapshot, job);
+      const result = await runJob(job, () => work(reader), this.#turns);
+      failed = false;
+      return result;
+    } catch (error) {
+      throw callErrorFrom(error, this.#deps.service);
+    } finally {
+      if (snapshot !== undefined) this.#reads.leave(snapshot, failed);
+      this.#settled();
+    }
   }
 
   write<T>(job: (tx: Tx) => Promise<T>, options: WriteOptions = {}): Promise<T> {
@@ -121,17 +136,25 @@ export class SqliteStore implements Store {
 
   /** Counts `work` as running until it settles, and refuses it when the store takes no more. */
   async #admit<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw fail(STORE_CLOSED, { service: this.#deps.service });
-    this.#refuseBroken();
+    this.#refuseClosed();
     this.#active += 1;
     try {
       return await work();
     } catch (error) {
       throw callErrorFrom(error, this.#deps.service);
     } finally {
-      this.#active -= 1;
-      if (this.#active === 0) this.#onIdle?.();
+      this.#settled();
     }
+  }
+
+  #settled(): void {
+    this.#active -= 1;
+    if (this.#active === 0) this.#onIdle?.();
+  }
+
+  #refuseClosed(): void {
+    if (this.#closed !== undefined) throw fail(STORE_CLOSED, { service: this.#deps.service });
+    this.#refuseBroken();
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -140,17 +163,6 @@ export class SqliteStore implements Store {
       this.#refuseBroken();
       return work();
     });
-  }
-
-  async #readOn<T>(connection: Connection, work: (reader: Reader) => Promise<T>): Promise<T> {
-    refuseLate(currentCall(), this.#deps.runtime);
-    const job = new Job("read");
-    connection.begin();
-    try {
-      return await runJob(job, () => work(new SnapshotReader(connection, job)), this.#turns);
-    } finally {
-      connection.rollback();
-    }
   }
 
   async #transact<T>(work: (tx: Tx) => Promise<T>, options: WriteOptions): Promise<T> {
@@ -189,6 +201,7 @@ export class SqliteStore implements Store {
       this.#rollback();
       throw error;
     }
+    this.#reads.refresh();
     return result;
   }
 
@@ -225,7 +238,7 @@ const REFUSED_COMMIT = ["SQLITE_CONSTRAINT", "SQLITE_BUSY", "SQLITE_FULL"];
 /** Work that nobody waits for any more is not begun. */
 const refuseLate = (call: Call | undefined, { clock }: Pick<Runtime, "clock">): void => {
   if (call === undefined) return;
-  call.signal.throwIfAborted();
+  if (call.aborted) call.signal.throwIfAborted();
   // The signal of a deadline fires when the event loop gets to it, which may be later.
   if (call.deadlineMs !== undefined && clock.monotonicMs() >= call.deadlineMs)
     throw fail(TOO_LATE, { method: currentMethod() });

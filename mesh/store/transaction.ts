@@ -3,6 +3,7 @@ import type { Clock } from "../runtime/index.ts";
 import type { Connection } from "./connection.ts";
 import { appendEvent } from "./events.ts";
 import type { Job } from "./job.ts";
+import type { Snapshot } from "./read-pool.ts";
 import type { Params, Statement } from "./statement.ts";
 import type { Reader, Tx } from "./store.ts";
 
@@ -10,22 +11,26 @@ import type { Reader, Tx } from "./store.ts";
 
 /** What a read job gets. */
 export class SnapshotReader implements Reader {
-  readonly #connection: Connection;
+  readonly #snapshot: Snapshot;
   readonly #job: Job;
 
-  constructor(connection: Connection, job: Job) {
-    this.#connection = connection;
+  constructor(snapshot: Snapshot, job: Job) {
+    this.#snapshot = snapshot;
     this.#job = job;
   }
 
   async get<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined> {
-    this.#job.assertRunning();
-    return this.#connection.get(statement, params);
+    return this.#connection().get(statement, params);
   }
 
   async all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R[]> {
+    return this.#connection().all(statement, params);
+  }
+
+  #connection(): Connection {
     this.#job.assertRunning();
-    return this.#connection.all(statement, params);
+    if (this.#snapshot.broken) throw new Error(`${this.#job.name}: SQLite has ended the transaction of another read`);
+    return this.#snapshot.connection;
   }
 }
 

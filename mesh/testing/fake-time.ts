@@ -40,6 +40,8 @@ export const fakeTime = (startMs?: number): FakeTime => {
     timers: {
       after: (delayMs, fire) => wait(delayMs, fire),
       every: (periodMs, fire) => wait(periodMs, fire, periodMs),
+      // A turn takes no time.
+      afterTurn: (fire) => void setImmediate(fire),
       sleep: (delayMs, signal) =>
         new Promise((resolve, reject) => {
           if (signal?.aborted) {

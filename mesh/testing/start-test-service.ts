@@ -62,14 +62,14 @@ export const startTestService = async <V extends Variables>(
     env: { ...options.env, HEDDLE_DATA: dataFolder },
     runtime,
     log,
-    transportFor: () => memoryTransport(neighbours.handlers, runtime),
+    transportFor: () => memoryTransport(neighbours, runtime),
     neighbours: new Map(),
     listenOn: undefined,
     onFatal: (error) => {
       throw error;
     },
   });
-  const transport = memoryTransport(running.server.handlers, runtime);
+  const transport = memoryTransport(running.server, runtime);
   return {
     client: (service) => createClient(service, transport),
     dataFolder,

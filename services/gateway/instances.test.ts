@@ -52,6 +52,26 @@ test("only what is fit is picked", () => {
   expect(instances.pick(LOOM, () => false)).toBeUndefined();
 });
 
+test("a picker takes the same turns, and sees every change at once", () => {
+  const instances = createInstances();
+  const asked: string[] = [];
+  const pick = instances.picker(LOOM, ({ instanceId }) => {
+    asked.push(instanceId);
+    return instanceId !== "c";
+  });
+  const next = (count: number) => Array.from({ length: count }, () => pick()?.instanceId);
+  expect(next(2)).toEqual([undefined, undefined]);
+  const [leaveA] = ["a", "b", "c"].map((id) => instances.enter(instanceOf(id, loom)));
+  expect([...next(3), ...picks(instances, 1)]).toEqual(["a", "b", "a", "a"]);
+  expect(asked).toEqual(["a", "b", "c"]);
+  instances.setState("b", ServingState.DRAINING);
+  expect(next(2)).toEqual(["a", "a"]);
+  leaveA?.();
+  expect(next(1)).toEqual([undefined]);
+  instances.setState("b", ServingState.SERVING);
+  expect(next(1)).toEqual(["b"]);
+});
+
 test("the absence of a service is explained once it was there", () => {
   const instances = createInstances();
   expect(instances.absence(LOOM)).toBeUndefined();

@@ -18,6 +18,8 @@ export interface Instances {
   setState(instanceId: string, state: ServingState): void;
   /** The next instance, in turn, that serves a service by its full name and is `fit`; undefined when none is. */
   pick(service: string, fit?: (instance: Instance) => boolean): Instance | undefined;
+  /** Returns what picks like `pick`, and asks what is fit only after a change: for what is asked again and again. */
+  picker(service: string, fit: (instance: Instance) => boolean): () => Instance | undefined;
   /** Whether any instance serves a service. */
   serves(service: string): boolean;
   /** By service name, then by instance id. */
@@ -38,13 +40,16 @@ const DEPARTED_MAX = 1_000;
 export const createInstances = (): Instances => {
   const entered = new Map<string, Instance>();
   const byService = new Map<string, Instance[]>();
-  const turns = new Map<string, number>();
+  const turns = new Map<string, { next: number }>();
   const departed = new Map<string, string>();
   const watchers = new Set<(change: Change) => void>();
   let sequence = 0n;
+  /** The same as a number that costs nothing to compare. */
+  let changes = 0;
 
   const tell = (kind: InstanceChangeKind, instance: Instance) => {
     sequence++;
+    changes++;
     if (watchers.size === 0) return;
     // As it is now: a watcher may read it after the next change.
     const change: Change = { kind, instance: { ...instance }, sequence };
@@ -52,6 +57,14 @@ export const createInstances = (): Instances => {
   };
   const serving = (service: string) =>
     byService.get(service)?.filter(({ state }) => state === ServingState.SERVING) ?? [];
+  const turnOf = (service: string) => {
+    const known = turns.get(service);
+    if (known !== undefined) return known;
+    const turn = { next: 0 };
+    // One that nobody serves has no turn to keep.
+    if (byService.has(service)) turns.set(service, turn);
+    return turn;
+  };
   const servicesOf = (instance: Instance) => instance.packages.flatMap(({ services }) => services);
   const leave = (instance: Instance) => {
     const { instanceId } = instance;
@@ -93,11 +106,19 @@ export const createInstances = (): Instances => {
       tell(InstanceChangeKind.UPDATED, instance);
     },
     serves: (service) => serving(service).length > 0,
-    pick(service, fit = () => true) {
-      const candidates = serving(service).filter(fit);
-      const turn = turns.get(service) ?? 0;
-      turns.set(service, turn + 1);
-      return candidates[turn % candidates.length];
+    pick: (service, fit = () => true) => inTurn(serving(service).filter(fit), turnOf(service)),
+    picker(service, fit) {
+      let seen = -1;
+      let candidates: readonly Instance[] = [];
+      let turn = turnOf(service);
+      return () => {
+        if (seen !== changes) {
+          seen = changes;
+          candidates = serving(service).filter(fit);
+          turn = turnOf(service);
+        }
+        return inTurn(candidates, turn);
+      };
     },
     list: () =>
       [...entered.values()].sort(
@@ -112,5 +133,8 @@ export const createInstances = (): Instances => {
     },
   };
 };
+
+const inTurn = (candidates: readonly Instance[], turn: { next: number }): Instance | undefined =>
+  candidates[turn.next++ % candidates.length];
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

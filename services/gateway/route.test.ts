@@ -1,12 +1,13 @@
 import { ServingState } from "@heddle/contracts/heddle/registry/v1";
 import { createLog } from "@heddle/mesh/observe";
-import { createRpcServer, type HttpHandler, type RpcServer } from "@heddle/mesh/rpc";
+import { createRpcServer, type HttpHandler } from "@heddle/mesh/rpc";
 import { systemRuntime } from "@heddle/mesh/runtime";
-import { expect, onTestFinished, test } from "vitest";
+import { HeaderList } from "@heddle/mesh/wire";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createContracts } from "./contracts.ts";
 import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
 import { createInstances } from "./instances.ts";
-import type { Relay, Route } from "./relay.ts";
+import { createRelay, type Relay, type Route } from "./relay.ts";
 import { routeCalls } from "./route.ts";
 
 const one = contractOf("loom.v1", { LoomService: ["Weave"] });
@@ -19,19 +20,25 @@ interface Answer {
 }
 const NOTHING: Answer = { code: "", message: "", details: [] };
 
+const silent = createLog({
+  service: "gateway",
+  level: "silent",
+  clock: systemRuntime().clock,
+  destination: { write: () => undefined },
+});
+
 /** A router on a port, whose relay answers with where it would have gone. */
 const start = async (relaySend?: Relay["send"]) => {
   const instances = createInstances();
   const contracts = createContracts();
   const routes: Route[] = [];
-  const neighbours = new Map<string, RpcServer>();
   const relay: Relay = {
     send:
       relaySend ??
-      ((request, response, route) => {
+      ((stream, _headers, _end, route) => {
         routes.push(route);
-        request.resume();
-        response.end("relayed");
+        stream.sendHeaders(HeaderList.of({ ":status": "200" }), undefined, false);
+        stream.sendData(Buffer.from("relayed"), true);
       }),
     forget: () => undefined,
     close: () => undefined,
@@ -40,13 +47,14 @@ const start = async (relaySend?: Relay["send"]) => {
   const server = createRpcServer({
     implementations: [],
     runtime,
-    log: createLog({
-      service: "gateway",
-      level: "silent",
-      clock: runtime.clock,
-      destination: { write: () => undefined },
+    log: silent,
+    unmatched: routeCalls({
+      instances,
+      contracts,
+      relay,
+      timers: runtime.timers,
+      ownPaths: ["/grpc.health.v1.Health/Check"],
     }),
-    unmatched: routeCalls({ instances, contracts, relay, neighbours, ownPaths: ["/grpc.health.v1.Health/Check"] }),
   });
   const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {
@@ -71,7 +79,7 @@ const start = async (relaySend?: Relay["send"]) => {
     const answer: Answer = text === "relayed" ? NOTHING : JSON.parse(text);
     return { ...answer, status: response.status, text };
   };
-  return { instances, enter, call, routes, neighbours };
+  return { instances, enter, call, routes };
 };
 
 test("a call goes to the next instance that serves, by its path alone", async () => {
@@ -129,16 +137,26 @@ test("a method that is not known is UNIMPLEMENTED, with the nearest one, be it t
   expect((await call("/grpc.health.v1.Health/Chekc")).message).toContain("grpc.health.v1.Health/Check");
 });
 
-test("a service of this process is called without a socket", async () => {
-  const { enter, call, routes, neighbours } = await start();
-  const handle: HttpHandler = (request, response) => {
-    request.resume();
-    response.end('{"code":"here"}');
+test("a service of this process is called without a socket, and waits for the call when it drains", async () => {
+  const runtime = systemRuntime();
+  const answers: (() => void)[] = [];
+  const answer: HttpHandler = (stream) => {
+    answers.push(() => {
+      stream.sendHeaders(HeaderList.of({ ":status": "200" }), undefined, false);
+      stream.sendData(Buffer.from('{"code":"here"}'), true);
+    });
   };
-  neighbours.set("loom.memory:0", { handle } as RpcServer);
+  const neighbour = createRpcServer({ implementations: [], runtime, log: silent, unmatched: answer });
+  const neighbours = new Map([["loom.memory:0", neighbour]]);
+  const relay = createRelay({ runtime, instanceId: "ins_gateway", wire: "heddle", neighbours });
+  const { enter, call } = await start(relay.send);
   enter("001", one, "loom.memory:0");
-  expect((await call("/loom.v1.LoomService/Weave")).code).toBe("here");
-  expect(routes).toEqual([]);
+  const running = call("/loom.v1.LoomService/Weave");
+  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  const drained = neighbour.drain(10_000);
+  answers[0]?.();
+  expect((await running).code).toBe("here");
+  expect(await drained).toBe(0);
 });
 
 test("an instance may stay silent as long as the caller waits and the contract allows, and a little more", async () => {

@@ -2,7 +2,7 @@ import { Health } from "@heddle/contracts/grpc/health/v1";
 import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
-import { implementation } from "@heddle/mesh/rpc";
+import { implementation, wireFromEnvironment } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { getContract } from "./handlers/get-contract.ts";
@@ -23,10 +23,15 @@ export const gateway = defineService({
   name: "gateway",
   version: manifest.version,
   role: "gateway",
-  implement({ network, timers, random, ids, log, neighbours, instanceId }) {
+  implement({ clock, network, timers, random, ids, log, neighbours, instanceId }) {
     const instances = createInstances();
     const contracts = createContracts();
-    const relay = createRelay({ network, timers, random, instanceId });
+    const relay = createRelay({
+      runtime: { clock, network, timers, random },
+      instanceId,
+      wire: wireFromEnvironment(),
+      neighbours,
+    });
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -41,7 +46,7 @@ export const gateway = defineService({
           getContract: getContract({ contracts }),
         }),
       ],
-      unmatched: routeCalls({ instances, contracts, relay, neighbours, ownPaths }),
+      unmatched: routeCalls({ instances, contracts, relay, timers, ownPaths }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
       stop: () => relay.close(),

@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { verdicts } from "./goals.ts";
+import type { Row } from "./row.ts";
+
+const README = new URL("./README.md", import.meta.url);
+const BEGIN = "<!-- results: written by make bench -->";
+const END = "<!-- end of results -->";
+
+/** One line: the figure, the peers' with the ratio, and the goals with what became of them. */
+export const printRow = (row: Row): void => {
+  const ours = `${format(row.ours)} ${row.unit}`;
+  console.log([row.name.padEnd(28), ours.padEnd(28), beside(row)].join("  ").trimEnd());
+  for (const verdict of verdicts(row)) console.log(`${" ".repeat(30)}goal ${verdict}`);
+};
+
+/** Puts the table of all rows into the README, with the machine and the versions that it is true of. */
+export const updateReadme = (rows: readonly Row[], runs: number): void => {
+  const table = [
+    "| row | Heddle | beside | goal |",
+    "|---|---|---|---|",
+    ...rows.map(
+      (row) =>
+        `| \`${row.name}\` | ${format(row.ours)} ${row.unit} | ${beside(row)} | ${verdicts(row).join("; ").replaceAll("missed", "**missed**")} |`,
+    ),
+  ];
+  const readme = readFileSync(README, "utf8");
+  const [before, after] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (before < 0 || after < before) throw new Error("bench/README.md has no place for the results");
+  const text = `${BEGIN}\n${machine(runs)}\n\n${table.join("\n")}\n${END}`;
+  writeFileSync(README, readme.slice(0, before) + text + readme.slice(after + END.length));
+};
+
+const beside = ({ ours, peers }: Row): string =>
+  Object.entries(peers)
+    .map(([peer, value]) => `${peer} ${format(value)} (x ${(ours / value).toPrecision(3)})`)
+    .join(", ");
+
+const format = (value: number): string => value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+
+const machine = (runs: number): string => {
+  const [cpu] = cpus();
+  const hardware = `${cpus().length} cores (${cpu?.model.trim()}, ${process.arch}), Linux ${release().split("-")[0]}`;
+  const versions = [
+    `Node ${process.versions.node}`,
+    ...["@grpc/grpc-js", "@connectrpc/connect-node", "better-sqlite3"].map((name) => `${name} ${versionOf(name)}`),
+    programVersion("nginx", "-v"),
+    programVersion("haproxy", "-v"),
+    programVersion("h2load", "--version"),
+  ];
+  const date = new Date().toISOString().slice(0, 10);
+  return `${date}, ${hardware}. ${versions.join(", ")}. Rounds: ${runs}. Wire: ${process.env.HEDDLE_WIRE ?? "the default"}.`;
+};
+
+const versionOf = (name: string): string =>
+  JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), "utf8")).version;
+
+const programVersion = (command: string, option: string): string => {
+  const { stdout, stderr } = spawnSync(command, [option], { encoding: "utf8" });
+  return `${command} ${/\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? "of an unknown version"}`;
+};

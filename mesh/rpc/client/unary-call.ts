@@ -1,0 +1,257 @@
+import type { DescMessage, DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, type UnaryResponse } from "@connectrpc/connect";
+import { ErrorCode, type HeaderList, type HttpStream, type ResetCause, type StreamHandler } from "../../wire/index.ts";
+import { compressGzip, inflateGzip } from "../gzip.ts";
+import {
+  COMPRESSED,
+  isOneMessage,
+  MessageReader,
+  type MessageSink,
+  ownedCopy,
+  PREFIX_BYTES,
+} from "../message-reader.ts";
+import { acquireError, incompleteMessage, missingStatus, streamError, unexpectedCompression } from "./call-errors.ts";
+import {
+  type CallRequest,
+  type ClientWire,
+  messagePrefix,
+  StreamOpening,
+  TRANSPARENT_RETRIES_MAX,
+} from "./client-wire.ts";
+import { type ResponseHead, readHead, readTrailers, toHeaders, withMetadata } from "./response-head.ts";
+import { type CallScope, overAlready, watchCall } from "./watch-call.ts";
+
+/** Makes one unary call. Rejects with a ConnectError. */
+export const callUnary = (
+  wire: ClientWire,
+  request: CallRequest,
+  message: MessageInitShape<DescMessage>,
+  scope: CallScope,
+): Promise<UnaryResponse> =>
+  new Promise((resolve, reject) => {
+    const over = overAlready(scope);
+    if (over !== undefined) reject(over);
+    else new UnaryCall(wire, request, resolve, reject).start(message, scope);
+  });
+
+class UnaryCall implements StreamHandler, MessageSink {
+  readonly #wire: ClientWire;
+  readonly #request: CallRequest;
+  readonly #opening: StreamOpening;
+  readonly #resolve: (response: UnaryResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  #over = false;
+  #unwatch: (() => void) | undefined;
+  #flags = 0;
+  #bytes: Uint8Array = NOTHING;
+  #stream: HttpStream | undefined;
+  #retries = 0;
+  #headers: HeaderList | undefined;
+  #head: ResponseHead | undefined;
+  #reader: MessageReader | undefined;
+  #reply: Uint8Array | undefined;
+  #replyFlags = 0;
+
+  constructor(
+    wire: ClientWire,
+    request: CallRequest,
+    resolve: (response: UnaryResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#wire = wire;
+    this.#request = request;
+    this.#opening = new StreamOpening(wire, request);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(message: MessageInitShape<DescMessage>, scope: CallScope): void {
+    try {
+      this.#bytes = this.#request.compiled.encode(message);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (scope.timeoutMs !== undefined || scope.signal !== undefined || scope.outer !== undefined)
+      this.#unwatch = watchCall(scope, this.#wire.timers, (error) => this.#cancel(error));
+    if (this.#bytes.length >= this.#wire.compressMinBytes) void this.#compress();
+    else this.#open();
+  }
+
+  onHeaders(headers: HeaderList, end: boolean): void {
+    if (this.#over) return;
+    this.#headers = headers;
+    this.#head = readHead(headers, this.#wire.acceptGzip);
+    if (this.#head.wrong !== undefined) this.#cancel(withMetadata(this.#head.wrong, headers));
+    else if (end) this.#finish(undefined);
+  }
+
+  onData(chunk: Uint8Array, end: boolean): void {
+    this.#stream?.consume(chunk.length);
+    if (this.#over) return;
+    if (this.#reader === undefined && this.#reply === undefined && isOneMessage(chunk, this.#wire.readMaxBytes)) {
+      this.onMessage(chunk[0] as number, ownedCopy(chunk, PREFIX_BYTES, chunk.length));
+    } else {
+      this.#reader ??= new MessageReader(this.#wire.readMaxBytes, this);
+      const wrong = this.#reader.push(chunk);
+      if (wrong !== undefined) this.#cancel(wrong);
+    }
+    if (end) this.#finish(undefined);
+  }
+
+  onMessage(flags: number, bytes: Uint8Array): void {
+    if (this.#reply !== undefined) {
+      const text = "protocol error: received extra output message for unary method";
+      this.#cancel(new ConnectError(text, Code.Unimplemented));
+      return;
+    }
+    this.#replyFlags = flags;
+    this.#reply = bytes;
+  }
+
+  onTrailers(trailers: HeaderList): void {
+    this.#finish(trailers);
+  }
+
+  onReset(code: number, cause: ResetCause): void {
+    if (this.#over) return;
+    if (cause === "unprocessed" && this.#headers === undefined && this.#retries < TRANSPARENT_RETRIES_MAX) {
+      this.#retries += 1;
+      this.#open();
+      return;
+    }
+    this.#fail(streamError(code, cause));
+  }
+
+  onDrain(): void {}
+
+  async #compress(): Promise<void> {
+    try {
+      this.#bytes = await compressGzip(this.#bytes);
+      this.#flags = COMPRESSED;
+      if (!this.#over) this.#open();
+    } catch (error) {
+      this.#fail(ConnectError.from(error, Code.Internal));
+    }
+  }
+
+  #open(): void {
+    this.#opening.open(
+      this,
+      (stream) => {
+        this.#stream = stream;
+        stream.sendData(this.#bytes, true, messagePrefix(this.#flags, this.#bytes.length));
+      },
+      (error) => this.#fail(acquireError(error)),
+    );
+  }
+
+  /** The response is complete: what it is worth. */
+  #finish(trailers: HeaderList | undefined): void {
+    if (this.#over) return;
+    const head = this.#head as ResponseHead;
+    const status = trailers === undefined ? undefined : readTrailers(trailers);
+    if (this.#reader?.pending) this.#fail(incompleteMessage());
+    else if (status) this.#fail(withMetadata(status, trailers, this.#headers));
+    else if (status === undefined && !head.hasStatus) this.#fail(missingStatus());
+    else if (this.#reply === undefined) this.#fail(this.#noReply(status));
+    else if (head.status !== undefined) this.#fail(new ConnectError(REPLY_AND_ERROR, Code.Unknown));
+    else this.#decode(this.#reply, trailers);
+    // An answer may come before the request has left as a whole: the rest is for nobody.
+    if ((this.#stream?.queuedBytes ?? 0) > 0) this.#stream?.reset(ErrorCode.CANCEL);
+  }
+
+  #noReply(trailerStatus: null | undefined): ConnectError {
+    const error = this.#head?.status;
+    if (error !== undefined) return withMetadata(error, this.#headers);
+    const code = trailerStatus === null ? Code.Unimplemented : Code.Unknown;
+    return new ConnectError("protocol error: missing output message for unary method", code);
+  }
+
+  #decode(bytes: Uint8Array, trailers: HeaderList | undefined): void {
+    try {
+      if (this.#replyFlags !== COMPRESSED) {
+        this.#succeed(bytes, trailers);
+        return;
+      }
+      if (!this.#head?.gzip) throw unexpectedCompression();
+      const inflated = inflateGzip(bytes, this.#wire.readMaxBytes);
+      if (inflated instanceof Promise)
+        inflated
+          .then((whole) => this.#succeed(whole, trailers))
+          .catch((error: unknown) => this.#fail(ConnectError.from(error, Code.Internal)));
+      else this.#succeed(inflated, trailers);
+    } catch (error) {
+      this.#fail(ConnectError.from(error, Code.Internal));
+    }
+  }
+
+  #succeed(bytes: Uint8Array, trailers: HeaderList | undefined): void {
+    if (this.#over) return;
+    const { compiled } = this.#request;
+    const message = compiled.decode(bytes);
+    this.#settle();
+    this.#resolve(new UnaryReply(compiled.method as DescMethodUnary, message, this.#headers, trailers));
+  }
+
+  #cancel(error: unknown): void {
+    if (this.#over) return;
+    this.#stream?.reset(ErrorCode.CANCEL);
+    this.#opening.stop();
+    this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.#settle();
+    this.#reject(error);
+  }
+
+  #settle(): void {
+    this.#over = true;
+    this.#unwatch?.();
+    // A stream that is over may be remembered for a while: what it belonged to must not be.
+    if (this.#stream !== undefined) this.#stream.handler = SETTLED;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const SETTLED: StreamHandler = { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
+const REPLY_AND_ERROR = "protocol error: received output message for unary method with error status";
+
+/** The fields become `Headers` when somebody looks at them. */
+class UnaryReply implements UnaryResponse {
+  readonly stream = false;
+  readonly method: DescMethodUnary;
+  readonly message: MessageShape<DescMessage>;
+  readonly #headers: HeaderList | undefined;
+  readonly #trailers: HeaderList | undefined;
+  #header: Headers | undefined;
+  #trailer: Headers | undefined;
+
+  constructor(
+    method: DescMethodUnary,
+    message: MessageShape<DescMessage>,
+    headers: HeaderList | undefined,
+    trailers: HeaderList | undefined,
+  ) {
+    this.method = method;
+    this.message = message;
+    this.#headers = headers;
+    this.#trailers = trailers;
+  }
+
+  get service(): DescService {
+    return this.method.parent;
+  }
+
+  get header(): Headers {
+    this.#header ??= toHeaders(this.#headers);
+    return this.#header;
+  }
+
+  get trailer(): Headers {
+    this.#trailer ??= toHeaders(this.#trailers);
+    return this.#trailer;
+  }
+}

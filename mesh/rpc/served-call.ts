@@ -1,0 +1,194 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
+import { continueTrace, TRACEPARENT } from "../observe/index.ts";
+import type { Timer } from "../runtime/index.ts";
+import type { Call, Replay } from "./call.ts";
+import type { CompiledMethod } from "./compile-method.ts";
+import { logCall, logUnsent, mapThrown } from "./observe-call.ts";
+
+/**
+ * One call from its first byte to its last: what the mesh knows of it (`Call`) and what Connect shows its handler
+ * (`HandlerContext`), in one object. What few handlers ask for is made when it is asked for: the AbortSignal, the Headers, the
+ * metadata that goes on.
+ */
+export abstract class ServedCall implements Call, HandlerContext {
+  readonly compiled: CompiledMethod;
+  /** `Clock.monotonicMs` of the start. */
+  readonly startMs: number;
+  readonly deadlineMs: number | undefined;
+  readonly traceparent: string;
+  replay: Replay | undefined = undefined;
+  /** Hears that the call must end, once: the deadline passed, the caller left, the server stops. */
+  onAbort: ((reason: unknown) => void) | undefined = undefined;
+  /** Armed when the call outlives the turn in which it began. */
+  timer: Timer | undefined = undefined;
+  /** True once the call's one line is written. */
+  ended = false;
+  #aborted = false;
+  #reason: unknown = undefined;
+  #controller: AbortController | undefined = undefined;
+  #listeners: Set<(reason: unknown) => void> | undefined = undefined;
+
+  /** `askedMs`: the caller's deadline; the contract's may be nearer. */
+  constructor(compiled: CompiledMethod, askedMs: number | undefined, traceparent: string | undefined) {
+    const { runtime } = compiled.deps;
+    const { capMs } = compiled;
+    const timeoutMs = askedMs === undefined ? capMs : capMs === undefined || askedMs < capMs ? askedMs : capMs;
+    this.compiled = compiled;
+    this.startMs = runtime.clock.monotonicMs();
+    this.deadlineMs = timeoutMs === undefined ? undefined : this.startMs + timeoutMs;
+    this.traceparent = continueTrace(traceparent, runtime.random);
+  }
+
+  abstract readonly peer: string;
+  abstract readonly protocolName: string;
+  abstract readonly requestMethod: string;
+  abstract readonly url: string;
+  abstract readonly requestHeader: Headers;
+  abstract readonly responseHeader: Headers;
+  abstract readonly responseTrailer: Headers;
+  abstract readonly values: ContextValues;
+  /** The caller's `authorization`, which goes on to every call that is made for this one. */
+  protected abstract readonly authorization: string | undefined;
+
+  get method(): DescMethod {
+    return this.compiled.method;
+  }
+
+  get service(): DescService {
+    return this.compiled.method.parent;
+  }
+
+  /** Streams, and what may go on for ever, are told to go on elsewhere when the server drains; the rest may finish. */
+  get endsAtDrain(): boolean {
+    return this.compiled.streamsReplies || this.deadlineMs === undefined;
+  }
+
+  /** Aborts when the call must end, and when it has ended. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#reason);
+      else if (this.ended) this.#controller.abort(DONE);
+    }
+    return this.#controller.signal;
+  }
+
+  get forwarded(): readonly string[] {
+    const { authorization } = this;
+    return authorization === undefined ? [] : ["authorization", authorization];
+  }
+
+  onEnd(listener: (reason: unknown) => void): () => void {
+    if (this.#aborted || this.ended) {
+      listener(this.#aborted ? this.#reason : DONE);
+      return () => undefined;
+    }
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+    return () => this.#listeners?.delete(listener);
+  }
+
+  /** True when the call must end, or has. */
+  get aborted(): boolean {
+    return this.#aborted || this.ended;
+  }
+
+  timeoutMs(): number | undefined {
+    if (this.deadlineMs === undefined) return undefined;
+    return this.deadlineMs - this.compiled.deps.runtime.clock.monotonicMs();
+  }
+
+  /** Tells all that work for the call to stop; only the first reason counts. */
+  abort(reason: unknown): void {
+    if (this.#aborted || this.ended) return;
+    this.#aborted = true;
+    this.#reason = reason;
+    this.#tell(reason);
+    this.onAbort?.(reason);
+  }
+
+  /** Ends the call with a status (0 is OK) and writes its one log line. Only the first end counts. */
+  end(code: number): void {
+    if (this.ended) return;
+    logCall(this, code, undefined);
+    this.#end();
+  }
+
+  /** Ends the call with what was thrown, and returns the error to answer with. */
+  fail(thrown: unknown): ConnectError {
+    const { error, id, reason } = mapThrown(this, thrown);
+    if (!this.ended) {
+      // The cause stays here: the caller gets the id, and the id leads to this line.
+      logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown }) });
+      this.#end();
+    }
+    return error;
+  }
+
+  /** Logs what keeps the reply of a call that has ended from being sent, and returns the error to send instead. */
+  unsent(cause: ConnectError): ConnectError {
+    return logUnsent(this, cause);
+  }
+
+  #end(): void {
+    this.ended = true;
+    this.compiled.deps.watch.leave(this);
+    // What was left running for it ends.
+    this.#tell(DONE);
+  }
+
+  #tell(reason: unknown): void {
+    this.#controller?.abort(reason);
+    const listeners = this.#listeners;
+    if (listeners === undefined) return;
+    this.#listeners = undefined;
+    for (const listener of listeners) listener(reason);
+  }
+}
+
+const DONE = new ConnectError("The call that this was for has ended.", Code.Canceled);
+
+/** A call that Connect's own handlers have read: every protocol but gRPC's, and that one too beside `node:http2`. */
+export class ConnectCall extends ServedCall {
+  readonly peer: string;
+  readonly #context: HandlerContext;
+
+  constructor(compiled: CompiledMethod, context: HandlerContext, peer: string) {
+    super(compiled, context.timeoutMs(), context.requestHeader.get(TRACEPARENT) ?? undefined);
+    this.#context = context;
+    this.peer = peer;
+  }
+
+  get protocolName(): string {
+    return this.#context.protocolName;
+  }
+
+  get requestMethod(): string {
+    return this.#context.requestMethod;
+  }
+
+  get url(): string {
+    return this.#context.url;
+  }
+
+  get requestHeader(): Headers {
+    return this.#context.requestHeader;
+  }
+
+  get responseHeader(): Headers {
+    return this.#context.responseHeader;
+  }
+
+  get responseTrailer(): Headers {
+    return this.#context.responseTrailer;
+  }
+
+  get values(): ContextValues {
+    return this.#context.values;
+  }
+
+  protected get authorization(): string | undefined {
+    return this.#context.requestHeader.get("authorization") ?? undefined;
+  }
+}

@@ -1,0 +1,22 @@
+import type { HeaderList } from "@heddle/mesh/wire";
+import type { ForwardedHeaders } from "./forwarded-headers.ts";
+import type { MethodRoute } from "./method-route.ts";
+
+/** What the gateway has found out about a header list: a caller that sends the same headers again costs no second look. */
+export class CallPlan {
+  /** Where its path leads, as of `contractsVersion`. */
+  method: MethodRoute | undefined = undefined;
+  contractsVersion = -1;
+  /** Milliseconds that an instance may stay silent; undefined: for ever. */
+  timeoutMs: number | undefined = undefined;
+  forwarded: ForwardedHeaders | undefined = undefined;
+}
+
+/** The plan that a header list carries; a new one where it carries none. */
+export const planOf = (headers: HeaderList): CallPlan => {
+  const { memo } = headers;
+  if (memo instanceof CallPlan) return memo;
+  const plan = new CallPlan();
+  headers.memo = plan;
+  return plan;
+};

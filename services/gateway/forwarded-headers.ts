@@ -1,0 +1,122 @@
+import { HeaderList } from "@heddle/mesh/wire";
+
+/** What an instance is sent of a caller's headers. */
+export interface ForwardedHeaders {
+  /** What calls have in common: shared among all callers that send the same, so that it is compressed once. */
+  readonly list: HeaderList;
+  /** What tells callers and calls apart: name and value in turn. */
+  readonly changing: readonly string[];
+  /** The caller's trace, if it sent one. */
+  readonly traceparent: string | undefined;
+  /** The call has passed this gateway before. */
+  readonly isLoop: boolean;
+}
+
+/** Lists kept per target, and targets: callers differ in their user agent and their metadata. */
+const VARIANTS_MAX = 4;
+const TARGETS_MAX = 1_000;
+
+/** `instanceId`: this gateway's own, which it adds to `via`. */
+export const createForwarder = (instanceId: string) => {
+  const known = new Map<string, HeaderList[]>();
+
+  /** The list that has these fields already, or a new one. */
+  const shared = (path: string, fields: string[]): HeaderList => {
+    let variants = known.get(path);
+    if (variants === undefined) {
+      if (known.size >= TARGETS_MAX) known.clear();
+      variants = [];
+      known.set(path, variants);
+    }
+    for (let index = 0; index < variants.length; index++) {
+      const list = variants[index] as HeaderList;
+      if (isSame(list.fields, fields)) return list;
+    }
+    const list = new HeaderList(fields);
+    if (variants.length >= VARIANTS_MAX) variants.shift();
+    variants.push(list);
+    return list;
+  };
+
+  /** `peer`: the caller's `host:port`. */
+  return ({ fields }: HeaderList, peer: string): ForwardedHeaders => {
+    const rest: string[] = [];
+    const changing: string[] = [];
+    let method = "POST";
+    let path = "/";
+    let authority = "heddle";
+    let traceparent: string | undefined;
+    let via = "";
+    for (let index = 0; index < fields.length; index += 2) {
+      const name = fields[index] as string;
+      const value = fields[index + 1] as string;
+      switch (name) {
+        case ":method":
+          method = value;
+          break;
+        case ":path":
+          path = value;
+          break;
+        case ":authority":
+          authority = value;
+          break;
+        case "traceparent":
+          traceparent ??= value;
+          break;
+        case "via":
+          via = via === "" ? value : `${via}, ${value}`;
+          break;
+        // Replaced below, or by HTTP/2's own; the rest concerns one connection only (RFC 9110, 7.6.1).
+        case ":scheme":
+        case "connection":
+        case "host":
+        case "http2-settings":
+        case "keep-alive":
+        case "proxy-connection":
+        case "te":
+        case "transfer-encoding":
+        case "upgrade":
+        case "x-forwarded-for":
+          break;
+        case "authorization":
+        case "connect-timeout-ms":
+        case "content-length":
+        case "cookie":
+        case "grpc-timeout":
+          changing.push(name, value);
+          break;
+        default:
+          rest.push(name, value);
+      }
+    }
+    changing.push("x-forwarded-for", hostOf(peer));
+    const list = shared(path, [
+      ":method",
+      method,
+      ":scheme",
+      "http",
+      ":authority",
+      authority,
+      ":path",
+      path,
+      ...rest,
+      // gRPC asks proxies whether they keep trailers; this one does (gRPC over HTTP/2, Requests).
+      "te",
+      "trailers",
+      "via",
+      `${via && `${via}, `}2.0 ${instanceId}`,
+    ]);
+    return { list, changing, traceparent, isLoop: via.includes(instanceId) };
+  };
+};
+
+const isSame = (some: readonly string[], others: readonly string[]): boolean => {
+  if (some.length !== others.length) return false;
+  for (let index = 0; index < some.length; index++) if (some[index] !== others[index]) return false;
+  return true;
+};
+
+const hostOf = (peer: string): string => {
+  const colon = peer.lastIndexOf(":");
+  return colon < 0 ? peer : peer.slice(0, colon);
+};

@@ -1,0 +1,21 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Instance } from "@heddle/contracts/heddle/registry/v1";
+import { methodOptions } from "@heddle/mesh/contract";
+import { DEFAULT_RPC_LIMITS } from "@heddle/mesh/rpc";
+
+/** Where the calls of one method go. */
+export interface MethodRoute {
+  /** The service's full name. */
+  readonly service: string;
+  /** The next instance, in turn, that has the method and serves it. */
+  readonly next: () => Instance | undefined;
+  /** Milliseconds that the contract lets a call take; undefined for a stream without a bound. */
+  readonly capMs: number | undefined;
+}
+
+export const methodRoute = (method: DescMethod, next: () => Instance | undefined): MethodRoute => ({
+  service: method.parent.typeName,
+  next,
+  capMs:
+    methodOptions(method).timeoutMs ?? (method.methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined),
+});

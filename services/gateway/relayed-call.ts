@@ -1,0 +1,286 @@
+import type { ConnectError } from "@connectrpc/connect";
+import { commonReasons, fail } from "@heddle/mesh/contract";
+import { discardBody, interruptResponse, respondError } from "@heddle/mesh/rpc";
+import type { Timers } from "@heddle/mesh/runtime";
+import {
+  ErrorCode,
+  type HeaderList,
+  type HttpStream,
+  type ResetCause,
+  type Session,
+  type StreamHandler,
+} from "@heddle/mesh/wire";
+import { INSTANCE_UNREACHABLE } from "./errors.ts";
+import { FromInstance, type InstanceSide } from "./from-instance.ts";
+import type { Guarded, HangGuard } from "./hang-guard.ts";
+import type { Route } from "./relay.ts";
+import { RequestSoFar } from "./request-so-far.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+/** What all relayed calls share. */
+export interface RelayDeps {
+  readonly upstreams: Upstreams;
+  readonly timers: Timers;
+  readonly guard: HangGuard;
+}
+
+/** One call as it came. */
+export interface CallToRelay {
+  /** The caller's end. */
+  readonly stream: HttpStream;
+  readonly headers: HeaderList;
+  readonly end: boolean;
+  readonly route: Route;
+  /** What the instance is sent as headers. */
+  readonly sent: HeaderList;
+  readonly extra: readonly string[];
+}
+
+/** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
+const RETRY_DELAY_MS = 200;
+/** Times that a call is sent: an instance that did not begin it is not asked for ever. */
+const ATTEMPTS_MAX = 3;
+/** Milliseconds that an instance whose answer is complete may take to end the rest of the request by itself. */
+const LEFTOVER_MS = 1_000;
+
+/**
+ * One call on its way: handles what comes from the caller, and by `FromInstance` what comes from the instance. A piece that one
+ * side has sent is acknowledged when the other side's queue has room.
+ */
+export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
+  guard: Guarded["guard"] = undefined;
+  readonly #deps: RelayDeps;
+  readonly #call: CallToRelay;
+  readonly #caller: HttpStream;
+  readonly #request: RequestSoFar;
+  #instance: HttpStream | undefined = undefined;
+  #address: string;
+  #attempts = 0;
+  /** Calls off the wait for a connection. */
+  #waiting: AbortController | undefined = undefined;
+  /** Bytes of the caller's that wait for the instance to take them. */
+  #owedToCaller = 0;
+  #owedToInstance = 0;
+  /** The headers of the answer that has begun. */
+  #response: HeaderList | undefined = undefined;
+  #isAnswered = false;
+  #isOver = false;
+
+  constructor(deps: RelayDeps, call: CallToRelay) {
+    this.#deps = deps;
+    this.#call = call;
+    this.#caller = call.stream;
+    this.#request = new RequestSoFar(call.end);
+    this.#address = call.route.address;
+  }
+
+  /** @throws TypeError when the route's address is none. */
+  open(): void {
+    this.#caller.handler = this;
+    const { timeoutMs } = this.#call.route;
+    this.#connect();
+    if (timeoutMs !== undefined && !this.#isOver) this.#deps.guard.watch(this, timeoutMs);
+  }
+
+  // From the caller.
+
+  onHeaders(): void {}
+
+  onData(chunk: Uint8Array, end: boolean): void {
+    const bytes = chunk.length;
+    // Lent for this call only.
+    const piece = bytes === 0 ? EMPTY : Buffer.from(chunk);
+    const instance = this.#instance;
+    this.#request.ended = end;
+    this.#request.add(piece, instance !== undefined);
+    this.#owedToCaller += bytes;
+    if (instance === undefined) return;
+    const more = instance.sendData(piece, end);
+    // Nothing is said of the room after the end.
+    if (more || end) this.takenByInstance();
+  }
+
+  onTrailers(trailers: HeaderList): void {
+    this.#request.end(trailers);
+    this.#instance?.sendTrailers(trailers, undefined);
+  }
+
+  onReset(code: number, cause: ResetCause): void {
+    if (this.#isOver) return;
+    const instance = this.#instance;
+    this.#finish();
+    // NO_ERROR would say that the answer was complete.
+    instance?.reset(cause === "peer" && code !== ErrorCode.NO_ERROR ? code : ErrorCode.CANCEL);
+  }
+
+  onDrain(): void {
+    const bytes = this.#owedToInstance;
+    this.#owedToInstance = 0;
+    if (bytes > 0) this.#instance?.consume(bytes);
+  }
+
+  // From the instance.
+
+  answerHeaders(headers: HeaderList, end: boolean): void {
+    if (this.#isOver) return;
+    this.#response = headers;
+    this.#request.drop();
+    this.#caller.sendHeaders(headers, undefined, end);
+    if (end) this.#endAnswer();
+  }
+
+  answerData(chunk: Uint8Array, end: boolean): void {
+    if (this.#isOver) return;
+    const more = this.#caller.sendData(chunk.length === 0 ? EMPTY : Buffer.from(chunk), end);
+    this.#owedToInstance += chunk.length;
+    if (more || end) this.onDrain();
+    if (end) this.#endAnswer();
+  }
+
+  answerTrailers(trailers: HeaderList): void {
+    if (this.#isOver) return;
+    this.#caller.sendTrailers(trailers, undefined);
+    this.#endAnswer();
+  }
+
+  answerReset(code: number, cause: ResetCause): void {
+    this.#instance = undefined;
+    if (this.#isOver) return;
+    // The caller may keep the rest of its request (RFC 9113, 8.1), and was told.
+    if (this.#isAnswered) this.#finish();
+    else if (cause === "unprocessed" && this.#attempts < ATTEMPTS_MAX && this.#request.isWhole) this.#sendAgain();
+    else if (cause === "peer") this.#passReset(code);
+    // A connection that broke is an error that the caller can act on.
+    else this.#breakOff(this.#unreachable(undefined), code);
+  }
+
+  takenByInstance(): void {
+    const bytes = this.#owedToCaller;
+    this.#owedToCaller = 0;
+    if (bytes > 0) this.#caller.consume(bytes);
+  }
+
+  /** The instance is hung, or has left the rest of a request lying. */
+  expire(): void {
+    if (this.#isOver) return;
+    const instance = this.#instance;
+    if (this.#isAnswered) {
+      this.#finish();
+      instance?.reset(ErrorCode.NO_ERROR);
+      return;
+    }
+    this.#breakOff(fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}), ErrorCode.CANCEL);
+    instance?.reset(ErrorCode.CANCEL);
+  }
+
+  #connect(): void {
+    this.#attempts++;
+    const pool = this.#deps.upstreams.to(this.#address);
+    const session = pool.acquireNow();
+    if (session !== undefined) {
+      this.#send(session);
+      return;
+    }
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    Promise.resolve(pool.acquire(waiting.signal)).then(
+      (acquired) => {
+        this.#waiting = undefined;
+        if (!this.#isOver) this.#send(acquired);
+      },
+      (cause: unknown) => {
+        this.#waiting = undefined;
+        if (!this.#isOver) this.#failToConnect(cause);
+      },
+    );
+  }
+
+  /** Opens the stream and sends what has come so far. */
+  #send(session: Session): void {
+    const { sent, extra } = this.#call;
+    const request = this.#request;
+    let instance: HttpStream;
+    try {
+      instance = session.request(sent, extra, request.isBare, new FromInstance(this));
+    } catch (cause) {
+      this.#failToConnect(cause);
+      return;
+    }
+    this.#instance = instance;
+    if (!request.isBare && request.sendOn(instance)) this.takenByInstance();
+  }
+
+  #sendAgain(): void {
+    this.#connectTo(this.#call.route.another?.() ?? this.#address);
+  }
+
+  /** Nothing was sent: another instance may do. */
+  #failToConnect(cause: unknown): void {
+    const other = this.#attempts < ATTEMPTS_MAX ? this.#call.route.another?.() : undefined;
+    if (other === undefined || other === this.#address) this.#failWith(this.#unreachable(cause));
+    else this.#connectTo(other);
+  }
+
+  #connectTo(address: string): void {
+    this.#address = address;
+    try {
+      this.#connect();
+    } catch (cause) {
+      this.#failWith(this.#unreachable(cause));
+    }
+  }
+
+  #endAnswer(): void {
+    if (this.#isOver) return;
+    this.#isAnswered = true;
+    if (this.#request.ended) {
+      this.#finish();
+      return;
+    }
+    // What is left of the request goes no further; an instance that answers early ends it by itself.
+    discardBody(this.#caller, this.#deps.timers);
+    this.#deps.guard.watch(this, LEFTOVER_MS);
+  }
+
+  /** A reset means the same to the caller; before an answer, only gRPC has a status for each code. */
+  #passReset(code: number): void {
+    const isGrpc = this.#call.headers.get("content-type")?.startsWith("application/grpc") ?? false;
+    if (this.#response === undefined && !isGrpc) {
+      this.#failWith(this.#unreachable(undefined));
+      return;
+    }
+    this.#finish();
+    this.#caller.reset(code);
+  }
+
+  /** Ends the answer with an error: all of it, its rest where the protocol has a place for that, or by a reset. */
+  #breakOff(error: ConnectError, code: number): void {
+    if (this.#response === undefined) {
+      this.#failWith(error);
+      return;
+    }
+    const isTold = interruptResponse(this.#caller, this.#response, error);
+    this.#finish();
+    if (!isTold) this.#caller.reset(code);
+    else if (!this.#request.ended) discardBody(this.#caller, this.#deps.timers);
+  }
+
+  #failWith(error: ConnectError): void {
+    this.#finish();
+    respondError(this.#caller, this.#call.headers, error, this.#deps.timers);
+  }
+
+  #unreachable(cause: unknown): ConnectError {
+    return fail(INSTANCE_UNREACHABLE, { service: this.#call.route.service }, { cause, retryDelayMs: RETRY_DELAY_MS });
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#instance = undefined;
+    this.#request.drop();
+    this.#deps.guard.forget(this);
+    this.#waiting?.abort();
+  }
+}
+
+const EMPTY = new Uint8Array(0);

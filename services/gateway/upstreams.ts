@@ -1,0 +1,74 @@
+import { connect } from "node:http2";
+import {
+  type ConnectionPool,
+  createConnectionPool,
+  DEFAULT_RPC_LIMITS,
+  nodeClientSession,
+  type RpcServer,
+  sessionPool,
+  type WireChoice,
+} from "@heddle/mesh/rpc";
+import { parseAddress, type Runtime } from "@heddle/mesh/runtime";
+import type { Session } from "@heddle/mesh/wire";
+
+/** The connections to instances, by their address. */
+export interface Upstreams {
+  /** @throws TypeError when the address is none. */
+  to(address: string): ConnectionPool;
+  /** Lets the calls to an address finish and closes its connections. */
+  forget(address: string): void;
+  /** Closes every connection. */
+  close(): void;
+}
+
+export const createUpstreams = (
+  wire: WireChoice,
+  runtime: Pick<Runtime, "clock" | "timers" | "random" | "network">,
+  /** Servers in this process, by address. */
+  neighbours: ReadonlyMap<string, Pick<RpcServer, "connect">> = new Map(),
+): Upstreams => {
+  const pools = new Map<string, ConnectionPool>();
+  return {
+    to(address) {
+      const known = pools.get(address);
+      if (known !== undefined) return known;
+      const neighbour = neighbours.get(address);
+      const pool =
+        neighbour !== undefined
+          ? sessionPool(() => neighbour.connect())
+          : wire === "heddle"
+            ? createConnectionPool({ address: parseAddress(address), runtime })
+            : nodePool(address, runtime);
+      pools.set(address, pool);
+      return pool;
+    },
+    forget(address) {
+      pools.get(address)?.close();
+      pools.delete(address);
+    },
+    close() {
+      for (const pool of pools.values()) pool.destroy();
+    },
+  };
+};
+
+/** One connection of `node:http2`, opened again when it ends. */
+const nodePool = (address: string, { network }: Pick<Runtime, "network">): ConnectionPool => {
+  const target = parseAddress(address);
+  let open: Session | undefined;
+  const acquire = (): Session => {
+    if (open !== undefined && !open.draining) return open;
+    const session = connect("http://instance", {
+      maxSessionMemory: DEFAULT_RPC_LIMITS.sessionMegabytesMax,
+      createConnection: () => network.connect(target),
+    });
+    open = nodeClientSession(session, address);
+    return open;
+  };
+  return {
+    acquireNow: acquire,
+    acquire,
+    close: () => open?.drain(),
+    destroy: () => open?.destroy(),
+  };
+};
