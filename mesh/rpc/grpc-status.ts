@@ -108,7 +108,8 @@ export const encodeBinaryValue = (bytes: Uint8Array): string => {
  */
 export const statusFields = (error: ConnectError | undefined): readonly string[] => {
   if (error === undefined) return STATUS_OK;
-  const fields = [GRPC_STATUS, String(error.code)];
+  // A code that gRPC does not have would be none to its readers.
+  const fields = [GRPC_STATUS, String(error.code in Code ? error.code : Code.Unknown)];
   if (error.rawMessage !== "") fields.push(GRPC_MESSAGE, encodeGrpcMessage(error.rawMessage));
   if (error.details.length > 0) {
     const status = create(StatusSchema, { code: error.code, message: error.rawMessage });

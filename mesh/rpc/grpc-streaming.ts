@@ -1,8 +1,7 @@
-import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
 import { runInCall } from "./call.ts";
 import { GrpcExchange } from "./grpc-exchange.ts";
-import { extraMessage, missingMessage } from "./grpc-unary.ts";
 import { RequestMessages } from "./request-messages.ts";
 
 type Reply = MessageInitShape<DescMessage>;
@@ -10,15 +9,13 @@ type Reply = MessageInitShape<DescMessage>;
 /** A call in which at least one side streams. */
 export class GrpcStreaming extends GrpcExchange {
   #requests: RequestMessages | undefined = undefined;
-  /** Of a method that takes one message. */
-  #request: Uint8Array | undefined = undefined;
   #replies: AsyncIterator<Reply> | undefined = undefined;
   #waits = false;
 
   protected override begin(): void {
     if (!this.grpc.compiled.streamsRequests) return;
     this.#requests = new RequestMessages({
-      decode: (bytes) => this.decode(bytes),
+      read: (bytes, compressed) => this.read(bytes, compressed),
       consume: (bytes) => this.stream.consume(bytes),
     });
     this.#run(this.#requests);
@@ -29,50 +26,40 @@ export class GrpcStreaming extends GrpcExchange {
     else this.#requests.received(bytes);
   }
 
-  protected onRequest(bytes: Uint8Array, wireBytes: number): void {
-    if (this.#requests !== undefined) this.#requests.push(bytes, wireBytes);
-    else if (this.#request === undefined) this.#request = bytes;
-    else this.refuse(extraMessage("server-streaming"));
+  protected onRequest(bytes: Uint8Array, compressed: boolean): void {
+    if (this.#requests === undefined) this.keepRequest(bytes, compressed);
+    else this.#requests.push(bytes, compressed);
   }
 
   protected onRequestsEnd(): void {
-    if (this.#requests !== undefined) {
-      this.#requests.end();
-      return;
-    }
-    if (this.#request === undefined) {
-      this.refuse(missingMessage("server-streaming"));
-      return;
-    }
-    let message: Message;
-    try {
-      message = this.decode(this.#request);
-    } catch (error) {
-      this.refuse(ConnectError.from(error));
-      return;
-    }
-    this.#run(message);
+    if (this.#requests === undefined) this.runKept((message) => this.#run(message));
+    else this.#requests.end();
   }
 
   protected onRequestsFailed(error: ConnectError): void {
     // A stream's handler learns of it where it reads, and may still answer in its own way.
-    if (this.#requests !== undefined) this.#requests.fail(error);
-    else this.refuse(error);
+    if (this.#requests === undefined) this.refuse(error);
+    else this.#requests.fail(error);
   }
 
   protected onDone(reason: unknown): void {
     this.#requests?.close(reason);
     const replies = this.#replies;
-    if (replies === undefined) return;
     this.#replies = undefined;
-    // Within its call, so that a handler's cleanup has its trace; a handler may have come to its end already.
-    void runInCall(this.call, () => replies.return?.())?.catch(() => undefined);
+    if (replies !== undefined) void this.#finish(replies);
   }
 
   override onDrain(): void {
     if (!this.#waits) return;
     this.#waits = false;
     this.#pull();
+  }
+
+  /** Lets a handler clean up, within its call. How that ends is of no interest to a call that has ended. */
+  async #finish(replies: AsyncIterator<Reply>): Promise<void> {
+    try {
+      await runInCall(this.call, () => replies.return?.());
+    } catch {}
   }
 
   #run(request: unknown): void {
@@ -85,14 +72,20 @@ export class GrpcStreaming extends GrpcExchange {
         Promise.resolve(compiled.runOne(request, this.call)).then(this.#onReply, this.#onError);
       }
     } catch (error) {
-      this.failWith(error);
+      this.#onError(error);
     }
   }
 
   #pull(): void {
     const replies = this.#replies;
     if (replies === undefined) return;
-    runInCall(this.call, () => replies.next()).then(this.#onNext, this.#onError);
+    try {
+      const next = runInCall(this.call, () => replies.next());
+      // An iterator made by hand may give its result without a promise.
+      (next instanceof Promise ? next : Promise.resolve(next)).then(this.#onNext, this.#onError);
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 
   readonly #onError = (error: unknown): void => {
@@ -101,35 +94,41 @@ export class GrpcStreaming extends GrpcExchange {
     this.failWith(error);
   };
 
-  readonly #onNext = (next: IteratorResult<Reply>): void => {
+  readonly #onNext = (next: IteratorResult<Reply> | undefined): void => {
     if (this.done) return;
-    if (next.done === true) {
+    if (next?.done === true) {
       this.#replies = undefined;
       this.succeed();
-      return;
+    } else {
+      this.#send(next?.value as Reply, false);
     }
-    this.#send(next.value, () => this.#pull());
   };
 
   readonly #onReply = (reply: Reply): void => {
-    if (!this.done) this.#send(reply, () => this.succeed(), true);
+    if (!this.done) this.#send(reply, true);
   };
 
-  /** Sends one reply, then goes on by `next`: at once for the `last`, else when the peer keeps up. */
-  #send(reply: Reply, next: () => void, last = false): void {
-    let bytes: Uint8Array;
+  /** Sends one reply, then goes on: to the end after the `last`, else when the peer keeps up. */
+  #send(reply: Reply, last: boolean): void {
     try {
-      bytes = this.encode(reply);
+      const enveloped = this.encode(reply);
+      if (this.compresses(enveloped)) {
+        this.sendCompressed(enveloped).then(
+          (keepsUp) => this.#goOn(keepsUp, last),
+          (error) => this.failUnsent(error),
+        );
+      } else {
+        this.#goOn(this.sendMessage(enveloped), last);
+      }
     } catch (error) {
       this.failUnsent(error);
-      return;
     }
-    const goOn = (keepsUp: boolean) => {
-      if (this.done) return;
-      if (keepsUp || last) next();
-      else this.#waits = true;
-    };
-    if (this.compresses(bytes)) this.sendCompressed(bytes).then(goOn, (error) => this.failUnsent(error));
-    else goOn(this.sendMessage(bytes, false));
+  }
+
+  #goOn(keepsUp: boolean, last: boolean): void {
+    if (this.done) return;
+    if (last) this.succeed();
+    else if (keepsUp) this.#pull();
+    else this.#waits = true;
   }
 }

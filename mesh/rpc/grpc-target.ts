@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { TRACEPARENT } from "../observe/index.ts";
 import { HeaderList } from "../wire/index.ts";
-import type { GrpcMethod } from "./grpc-exchange.ts";
+import type { GrpcMethod } from "./grpc-method.ts";
 import { parseGrpcTimeout } from "./grpc-status.ts";
 
 /** `application/grpc` with protobuf; every other content type goes through Connect's handlers. */

@@ -16,18 +16,33 @@ export const intercepted = (
   const spec = createMethodImplSpec(method, handler);
   const list = [...interceptors];
   if (spec.kind === "unary") {
-    return (request: never, context: HandlerContext) => invokeUnaryImplementation(spec, context, request, list);
+    return (request: never, context: HandlerContext) => invokeUnaryImplementation(spec, plain(context), request, list);
   }
   if (spec.kind === "server_streaming") {
     return (request: never, context: HandlerContext) =>
-      transformInvokeImplementation(spec, context, list)(createAsyncIterable([request]));
+      transformInvokeImplementation(spec, plain(context), list)(createAsyncIterable([request]));
   }
   if (spec.kind === "bidi_streaming") {
     return (requests: AsyncIterable<never>, context: HandlerContext) =>
-      transformInvokeImplementation(spec, context, list)(requests);
+      transformInvokeImplementation(spec, plain(context), list)(requests);
   }
   return async (requests: AsyncIterable<never>, context: HandlerContext) => {
-    for await (const reply of transformInvokeImplementation(spec, context, list)(requests)) return reply;
+    for await (const reply of transformInvokeImplementation(spec, plain(context), list)(requests)) return reply;
     throw new Error("an interceptor has dropped the reply");
   };
 };
+
+/** Connect copies a context by its own properties, which those of a call are not. */
+const plain = (context: HandlerContext): HandlerContext => ({
+  method: context.method,
+  service: context.service,
+  signal: context.signal,
+  requestMethod: context.requestMethod,
+  requestHeader: context.requestHeader,
+  responseHeader: context.responseHeader,
+  responseTrailer: context.responseTrailer,
+  protocolName: context.protocolName,
+  values: context.values,
+  url: context.url,
+  timeoutMs: () => context.timeoutMs(),
+});

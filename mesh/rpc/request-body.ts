@@ -1,5 +1,5 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type { HttpStream, StreamHandler } from "../wire/index.ts";
+import type { HttpStream, ResetCause, StreamHandler } from "../wire/index.ts";
 import { resetError } from "./reset-error.ts";
 
 /**
@@ -80,8 +80,8 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
     this.#wakeReader?.();
   }
 
-  onReset(code: number): void {
-    this.error = resetError(code);
+  onReset(code: number, cause: ResetCause): void {
+    this.error = resetError(code, cause);
     this.#onBroken(this.error);
     this.#wakeReader?.();
     this.#wakeWriter?.();

@@ -1,12 +1,19 @@
 import type { Message } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 
+/** What a message that waits costs beside its bytes: empty ones are not for nothing. */
+const MESSAGE_COST_BYTES = 64;
 /** Bytes of messages that wait for their handler above which the sender gets no further credit. */
 const WAITING_BYTES_MAX = 64 * 1024;
 
 interface Waiting {
   readonly bytes: Uint8Array;
-  readonly wireBytes: number;
+  readonly compressed: boolean;
+}
+
+interface Reader {
+  readonly resolve: (result: IteratorResult<Message>) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -14,7 +21,7 @@ interface Waiting {
  * WAITING_BYTES_MAX and the stream's window, no further.
  */
 export class RequestMessages implements AsyncIterableIterator<Message> {
-  readonly #decode: (bytes: Uint8Array) => Message;
+  readonly #read: (bytes: Uint8Array, compressed: boolean) => Message | Promise<Message>;
   readonly #consume: (bytes: number) => void;
   #waiting: Waiting[] = [];
   /** Index of the first that waits: taking from the front of an array costs its length. */
@@ -25,10 +32,13 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
   #ended = false;
   #error: unknown = undefined;
   #closed = false;
-  #reader: { resolve: (result: IteratorResult<Message>) => void; reject: (error: unknown) => void } | undefined;
+  #reader: Reader | undefined;
 
-  constructor(options: { decode: (bytes: Uint8Array) => Message; consume: (bytes: number) => void }) {
-    this.#decode = options.decode;
+  constructor(options: {
+    read: (bytes: Uint8Array, compressed: boolean) => Message | Promise<Message>;
+    consume: (bytes: number) => void;
+  }) {
+    this.#read = options.read;
     this.#consume = options.consume;
   }
 
@@ -42,10 +52,11 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
     this.#pay();
   }
 
-  push(bytes: Uint8Array, wireBytes: number): void {
+  /** A message, as it is on the wire: it is inflated when the handler asks for it, so that no more than one is. */
+  push(bytes: Uint8Array, compressed: boolean): void {
     if (this.#closed || this.#ended) return;
-    this.#waiting.push({ bytes, wireBytes });
-    this.#waitingBytes += wireBytes;
+    this.#waiting.push({ bytes, compressed });
+    this.#waitingBytes += bytes.length + MESSAGE_COST_BYTES;
     this.#serve();
   }
 
@@ -93,12 +104,7 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
     this.#reader = undefined;
     if (waiting !== undefined) {
       this.#drop(waiting);
-      try {
-        reader.resolve({ done: false, value: this.#decode(waiting.bytes) });
-      } catch (error) {
-        this.fail(ConnectError.from(error));
-        reader.reject(this.#error);
-      }
+      this.#hand(waiting, reader);
     } else if (this.#error !== undefined) {
       reader.reject(this.#error);
     } else {
@@ -106,13 +112,28 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
     }
   }
 
-  #drop({ wireBytes }: Waiting): void {
+  #hand({ bytes, compressed }: Waiting, { resolve, reject }: Reader): void {
+    const failed = (error: unknown) => {
+      // What is wrong once is not read any further.
+      this.close(ConnectError.from(error));
+      reject(this.#error);
+    };
+    try {
+      const message = this.#read(bytes, compressed);
+      if (message instanceof Promise) message.then((value) => resolve({ done: false, value }), failed);
+      else resolve({ done: false, value: message });
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #drop({ bytes }: Waiting): void {
     this.#first++;
     if (this.#first * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#first);
       this.#first = 0;
     }
-    this.#waitingBytes -= wireBytes;
+    this.#waitingBytes -= bytes.length + MESSAGE_COST_BYTES;
     this.#pay();
   }
 

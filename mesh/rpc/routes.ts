@@ -5,7 +5,7 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import { assertRulesCompile } from "../contract/validate.ts";
 import { compileMethod, type MethodDeps } from "./compile-method.ts";
 import { completeErrors } from "./complete-errors.ts";
-import { type GrpcMethod, grpcMethod } from "./grpc-exchange.ts";
+import { type GrpcMethod, grpcMethod } from "./grpc-method.ts";
 import type { Implementation } from "./implementation.ts";
 import { logRefusal } from "./observe-call.ts";
 import { serveConnect } from "./serve-connect.ts";

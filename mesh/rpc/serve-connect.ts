@@ -3,9 +3,9 @@ import { Code, type HandlerContext, type MethodImpl } from "@connectrpc/connect"
 import { answerKey } from "./answer.ts";
 import { runInCall } from "./call.ts";
 import type { CompiledMethod } from "./compile-method.ts";
-import { untilAborted } from "./deadline.ts";
 import { peerKey } from "./peer.ts";
 import { ConnectCall } from "./served-call.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** A compiled method as Connect's router takes it. */
 export const serveConnect = (compiled: CompiledMethod): MethodImpl<DescMethod> =>

@@ -1,5 +1,5 @@
 import type { DescMessage, DescService } from "@bufbuild/protobuf";
-import type { Client } from "@connectrpc/connect";
+import type { Client, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "../observe/index.ts";
 import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
@@ -31,6 +31,8 @@ export type Serving = readonly Implementation[] | CustomServing;
 
 export interface CustomServing {
   readonly implementations: readonly Implementation[];
+  /** Connect's interceptors around every handler, the first outermost, within what the contract asks for. */
+  readonly interceptors?: readonly Interceptor[];
   /** Answers requests that no implementation answers. */
   readonly unmatched?: HttpHandler;
   /** What reflection shows; by default the implementations' own contracts. */

@@ -71,6 +71,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       runtime,
       log,
       findReply: store && ((method, requestId) => store.findReply(method, requestId)),
+      interceptors: serving.interceptors,
       unmatched: serving.unmatched,
     });
     const bound = deps.listenOn && (await server.listen(deps.listenOn));

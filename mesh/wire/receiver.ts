@@ -233,7 +233,7 @@ export class Receiver {
           ? ErrorCode.PROTOCOL_ERROR
           : undefined;
     // Else ignored, as RFC 9113, 5.3.2 asks for.
-    if (wrong === undefined) return;
+    if (wrong === undefined || streams.wasReset(id)) return;
     if (streams.isIdle(id))
       throw new ConnectionError(wrong, "PRIORITY that is wrong, on a stream that cannot be reset");
     streams.error(id, streams.get(id), wrong);

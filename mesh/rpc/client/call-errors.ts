@@ -10,7 +10,7 @@ export const streamError = (code: number, cause: ResetCause): ConnectError => {
   // We give up on a peer that does not take what it is sent.
   if (cause === "local" && code === ErrorCode.CANCEL)
     return new ConnectError("the peer takes nothing any more", Code.Unavailable);
-  return resetError(code);
+  return resetError(code, cause);
 };
 
 /** The error of a call for which no session was to be had. */
