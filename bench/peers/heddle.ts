@@ -35,7 +35,7 @@ const runtime = systemRuntime();
 const options: RpcServerOptions = {
   implementations: [customers(await openPointRead(database)), implementation(StreamService, { send })],
   runtime,
-  log: createLog({ service: "bench", level: "info", clock: runtime.clock }),
+  log: createLog({ service: "bench", level: "info", ...runtime }),
   // One more than the workload of idle connections holds, and some room.
   limits: { connectionsMax: 12_000 },
   ...(policies === "off" && POLICIES_OFF),

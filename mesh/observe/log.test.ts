@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { createLog, type LogLevel } from "./log.ts";
 
@@ -54,4 +54,81 @@ test("an error is written with its type, its stack and its cause", () => {
 test("a flush of a destination that cannot flush does no harm", () => {
   const { log } = start();
   expect(() => log.flush()).not.toThrow();
+});
+
+describe("the line of a call", () => {
+  const call = {
+    method: "loom.v1.LoomService/Weave",
+    peer: "127.0.0.1:4711",
+    protocol: "grpc",
+    traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  };
+
+  test("is a line as every other", () => {
+    const { log, lines, last } = start();
+    for (const durationMs of [0, 0.0004, 0.339, 1.5, 12.0605, 123_456.789]) {
+      log.call({ ...call, durationMs });
+      expect(last()).toEqual({
+        level: "info",
+        time: "2026-01-01T00:00:00.000Z",
+        service: "loom",
+        code: "OK",
+        msg: "call",
+        ...call,
+        durationMs: Math.round(durationMs * 1000) / 1000,
+      });
+    }
+    expect(lines.every((line) => line.indexOf("\n") === line.length - 1)).toBe(true);
+  });
+
+  test("tells its own time, method and peer, whatever the line before told", () => {
+    const clock = fakeClock();
+    const lines: string[] = [];
+    const log = createLog({
+      service: "loom",
+      level: "info",
+      clock,
+      destination: { write: (line) => lines.push(line) },
+    });
+    log.call({ ...call, durationMs: 1 });
+    clock.advance(1);
+    log.call({ ...call, durationMs: 1, method: "loom.v1.LoomService/Rest" });
+    log.call({ ...call, durationMs: 1, peer: 'a "quoted" one', protocol: "grpc-web" });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { time: "2026-01-01T00:00:00.000Z", method: "loom.v1.LoomService/Weave", peer: "127.0.0.1:4711" },
+      { time: "2026-01-01T00:00:00.001Z", method: "loom.v1.LoomService/Rest" },
+      { time: "2026-01-01T00:00:00.001Z", peer: 'a "quoted" one', protocol: "grpc-web" },
+    ]);
+  });
+
+  test("waits for the end of the turn, and never behind a later line", () => {
+    const ends: (() => void)[] = [];
+    const written: string[] = [];
+    const log = createLog({
+      service: "loom",
+      level: "info",
+      clock: fakeClock(),
+      destination: { write: (text) => written.push(text) },
+      timers: { afterTurn: (fire) => void ends.push(fire) },
+    });
+    log.call({ ...call, durationMs: 1 });
+    log.call({ ...call, durationMs: 2 });
+    expect(written).toEqual([]);
+    log.info("later");
+    expect(written.map((text) => text.split("\n").length - 1)).toEqual([2, 1]);
+    log.call({ ...call, durationMs: 3 });
+    expect(ends).toHaveLength(1);
+    ends[0]?.();
+    expect(written).toHaveLength(3);
+    for (let index = 0; index < 1_000; index++) log.call({ ...call, durationMs: index });
+    log.flush();
+    const lines = written.join("").trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([1, 2, undefined, 3, ...Array(1_000).keys()]);
+  });
+
+  test("is not written below its level", () => {
+    const { log, lines } = start("warn");
+    log.call({ ...call, durationMs: 1 });
+    expect(lines).toEqual([]);
+  });
 });

@@ -1,13 +1,11 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from "pino";
-import type { Clock } from "../runtime/index.ts";
+import type { Clock, Timers } from "../runtime/index.ts";
+import { type CallLine, CallLines } from "./call-lines.ts";
 
 /** Structured log, one JSON object per line. */
 export interface Logger extends Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "level"> {
-  /**
-   * Writes one line at `info` without looking for secrets in it. `fields` is the inside of a JSON object, from the first quote to
-   * the last value. For lines that come with every call and hold nothing from outside.
-   */
-  line(fields: string): void;
+  /** Writes the line of a call that went well, at `info`. Nothing in it comes from outside, so nobody looks for secrets in it. */
+  call(line: CallLine): void;
   /** Writes out what is still buffered, before the process ends. */
   flush(): void;
 }
@@ -22,6 +20,8 @@ export interface LogOptions {
   readonly clock: Clock;
   /** Where lines go; stdout by default. */
   readonly destination?: DestinationStream;
+  /** Lets the lines of calls wait for the end of the turn; without it each is written at once. */
+  readonly timers?: Pick<Timers, "afterTurn">;
 }
 
 /** Names that carry a secret wherever they appear: a last net under the redaction that contracts ask for. */
@@ -37,7 +37,7 @@ const SECRET_PATHS = [
 ];
 
 /** A log for one service. Lines carry `time` (RFC 3339), `level`, `service` and `msg`. */
-export const createLog = ({ service, level, clock, destination }: LogOptions): Logger => {
+export const createLog = ({ service, level, clock, destination, timers }: LogOptions): Logger => {
   const stdout =
     destination ?? pino.destination({ fd: 1, sync: false, minLength: BUFFERED_BYTES, periodicFlush: BUFFERED_MS });
   const time = timestamps(clock);
@@ -49,13 +49,22 @@ export const createLog = ({ service, level, clock, destination }: LogOptions): L
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_PATHS, censor: "[redacted]" },
     },
-    stdout,
+    {
+      write(line) {
+        // In the order in which they were told.
+        calls.flush();
+        stdout.write(line);
+      },
+    },
   );
-  const name = JSON.stringify(service);
-  const line = log.isLevelEnabled("info")
-    ? (fields: string) => void stdout.write(`{"level":"info","time":"${time()}","service":${name},${fields}}\n`)
-    : () => undefined;
-  return Object.assign(log, { line, flush: () => flushSync(stdout) });
+  const calls = new CallLines({ service, time, write: (text) => stdout.write(text), afterTurn: timers?.afterTurn });
+  return Object.assign(log, {
+    call: log.isLevelEnabled("info") ? (line: CallLine) => calls.add(line) : () => undefined,
+    flush() {
+      calls.flush();
+      flushSync(stdout);
+    },
+  });
 };
 
 /** Lines wait for one another: a write for each costs more than making it. */

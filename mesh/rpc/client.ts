@@ -66,7 +66,7 @@ export const memoryTransport = (server: { connect(): Session }, { clock, timers 
   transportOn(
     sessionPool(() => server.connect()),
     MEMORY,
-    timers,
+    { clock, timers },
     { acceptGzip: false, inherit: inheritance(clock) },
   );
 

@@ -20,7 +20,10 @@ export interface Connections extends HttpAcceptors {
   sessionHandler(session: () => Session): SessionHandler;
   /** Tells every peer that no further stream is taken, and closes the connections that carry nothing. */
   goAway(): void;
-  /** Resolves to 0 when no exchange is open any more, or after `timeoutMs` milliseconds to the number of those that are. */
+  /**
+   * Resolves to 0 when no exchange is open any more and every peer has taken leave, or after `timeoutMs` milliseconds to the number
+   * of exchanges that are open.
+   */
   settled(timeoutMs: number): Promise<number>;
   /** Cuts every connection, once what was written last has left. Resolves when it is done. */
   destroy(): Promise<void>;
@@ -38,6 +41,8 @@ export const trackConnections = (deps: {
   const sockets = new Set<Duplex>();
   const sessions = new Set<Session>();
   let leaving = false;
+  /** Until peers have had the time to answer the GOAWAY. */
+  let patient = deps.wire === "heddle";
   let onSettled: (() => void) | undefined;
 
   const openExchanges = (): number => {
@@ -45,8 +50,14 @@ export const trackConnections = (deps: {
     for (const session of sessions) open += session.openStreams;
     return open;
   };
+  /** True when nothing is open, and every peer has heard of the end: what crossed it on its way was served. */
+  const isSettled = (): boolean => {
+    if (openExchanges() > 0) return false;
+    if (patient) for (const session of sessions) if (!session.closed) return false;
+    return true;
+  };
   const closedOne = () => {
-    if (onSettled !== undefined && openExchanges() === 0) onSettled();
+    if (isSettled()) onSettled?.();
   };
   const track = (session: Session): Session => {
     sessions.add(session);
@@ -94,9 +105,13 @@ export const trackConnections = (deps: {
       leaving = true;
       for (const session of sessions) session.drain();
       http1.goAway();
+      runtime.timers.after(GOODBYE_MS, () => {
+        patient = false;
+        closedOne();
+      });
     },
     async settled(timeoutMs) {
-      if (openExchanges() > 0) {
+      if (!isSettled()) {
         const { promise, resolve } = Promise.withResolvers<void>();
         onSettled = resolve;
         const timer = runtime.timers.after(timeoutMs, resolve);
@@ -120,6 +135,9 @@ export const trackConnections = (deps: {
     },
   };
 };
+
+/** Milliseconds that peers have to answer a GOAWAY: a round trip, and time for what was sent before it came. */
+const GOODBYE_MS = 500;
 
 /** HTTP/1.1 by `node:http`, whose connections are given to it one by one. */
 const http1Acceptor = ({
@@ -161,7 +179,12 @@ const http1Acceptor = ({
   });
   return {
     answering,
-    accept: (connection: Duplex) => void server.emit("connection", connection),
+    accept(connection: Duplex) {
+      server.emit("connection", connection);
+      // node:http reads a TLS socket past its own pause, and then takes the next request for an error; with a listener beside its own
+      // it does not.
+      if ("encrypted" in connection) connection.on("data", () => undefined);
+    },
     goAway() {
       for (const response of answering) sayLast(response);
       server.closeIdleConnections();

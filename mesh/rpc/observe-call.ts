@@ -20,10 +20,7 @@ export const logCall = (
   const { peer, protocolName: protocol } = call;
   const traceId = traceIdOf(call.traceparent);
   if (code === 0 && more === undefined) {
-    // Nothing in it comes from a peer but the trace id, which is hexadecimal.
-    deps.log.line(
-      `"method":"${name}","code":"OK","durationMs":${durationMs},"peer":"${peer}","protocol":"${protocol}","traceId":"${traceId}","msg":"call"`,
-    );
+    deps.log.call({ method: name, durationMs, peer, protocol, traceId });
     return;
   }
   const line = { method: name, code: Code[code] ?? String(code), durationMs, peer, protocol, traceId, ...more };

@@ -17,7 +17,7 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
   const runtime = systemRuntime();
   const startMs = runtime.clock.monotonicMs();
   const config = configOrExit(definitions, env);
-  const logOf = (service: string) => createLog({ service, level: config.HEDDLE_LOG_LEVEL, clock: runtime.clock });
+  const logOf = (service: string) => createLog({ service, level: config.HEDDLE_LOG_LEVEL, ...runtime });
   const log = logOf("heddle");
   const end = endProcessOn(log, "heddle");
   const neighbours = new Map<string, RpcServer>();

@@ -19,7 +19,7 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   const runtime = systemRuntime();
   const startMs = runtime.clock.monotonicMs();
   const config = configOrExit([definition], process.env);
-  const log = createLog({ service: definition.name, level: config.HEDDLE_LOG_LEVEL, clock: runtime.clock });
+  const log = createLog({ service: definition.name, level: config.HEDDLE_LOG_LEVEL, ...runtime });
   const end = endProcessOn(log, definition.name);
   try {
     const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime);

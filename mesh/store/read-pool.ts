@@ -5,13 +5,16 @@ export interface Snapshot {
   readonly connection: Connection;
   /** Jobs that read from it now. */
   jobs: number;
-  /** Nobody enters any more: something was committed since, the event is over, or a job failed. */
+  /** Jobs that may still enter. */
+  entriesLeft: number;
+  /** Nobody enters any more: something was committed since, the event is over, a job failed, or it has served enough. */
   stale: boolean;
-  /** SQLite has ended it by itself: what follows would see another moment. */
-  broken: boolean;
   /** Its connection is free for another one. */
   ended: boolean;
 }
+
+/** Jobs that one snapshot serves. */
+const ENTRIES_MAX = 1_000;
 
 /**
  * Read-only connections. Jobs that run for the same event share a snapshot, and with it a connection: to begin and end one for each
@@ -41,7 +44,11 @@ export class ReadPool {
   /** Enters a snapshot; undefined when every connection is in an older one that is still read from: then `wait`. */
   enter(): Snapshot | undefined {
     const snapshot = this.#current ?? this.#begin();
-    if (snapshot !== undefined) snapshot.jobs++;
+    if (snapshot === undefined) return undefined;
+    snapshot.jobs++;
+    snapshot.entriesLeft--;
+    // Reads that follow one another without any event between them must not go on for ever in one moment.
+    if (snapshot.entriesLeft === 0) this.#retire(snapshot);
     return snapshot;
   }
 
@@ -57,10 +64,7 @@ export class ReadPool {
   /** A job has ended; one that failed may have met an error for which SQLite ends the transaction. */
   leave(snapshot: Snapshot, failed: boolean): void {
     snapshot.jobs--;
-    if (failed) {
-      snapshot.broken ||= !snapshot.connection.inTransaction;
-      this.#retire(snapshot);
-    }
+    if (failed) this.#retire(snapshot);
     this.#endIfUnused(snapshot);
   }
 
@@ -79,8 +83,13 @@ export class ReadPool {
   #begin(): Snapshot | undefined {
     const connection = this.#take();
     if (connection === undefined) return undefined;
-    connection.begin();
-    const snapshot: Snapshot = { connection, jobs: 0, stale: false, broken: false, ended: false };
+    try {
+      connection.begin();
+    } catch (error) {
+      this.#discard(connection);
+      throw error;
+    }
+    const snapshot: Snapshot = { connection, jobs: 0, entriesLeft: ENTRIES_MAX, stale: false, ended: false };
     this.#current = snapshot;
     // Node runs what is put off by a microtask once no microtask is left, and before it looks at any other event.
     queueMicrotask(() => process.nextTick(() => this.#retire(snapshot)));
@@ -98,8 +107,19 @@ export class ReadPool {
     snapshot.ended = true;
     // Closed meanwhile, with the store.
     if (this.#all.length === 0) return;
-    snapshot.connection.rollback();
-    this.#free.push(snapshot.connection);
+    try {
+      snapshot.connection.rollback();
+      this.#free.push(snapshot.connection);
+    } catch {
+      this.#discard(snapshot.connection);
+    }
+    this.#waiting.shift()?.();
+  }
+
+  /** Gives up a connection that can neither begin nor end a transaction: another one is opened in its place. */
+  #discard(connection: Connection): void {
+    this.#all.splice(this.#all.indexOf(connection), 1);
+    connection.close();
     this.#waiting.shift()?.();
   }
 

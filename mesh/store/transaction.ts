@@ -29,8 +29,10 @@ export class SnapshotReader implements Reader {
 
   #connection(): Connection {
     this.#job.assertRunning();
-    if (this.#snapshot.broken) throw new Error(`${this.#job.name}: SQLite has ended the transaction of another read`);
-    return this.#snapshot.connection;
+    const { connection } = this.#snapshot;
+    // On some errors SQLite ends a transaction by itself, and with it that of every job that shares it.
+    if (!connection.inTransaction) throw new Error(`${this.#job.name}: SQLite has ended the transaction of this read`);
+    return connection;
   }
 }
 

@@ -131,9 +131,9 @@ export class Connection implements Session, Holder {
     return this.#reader.incomplete || this.#receiver.incomplete;
   }
 
-  /** Frames received so far. */
+  /** Frames completed so far, those of a header block as one. */
   get frames(): number {
-    return this.#reader.frames;
+    return this.#receiver.completed;
   }
 
   get settingsAcked(): boolean {

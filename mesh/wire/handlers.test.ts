@@ -209,7 +209,10 @@ describe("a handler that does everything from within its callbacks", () => {
     const peer = new RawPeer("server");
     peer.send(request(1, { end: false }));
     const [stream] = peer.streams as [HttpStream];
-    stream.handler = peer.noting(1, { onData: () => void (stream.handler = peer.noting(7)) });
+    const replace = () => {
+      stream.handler = peer.noting(7);
+    };
+    stream.handler = peer.noting(1, { onData: replace });
     peer.send(data(1, "a....", {}), data(1, "b...."));
     expect(peer.news().slice(1)).toEqual(['data 1 "a...."', 'data 7 "b...."']);
   });

@@ -1,3 +1,4 @@
+export { Budget } from "./budget.ts";
 export { ErrorCode, errorCodeName } from "./error-code.ts";
 export { HeaderList } from "./header-list.ts";
 export type { HttpStream, ResetCause, StreamHandler } from "./http-stream.ts";

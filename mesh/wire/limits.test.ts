@@ -161,13 +161,20 @@ describe("streams that end early (Rapid Reset, MadeYouReset)", () => {
     const limits = { resetsBurst: 10, resetsPerSecond: 1 };
     const peer = new RawPeer("server", { limits, onStream: (stream) => void stream.sendHeaders(OK, undefined, true) });
     let id = -1;
+    const next = () => {
+      id += 2;
+      return id;
+    };
+    const resets = () => {
+      for (let count = 0; count < 5; count++) peer.send(request(next(), { end: false }), rst(id, ErrorCode.CANCEL));
+    };
     for (let turn = 0; turn < 50; turn++) {
-      for (let count = 0; count < 5; count++) peer.send(request((id += 2), { end: false }), rst(id, ErrorCode.CANCEL));
+      resets();
       peer.clock.advance(5_000);
     }
     for (let turn = 0; turn < 50; turn++) {
-      for (let count = 0; count < 5; count++) peer.send(request((id += 2), { end: false }), rst(id, ErrorCode.CANCEL));
-      for (let count = 0; count < 5; count++) peer.send(request((id += 2)));
+      resets();
+      for (let count = 0; count < 5; count++) peer.send(request(next()));
     }
     expect(peer.connection.closed).toBe(false);
   });
@@ -258,7 +265,7 @@ describe("floods of frames", () => {
     ["requests", undefined],
   ])("of %s by a peer that never reads end the connection at the bound of output", (_, next) => {
     const good = goodClient();
-    const limits = { ...DEFAULT_WIRE_LIMITS, controlFramesBurst: 10_000_000, resetsBurst: 10_000_000 };
+    const limits = { outputBytesMax: 200_000, controlFramesBurst: 10_000_000, resetsBurst: 10_000_000 };
     const peer = new RawPeer("server", { limits, onStream: (stream) => stream.sendHeaders(OK, undefined, true) });
     const { connection } = peer;
     // The socket has taken all of this and got rid of none.

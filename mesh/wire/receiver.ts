@@ -21,6 +21,8 @@ export class Receiver {
   #pings: { readonly id: number; readonly sentMs: number; readonly onPong: (roundTripMs: number) => void }[] = [];
   #lastPing = 0;
   settingsAcked = false;
+  /** Frames that were completed, those of a header block as one: a block that grows and grows is not. */
+  completed = 0;
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts;
@@ -80,6 +82,7 @@ export class Receiver {
         // RFC 9113, 5.5: what is unknown is ignored.
         this.#parts.guard.controlFrame();
     }
+    if (this.#sections.openBlock === 0) this.completed++;
   }
 
   #onData(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {

@@ -304,6 +304,22 @@ describe("the end of a socket", () => {
   });
 });
 
+test("what waits in the carrier is not written over by what is sent later", async () => {
+  const peer = new RawSocket({ reads: false });
+  for (let id = 1; id < 40; id += 2) peer.send(request(id));
+  await peer.settle();
+  for (const [index, stream] of peer.streams.entries()) {
+    stream.sendHeaders(OK, undefined, false);
+    stream.sendData(Buffer.alloc(500, 65 + index), true);
+    await peer.settle();
+  }
+  peer.read();
+  const bodies = (await peer.frames()).filter(({ type }) => type === Type.DATA);
+  expect(bodies.map(({ payload }) => payload.toString())).toEqual(
+    peer.streams.map((_, index) => String.fromCharCode(65 + index).repeat(500)),
+  );
+});
+
 test("a request that goes on after its answer is stopped after a while, and not at once", async () => {
   const peer = new RawSocket({ onStream: answer });
   await peer.said();

@@ -110,7 +110,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
     const instance = this.#instance;
     this.#finish();
     // NO_ERROR would say that the answer was complete.
-    instance?.reset(cause === "peer" && code !== ErrorCode.NO_ERROR ? code : ErrorCode.CANCEL);
+    this.#resetInstance(instance, cause === "peer" && code !== ErrorCode.NO_ERROR ? code : ErrorCode.CANCEL);
   }
 
   onDrain(): void {
@@ -166,11 +166,15 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
     const instance = this.#instance;
     if (this.#isAnswered) {
       this.#finish();
-      instance?.reset(ErrorCode.NO_ERROR);
+      this.#resetInstance(instance, ErrorCode.NO_ERROR);
       return;
     }
     this.#breakOff(fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}), ErrorCode.CANCEL);
-    instance?.reset(ErrorCode.CANCEL);
+    this.#resetInstance(instance, ErrorCode.CANCEL);
+  }
+
+  #resetInstance(instance: HttpStream | undefined, code: number): void {
+    if (instance !== undefined) this.#deps.upstreams.resets(this.#address).reset(instance, code);
   }
 
   #connect(): void {

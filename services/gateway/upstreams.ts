@@ -10,11 +10,14 @@ import {
 } from "@heddle/mesh/rpc";
 import { parseAddress, type Runtime } from "@heddle/mesh/runtime";
 import type { Session } from "@heddle/mesh/wire";
+import { PacedResets } from "./paced-resets.ts";
 
 /** The connections to instances, by their address. */
 export interface Upstreams {
   /** @throws TypeError when the address is none. */
   to(address: string): ConnectionPool;
+  /** Ends streams to an address. */
+  resets(address: string): PacedResets;
   /** Lets the calls to an address finish and closes its connections. */
   forget(address: string): void;
   /** Closes every connection. */
@@ -28,6 +31,7 @@ export const createUpstreams = (
   neighbours: ReadonlyMap<string, Pick<RpcServer, "connect">> = new Map(),
 ): Upstreams => {
   const pools = new Map<string, ConnectionPool>();
+  const resets = new Map<string, PacedResets>();
   return {
     to(address) {
       const known = pools.get(address);
@@ -42,7 +46,13 @@ export const createUpstreams = (
       pools.set(address, pool);
       return pool;
     },
+    resets(address) {
+      const known = resets.get(address) ?? new PacedResets(runtime);
+      resets.set(address, known);
+      return known;
+    },
     forget(address) {
+      resets.delete(address);
       pools.get(address)?.close();
       pools.delete(address);
     },

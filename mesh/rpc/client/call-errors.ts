@@ -13,6 +13,13 @@ export const streamError = (code: number, cause: ResetCause): ConnectError => {
   return resetError(code, cause);
 };
 
+/**
+ * The same for a call whose deadline is over: a server that keeps the same deadline may be the first to notice, and says so by
+ * CANCEL.
+ */
+export const lateStreamError = (code: number, cause: ResetCause): ConnectError =>
+  cause === "peer" && code === ErrorCode.CANCEL ? deadlineError() : streamError(code, cause);
+
 /** The error of a call for which no session was to be had. */
 export const acquireError = (error: unknown): ConnectError => {
   if (!(error instanceof AcquireError)) return ConnectError.from(error, Code.Canceled);

@@ -1,4 +1,4 @@
-import type { Timers } from "../../runtime/index.ts";
+import type { Clock, Timers } from "../../runtime/index.ts";
 import type { HeaderList, HttpStream, StreamHandler } from "../../wire/index.ts";
 import type { CompiledMethod } from "./compiled-method.ts";
 import { AcquireError, type ConnectionPool } from "./connection-pool.ts";
@@ -6,6 +6,7 @@ import { AcquireError, type ConnectionPool } from "./connection-pool.ts";
 /** What all calls of a transport share. */
 export interface ClientWire {
   readonly pool: ConnectionPool;
+  readonly clock: Clock;
   readonly timers: Timers;
   /** Bytes of one message that is received, compressed or not. */
   readonly readMaxBytes: number;

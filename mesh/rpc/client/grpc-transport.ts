@@ -1,6 +1,6 @@
 import type { DescMessage, DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import type { ContextValues, Interceptor, StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
-import type { Timers } from "../../runtime/index.ts";
+import type { Clock, Timers } from "../../runtime/index.ts";
 import { formatGrpcTimeout } from "../grpc-status.ts";
 import { DEFAULT_RPC_LIMITS } from "../limits.ts";
 import type { CallRequest, ClientWire } from "./client-wire.ts";
@@ -64,7 +64,7 @@ export interface HeddleTransport extends Transport {
 export const transportOn = (
   pool: ConnectionPool,
   target: Target,
-  timers: Timers,
+  { clock, timers }: { clock: Clock; timers: Timers },
   options: CallOptions,
 ): HeddleTransport => {
   const { interceptors = [], defaultTimeoutMs, inherit, acceptGzip = true } = options;
@@ -72,6 +72,7 @@ export const transportOn = (
   const sendGzip = options.sendCompression === "gzip";
   const wire: ClientWire = {
     pool,
+    clock,
     timers,
     readMaxBytes: options.readMaxBytes ?? DEFAULT_RPC_LIMITS.messageBytesMax,
     acceptGzip,

@@ -34,7 +34,7 @@ export const createHeddleTransport = (options: HeddleTransportOptions): HeddleTr
     wire: options.wire,
     tls: target.scheme === "https" ? (options.tls ?? {}) : undefined,
   });
-  return transportOn(pool, target, runtime.timers, options);
+  return transportOn(pool, target, runtime, options);
 };
 
 const parseBaseUrl = (baseUrl: string) => {

@@ -3,7 +3,14 @@ import { Code, ConnectError, type StreamResponse } from "@connectrpc/connect";
 import { ErrorCode, type HeaderList, type HttpStream, type ResetCause, type StreamHandler } from "../../wire/index.ts";
 import { inflateGzip } from "../gzip.ts";
 import { COMPRESSED, MessageReader, type MessageSink, PREFIX_BYTES } from "../message-reader.ts";
-import { acquireError, incompleteMessage, missingStatus, streamError, unexpectedCompression } from "./call-errors.ts";
+import {
+  acquireError,
+  incompleteMessage,
+  lateStreamError,
+  missingStatus,
+  streamError,
+  unexpectedCompression,
+} from "./call-errors.ts";
 import { type CallRequest, type ClientWire, StreamOpening, TRANSPARENT_RETRIES_MAX } from "./client-wire.ts";
 import { ReplyMessages } from "./reply-messages.ts";
 import { RequestPump } from "./request-pump.ts";
@@ -37,6 +44,8 @@ class StreamingCall implements StreamHandler, MessageSink {
   readonly #replies: ReplyMessages;
   readonly #reader: MessageReader;
   #over = false;
+  /** `Clock.monotonicMs` of its end. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
   #unwatch: (() => void) | undefined;
   #stream: HttpStream | undefined;
   #retries = 0;
@@ -77,6 +86,7 @@ class StreamingCall implements StreamHandler, MessageSink {
   }
 
   start(scope: CallScope): void {
+    if (scope.timeoutMs !== undefined) this.#deadlineMs = this.#wire.clock.monotonicMs() + scope.timeoutMs;
     if (scope.timeoutMs !== undefined || scope.signal !== undefined || scope.outer !== undefined)
       this.#unwatch = watchCall(scope, this.#wire.timers, (error) => this.cancel(error));
     this.#open();
@@ -140,9 +150,13 @@ class StreamingCall implements StreamHandler, MessageSink {
       return;
     }
     // What came before it is still good.
-    const error = streamError(code, cause);
+    const error = this.#isLate() ? lateStreamError(code, cause) : streamError(code, cause);
     this.#replies.end(error);
     this.#abort(error);
+  }
+
+  #isLate(): boolean {
+    return this.#wire.clock.monotonicMs() >= this.#deadlineMs - 1;
   }
 
   onDrain(): void {

@@ -10,7 +10,14 @@ import {
   ownedCopy,
   PREFIX_BYTES,
 } from "../message-reader.ts";
-import { acquireError, incompleteMessage, missingStatus, streamError, unexpectedCompression } from "./call-errors.ts";
+import {
+  acquireError,
+  incompleteMessage,
+  lateStreamError,
+  missingStatus,
+  streamError,
+  unexpectedCompression,
+} from "./call-errors.ts";
 import {
   type CallRequest,
   type ClientWire,
@@ -41,6 +48,8 @@ class UnaryCall implements StreamHandler, MessageSink {
   readonly #resolve: (response: UnaryResponse) => void;
   readonly #reject: (error: unknown) => void;
   #over = false;
+  /** `Clock.monotonicMs` of its end. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
   #unwatch: (() => void) | undefined;
   #flags = 0;
   #bytes: Uint8Array = NOTHING;
@@ -72,6 +81,7 @@ class UnaryCall implements StreamHandler, MessageSink {
       this.#fail(error);
       return;
     }
+    if (scope.timeoutMs !== undefined) this.#deadlineMs = this.#wire.clock.monotonicMs() + scope.timeoutMs;
     if (scope.timeoutMs !== undefined || scope.signal !== undefined || scope.outer !== undefined)
       this.#unwatch = watchCall(scope, this.#wire.timers, (error) => this.#cancel(error));
     if (this.#bytes.length >= this.#wire.compressMinBytes) void this.#compress();
@@ -120,7 +130,11 @@ class UnaryCall implements StreamHandler, MessageSink {
       this.#open();
       return;
     }
-    this.#fail(streamError(code, cause));
+    this.#fail(this.#isLate() ? lateStreamError(code, cause) : streamError(code, cause));
+  }
+
+  #isLate(): boolean {
+    return this.#wire.clock.monotonicMs() >= this.#deadlineMs - 1;
   }
 
   onDrain(): void {}

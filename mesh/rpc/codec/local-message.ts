@@ -3,25 +3,23 @@ import type { Fields } from "./write-message.ts";
 
 /** From what a field holds to the message that it stands for, as protobuf-es maps them. */
 export const localMessage = (field: DescField, schema: DescMessage): ((value: unknown) => Fields) => {
-  if (schema.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value") {
-    return structOf;
-  }
-  const [first] = schema.fields;
-  if (
-    field.fieldKind === "message" &&
-    field.oneof === undefined &&
-    WRAPPERS.has(schema.typeName) &&
-    first?.fieldKind === "scalar" &&
-    first.name === "value" &&
-    first.number === 1
-  ) {
-    const { typeName } = schema;
-    return (value) => ({ $typeName: typeName, value });
-  }
-  return (value) => value as Fields;
+  if (isJson(field, schema)) return structOf;
+  if (!isUnwrapped(field, schema)) return (value) => value as Fields;
+  const { typeName } = schema;
+  return (value) => ({ $typeName: typeName, value });
 };
 
-/** google/protobuf/wrappers.proto, whose messages a field holds as their bare value. */
+/** True for a field that holds a google.protobuf.Struct as a JSON object. */
+export const isJson = (field: DescField, schema: DescMessage): boolean =>
+  schema.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value";
+
+/** True for a field that holds a wrapper of google/protobuf/wrappers.proto as its bare value. */
+export const isUnwrapped = (field: DescField, schema: DescMessage): boolean => {
+  if (field.fieldKind !== "message" || field.oneof !== undefined || !WRAPPERS.has(schema.typeName)) return false;
+  const [first] = schema.fields;
+  return first?.fieldKind === "scalar" && first.name === "value" && first.number === 1;
+};
+
 const WRAPPERS: ReadonlySet<string> = new Set(
   ["Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes"].map(
     (kind) => `google.protobuf.${kind}Value`,

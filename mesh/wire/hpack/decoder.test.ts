@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConnectionError, ErrorCode } from "../error-code.ts";
+import { fuzzParameters } from "../fixtures/fuzz-parameters.ts";
 import { HpackDecoder } from "./decoder.ts";
 import { buildBlock, type Representation } from "./fixtures/build-block.ts";
 import { NaiveDecoder } from "./fixtures/naive-decoder.ts";
@@ -348,7 +349,7 @@ describe("beside a decoder that follows the RFC word for word", () => {
           reused += compareRight([...blocks, ...few, ...few, ...few, ...blocks], tableBytesMax);
         },
       ),
-      { numRuns: 500 },
+      fuzzParameters(1 / 6),
     );
     expect(reused).toBeGreaterThan(200);
   });
@@ -366,7 +367,7 @@ describe("beside a decoder that follows the RFC word for word", () => {
           compare([...blocks, ...blocks], 300);
         },
       ),
-      { numRuns: 500 },
+      fuzzParameters(1 / 6),
     );
   });
 
@@ -375,7 +376,7 @@ describe("beside a decoder that follows the RFC word for word", () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 80 }), { minLength: 1, maxLength: 6 }), (blocks) =>
         compare([...blocks, ...blocks], 4096),
       ),
-      { numRuns: 500 },
+      fuzzParameters(1 / 6),
     );
   });
 });

@@ -1,0 +1,63 @@
+import { type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
+import { Input } from "./input.ts";
+import { fieldReaders } from "./read-field.ts";
+import { type MessageReader, readMessage, SHORT_TAGS } from "./read-message.ts";
+
+/** Messages of one type from bytes: the very messages that protobuf-es's `fromBinary` makes of them, and its errors. */
+export interface MessageDecoder {
+  /** Fields of type bytes and unknown fields are views of `bytes`. Throws what `fromBinary` throws. */
+  decode(bytes: Uint8Array): Message;
+}
+
+/** The decoder of a message type. It is made at the first call and kept as long as `schema`. */
+export const compileDecoder = (schema: DescMessage): MessageDecoder => {
+  const known = decoders.get(schema);
+  if (known !== undefined) return known;
+  const decoder = decoderOf(schema);
+  decoders.set(schema, decoder);
+  return decoder;
+};
+
+const NOTHING = new Uint8Array(0);
+const decoders = new WeakMap<DescMessage, MessageDecoder>();
+const readers = new WeakMap<DescMessage, MessageReader>();
+const input = new Input();
+
+const decoderOf = (schema: DescMessage): MessageDecoder => {
+  const reader = readerOf(schema);
+  return {
+    decode(bytes) {
+      try {
+        input.bytes = bytes;
+        input.pos = 0;
+        input.depth = 0;
+        return readMessage(input, reader, bytes.length) as unknown as Message;
+      } catch {
+        // protobuf-es knows what to do with it, or what to say of it.
+        return fromBinary(schema, bytes);
+      } finally {
+        input.bytes = NOTHING;
+      }
+    },
+  };
+};
+
+const readerOf = (schema: DescMessage): MessageReader => {
+  const known = readers.get(schema);
+  if (known !== undefined) return known;
+  const reader: MessageReader = {
+    schema,
+    byShortTag: Array(SHORT_TAGS).fill(undefined),
+    byLongTag: new Map(),
+    numbers: new Set(schema.fields.map(({ number }) => number)),
+  };
+  // Known before its fields are, for a message may hold messages of its own type.
+  readers.set(schema, reader);
+  for (const field of schema.fields) {
+    for (const [tag, read] of fieldReaders(field, readerOf)) {
+      if (tag < SHORT_TAGS) reader.byShortTag[tag] = read;
+      else reader.byLongTag.set(tag, read);
+    }
+  }
+  return reader;
+};
