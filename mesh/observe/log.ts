@@ -58,13 +58,23 @@ export const createLog = ({ service, level, clock, destination, timers }: LogOpt
     },
   );
   const calls = new CallLines({ service, time, write: (text) => stdout.write(text), afterTurn: timers?.afterTurn });
+  const flush = () => {
+    calls.flush();
+    flushSync(stdout);
+  };
+  if (destination === undefined) flushAtExit(flush);
   return Object.assign(log, {
     call: log.isLevelEnabled("info") ? (line: CallLine) => calls.add(line) : () => undefined,
-    flush() {
-      calls.flush();
-      flushSync(stdout);
-    },
+    flush,
   });
+};
+
+const atExit = new Set<() => void>();
+
+/** However the process ends, short of a kill, what was told is written. */
+const flushAtExit = (flush: () => void): void => {
+  if (atExit.size === 0) process.on("exit", () => atExit.forEach((each) => void each()));
+  atExit.add(flush);
 };
 
 /** Lines wait for one another: a write for each costs more than making it. */

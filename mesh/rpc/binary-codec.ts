@@ -1,5 +1,6 @@
-import { type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { compileDecoder } from "./codec/decoder.ts";
 import { compileEncoder } from "./codec/encoder.ts";
 
 /** Messages of one type to bytes and back, with Connect's words for what is wrong. */
@@ -13,11 +14,12 @@ export interface BinaryCodec {
 }
 
 export const binaryCodec = (schema: DescMessage): BinaryCodec => {
+  const decoder = compileDecoder(schema);
   const encoder = compileEncoder(schema);
   return {
     parse(bytes) {
       try {
-        return fromBinary(schema, bytes);
+        return decoder.decode(bytes);
       } catch (error) {
         throw codecError("parse binary", error);
       }

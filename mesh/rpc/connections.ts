@@ -43,7 +43,8 @@ export const trackConnections = (deps: {
   let leaving = false;
   /** Until peers have had the time to answer the GOAWAY. */
   let patient = deps.wire === "heddle";
-  let onSettled: (() => void) | undefined;
+  /** Those who wait for the end. */
+  const waiting = new Set<() => void>();
 
   const openExchanges = (): number => {
     let open = http1.answering.size;
@@ -57,7 +58,7 @@ export const trackConnections = (deps: {
     return true;
   };
   const closedOne = () => {
-    if (isSettled()) onSettled?.();
+    if (waiting.size > 0 && isSettled()) for (const wake of waiting) wake();
   };
   const track = (session: Session): Session => {
     sessions.add(session);
@@ -113,10 +114,11 @@ export const trackConnections = (deps: {
     async settled(timeoutMs) {
       if (!isSettled()) {
         const { promise, resolve } = Promise.withResolvers<void>();
-        onSettled = resolve;
+        waiting.add(resolve);
         const timer = runtime.timers.after(timeoutMs, resolve);
         await promise;
         timer.cancel();
+        waiting.delete(resolve);
       }
       return openExchanges();
     },

@@ -2,6 +2,7 @@ import { create, type DescMessage, type MessageInitShape } from "@bufbuild/proto
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describeDecodeError } from "../contract/complete-malformed.ts";
 import { HeaderList, type ResetCause } from "../wire/index.ts";
+import { discardBody } from "./discard-body.ts";
 import { GrpcRequest } from "./grpc-request.ts";
 import { statusFields } from "./grpc-status.ts";
 import { TRAILERS_ONLY } from "./grpc-target.ts";
@@ -95,7 +96,7 @@ export abstract class GrpcExchange extends GrpcRequest {
     this.sendHeaders();
     this.stream.sendTrailers(STATUS_OK, this.call.trailerFields);
     this.call.end(0);
-    this.onDone(undefined);
+    this.#leave(undefined);
   }
 
   /** Ends the call with what was thrown. */
@@ -131,7 +132,13 @@ export abstract class GrpcExchange extends GrpcRequest {
         statusFields(this.call.unsent(new ConnectError("internal error", Code.Internal, {}, [], error))),
       );
     }
-    this.onDone(thrown);
+    this.#leave(thrown);
+  }
+
+  /** The answer is complete: what works for it stops, and a caller that goes on sending is stopped as well. */
+  #leave(reason: unknown): void {
+    this.onDone(reason);
+    if (!this.requestEnded) discardBody(this.stream, this.grpc.compiled.deps.runtime.timers);
   }
 
   #sendStatus(fields: readonly string[]): void {

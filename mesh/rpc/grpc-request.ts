@@ -29,6 +29,8 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
   #keptCompressed = false;
   /** The status is sent, or nobody waits for it any more. */
   protected done = false;
+  /** The caller has sent all of its request. */
+  protected requestEnded = false;
 
   constructor(target: GrpcTarget, stream: HttpStream) {
     this.grpc = target.grpc;
@@ -87,6 +89,7 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
   }
 
   protected requestEnd(): void {
+    this.requestEnded = true;
     if (this.done || this.#broken) return;
     if (this.#reader?.pending) this.requestsFailed(new ConnectError(INCOMPLETE, Code.InvalidArgument));
     else this.onRequestsEnd();

@@ -33,7 +33,7 @@ export const memorySession = (
     request(headers, extra, end, handler) {
       if (draining) throw new RangeError("this session opens no further stream");
       const client = new End(handler);
-      const serving = new End(UNHANDLED);
+      const serving = new End(UNHANDLED, true);
       client.onError = (error) => server.onHandlerError?.(error);
       serving.onError = client.onError;
       client.other = serving;
@@ -87,8 +87,16 @@ class End implements HttpStream {
   /** Calls on the other side's handler, in order. */
   #deliveries: (() => void)[] = [];
 
-  constructor(handler: StreamHandler) {
+  readonly #server: boolean;
+
+  constructor(handler: StreamHandler, server = false) {
     this.handler = handler;
+    this.#server = server;
+  }
+
+  /** A server that has answered to the end hears nothing more. */
+  get isDeaf(): boolean {
+    return this.#server && this.localClosed;
   }
 
   get queuedBytes(): number {
@@ -108,7 +116,10 @@ class End implements HttpStream {
     this.localClosed = end;
     const bytes = prefix === undefined ? chunk : Buffer.concat([prefix, chunk]);
     this.#aheadBytes += bytes.length;
-    this.deliver(() => this.other.handler.onData(bytes, end));
+    this.deliver(() => {
+      if (!this.other.isDeaf) this.other.handler.onData(bytes, end);
+      else this.#consumed(bytes.length);
+    });
     if (this.#aheadBytes <= AHEAD_BYTES_MAX || end) return true;
     this.#wantsDrain = true;
     return false;
@@ -118,7 +129,9 @@ class End implements HttpStream {
     if (this.closed || this.localClosed || !this.headersSent) return;
     this.localClosed = true;
     const list = joined(trailers, extra);
-    this.deliver(() => this.other.handler.onTrailers(list));
+    this.deliver(() => {
+      if (!this.other.isDeaf) this.other.handler.onTrailers(list);
+    });
   }
 
   consume(bytes: number): void {
@@ -169,7 +182,8 @@ class End implements HttpStream {
           call();
         } catch (error) {
           this.onError?.(error);
-          this.break();
+          // The side whose handler threw has ended the stream.
+          this.other.reset(ErrorCode.INTERNAL_ERROR);
         }
         if (this.#muted) return;
         if (last && this.localClosed && this.other.localClosed) this.#finish();

@@ -102,8 +102,8 @@ export class Sections {
   #onRequest(id: number, list: HeaderList | undefined, ends: boolean, selfDependent: boolean): void {
     const { limits, guard, streams, handler, sender } = this.#parts;
     if ((id & 1) === 0) throw protocolError("a client's stream has an even id");
+    if (streams.wasReset(id)) return;
     if (id <= streams.lastPeerId) {
-      if (streams.wasReset(id)) return;
       if (guard.wasSkipped(id)) throw protocolError("stream ids must grow");
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream");
     }

@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock, Random, Timers } from "../runtime/index.ts";
 import type { Carrier } from "./carrier.ts";
@@ -41,6 +42,8 @@ class Binding implements Carrier {
   readonly #socket: Duplex;
   readonly #timers: Timers;
   readonly #limits: WireLimits;
+  /** The kernel has a copy of what was written, while another stream may have passed it on as it is. */
+  readonly #copies: boolean;
   readonly #stopWatching: () => void;
   readonly #flush = () => this.#write();
   #ending = false;
@@ -61,6 +64,7 @@ class Binding implements Carrier {
     { clock, timers, random, limits }: WireDeps & { limits: WireLimits },
   ) {
     this.#socket = socket;
+    this.#copies = socket instanceof Socket;
     this.#timers = timers;
     this.#limits = limits;
     this.#startMs = clock.monotonicMs();
@@ -114,8 +118,9 @@ class Binding implements Carrier {
     const output = this.connection.takeOutput();
     if (output === undefined || socket.destroyed || socket.writableEnded) return;
     const { buffer, length } = output;
-    const more = socket.write(length === buffer.length ? buffer : buffer.subarray(0, length), () =>
-      OutputBuffer.recycle(buffer),
+    const more = socket.write(
+      length === buffer.length ? buffer : buffer.subarray(0, length),
+      this.#copies ? () => OutputBuffer.recycle(buffer) : undefined,
     );
     this.connection.carrierBytes = socket.writableLength;
     if (more) this.connection.refill();

@@ -14,7 +14,9 @@ export interface ForwardedHeaders {
 
 /** Lists kept per target, and targets: callers differ in their user agent and their metadata. */
 const VARIANTS_MAX = 4;
-const TARGETS_MAX = 1_000;
+const TARGETS_MAX = 256;
+/** Characters of a list that is kept: what is longer is no caller's everyday call, and callers choose it. */
+const KEPT_CHARACTERS_MAX = 1_024;
 
 /** `instanceId`: this gateway's own, which it adds to `via`. */
 export const createForwarder = (instanceId: string) => {
@@ -22,6 +24,7 @@ export const createForwarder = (instanceId: string) => {
 
   /** The list that has these fields already, or a new one. */
   const shared = (path: string, fields: string[]): HeaderList => {
+    if (charactersOf(fields) > KEPT_CHARACTERS_MAX) return new HeaderList(fields);
     let variants = known.get(path);
     if (variants === undefined) {
       if (known.size >= TARGETS_MAX) known.clear();
@@ -76,7 +79,10 @@ export const createForwarder = (instanceId: string) => {
         case "te":
         case "transfer-encoding":
         case "upgrade":
+        // What a caller says of where it comes from is not to be believed.
+        case "forwarded":
         case "x-forwarded-for":
+        case "x-real-ip":
           break;
         case "authorization":
         case "connect-timeout-ms":
@@ -106,9 +112,14 @@ export const createForwarder = (instanceId: string) => {
       "via",
       `${via && `${via}, `}2.0 ${instanceId}`,
     ]);
-    return { list, changing, traceparent, isLoop: via.includes(instanceId) };
+    return { list, changing, traceparent, isLoop: namesOf(via).includes(instanceId) };
   };
 };
+
+const charactersOf = (fields: readonly string[]): number => fields.reduce((sum, text) => sum + text.length, 0);
+
+/** The gateways that a `via` names (RFC 9110, 7.6.3). */
+const namesOf = (via: string): string[] => via.split(",").map((hop) => hop.trim().split(" ")[1] ?? "");
 
 const isSame = (some: readonly string[], others: readonly string[]): boolean => {
   if (some.length !== others.length) return false;

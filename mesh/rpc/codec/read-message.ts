@@ -55,6 +55,7 @@ export const mergeMessage = (input: Input, reader: MessageReader, end: number, m
       unknown.push(readUnknown(input, reader, tag));
     }
   }
+  // Beyond `end`, where the bytes are too short as well.
   if (input.pos !== end) throw unusual;
   if (unknown !== undefined) message.$unknown = unknown;
   input.depth--;
@@ -80,7 +81,6 @@ const readUnknown = (input: Input, reader: MessageReader, tag: number): unknown 
   else if (wireType === 2) input.pos = readEnd(input);
   else if (wireType === 5) input.pos += 4;
   else throw unusual;
-  if (input.pos > input.bytes.length) throw unusual;
   return { no, wireType, data: input.bytes.subarray(start, input.pos) };
 };
 
