@@ -71,6 +71,19 @@ test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl and git as wel
 test-interop: $(INSTALLED) ## Run the conformance suites and the peers of other makes
 	@HEDDLE_TEST_INTEROP=1 vitest run tests/interop $(ARGS)
 
+# What a user sees of the mesh, and what stands nearest to the wire.
+NODE_WIRE_TESTS := $(addprefix tests/,bad-input call interrupted-stream main-job packed-client supervision) \
+	$(addprefix mesh/rpc/,client.test compile-method complete-errors interceptors respond-error server) \
+	mesh/service mesh/discovery services/gateway
+
+.PHONY: test-node-wire
+test-node-wire: $(INSTALLED) ## Run the system tests, and those of calls, on node:http2 and Connect
+	@HEDDLE_WIRE=node vitest run $(NODE_WIRE_TESTS) $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## Throw millions of frames and header blocks at the engine; takes an hour, RUNS=1000000
+	@HEDDLE_FUZZ_RUNS=$(or $(RUNS),1000000) vitest run mesh/wire/fuzz mesh/wire/hpack --testTimeout=0 $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## All that CI checks
 	@node tools/generate.ts --check
@@ -81,6 +94,10 @@ check: $(INSTALLED) ## All that CI checks
 .PHONY: bench
 bench: $(INSTALLED) ## Measure, print the table and write bench/results.json
 	@node --conditions=source bench/run.ts $(ARGS)
+
+.PHONY: profile
+profile: $(INSTALLED) ## Show where the cycles of one workload go; ARGS="get-customer|client|streaming|relay"
+	@node --conditions=source bench/profile.ts $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was installed and built; keeps data/

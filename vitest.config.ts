@@ -11,7 +11,7 @@ export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
   test: {
-    include: ["{mesh,cli,services,tests,tools}/**/*.test.ts"],
+    include: ["{bench,cli,mesh,services,tests,tools}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", ...absent],
     // Processes: better-sqlite3 is native, and a test may crash what it starts.
     pool: "forks",

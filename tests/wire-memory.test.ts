@@ -152,7 +152,7 @@ const answerUnary = (stream: HttpStream): void => {
 const REPLY = Buffer.alloc(120, 7);
 
 test(
-  "100,000 calls leave the heap as it was",
+  "calls by the hundred thousand leave the heap as it was",
   async () => {
     const held = processBytes();
     const { port, deps, sessions } = await listen(answerUnary);

@@ -1,7 +1,7 @@
 import { createServer as createHttp1Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "../observe/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Runtime, Timers } from "../runtime/index.ts";
 import { type Session, type SessionHandler, serveSession, type WireLimits } from "../wire/index.ts";
 import type { HttpAcceptors } from "./accept-http.ts";
 import type { RpcLimits } from "./limits.ts";
@@ -25,8 +25,8 @@ export interface Connections extends HttpAcceptors {
    * of exchanges that are open.
    */
   settled(timeoutMs: number): Promise<number>;
-  /** Cuts every connection, once what was written last has left. Resolves when it is done. */
-  destroy(): Promise<void>;
+  /** Cuts every connection, once what was written last has left, or after `graceMs` milliseconds. Resolves when it is done. */
+  destroy(graceMs: number): Promise<void>;
 }
 
 export const trackConnections = (deps: {
@@ -122,24 +122,28 @@ export const trackConnections = (deps: {
       }
       return openExchanges();
     },
-    destroy() {
+    async destroy(graceMs) {
       for (const session of sessions) session.destroy();
       http1.close();
       // Two turns: a GOAWAY leaves at the end of the first, and a reset before that would keep it from its peer.
-      return new Promise((resolve) => {
-        runtime.timers.afterTurn(() =>
-          runtime.timers.afterTurn(() => {
-            for (const connection of sockets) connection.destroy();
-            resolve();
-          }),
+      await turn(runtime.timers);
+      await turn(runtime.timers);
+      const unsent = [...sockets].filter(({ writableLength }) => writableLength > 0);
+      if (graceMs > 0 && unsent.length > 0) {
+        const gone = unsent.map(
+          (socket) => new Promise((resolve) => socket.once("finish", resolve).once("close", resolve)),
         );
-      });
+        await Promise.race([Promise.all(gone), runtime.timers.sleep(graceMs)]);
+      }
+      for (const connection of sockets) connection.destroy();
     },
   };
 };
 
 /** Milliseconds that peers have to answer a GOAWAY: a round trip, and time for what was sent before it came. */
 const GOODBYE_MS = 500;
+
+const turn = (timers: Timers): Promise<void> => new Promise((resolve) => timers.afterTurn(resolve));
 
 /** HTTP/1.1 by `node:http`, whose connections are given to it one by one. */
 const http1Acceptor = ({

@@ -12,4 +12,4 @@ export { nodeClientSession } from "./node-stream-session.ts";
 export { pathOf } from "./request-path.ts";
 export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
 export { createRpcServer, type HttpHandler, type RpcServer, type RpcServerOptions } from "./server.ts";
-export { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";
+export { WIRES, type WireChoice, wireFromEnvironment } from "./wire-choice.ts";

@@ -147,7 +147,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
         // Those that are cut are told so before their connections go.
         await connections.settled(LAST_WORDS_MS);
       }
-      const gone = connections.destroy();
+      const gone = connections.destroy(Math.min(timeoutMs, LAST_BYTES_MS));
       // Beside node:http2 nobody waits: Connect's client takes a GOAWAY of its own process in the middle of a turn for an error.
       if (wire === "heddle") await gone;
       return cut;
@@ -157,6 +157,9 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
 
 /** Milliseconds in which a call that is cut can still be answered. */
 const LAST_WORDS_MS = 100;
+
+/** Milliseconds for which a peer that reads slowly is waited for, when the last answers are written. */
+const LAST_BYTES_MS = 5_000;
 
 const DRAINING = reasons("heddle.mesh")(
   "DRAINING",

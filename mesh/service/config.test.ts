@@ -23,6 +23,7 @@ test("an empty environment gives the defaults, and an empty variable is one that
     HEDDLE_GATEWAY: "http://127.0.0.1:8080",
     HEDDLE_DATA: "./data",
     HEDDLE_LOG_LEVEL: "info",
+    HEDDLE_WIRE: "heddle",
     HEDDLE_DRAIN_MS: 10_000,
   };
   expect(parseConfig({}, MESH_VARIABLES)).toEqual(defaults);

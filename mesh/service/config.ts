@@ -1,5 +1,6 @@
 import { cleanEnv, EnvError, makeValidator, type ValidatorSpec } from "envalid";
 import { LOG_LEVELS, type LogLevel } from "../observe/index.ts";
+import { WIRES, type WireChoice } from "../rpc/wire-choice.ts";
 
 /** Environment variables by name, each with its validator, description and default (see `envalid`). */
 export type Variables = Readonly<Record<string, ValidatorSpec<unknown>>>;
@@ -58,6 +59,12 @@ const logLevel = makeValidator<LogLevel>((text) => {
   return level;
 });
 
+const wireChoice = makeValidator<WireChoice>((text) => {
+  const wire = WIRES.find((known) => known === text);
+  if (wire === undefined) throw new EnvError(`"${text}" is not one of ${WIRES.join(", ")}`);
+  return wire;
+});
+
 /** Validators for services' own variables. */
 export const variable = { integer, nonEmpty };
 
@@ -68,6 +75,7 @@ export const MESH_VARIABLES = {
   HEDDLE_GATEWAY: httpUrl({ default: "http://127.0.0.1:8080", desc: "where services find the gateway" }),
   HEDDLE_DATA: nonEmpty({ default: "./data", desc: "folder of the services' databases" }),
   HEDDLE_LOG_LEVEL: logLevel({ default: "info", desc: `one of ${LOG_LEVELS.join(", ")}` }),
+  HEDDLE_WIRE: wireChoice({ default: "heddle", desc: "who speaks HTTP/2: heddle, or node for Node's own beside it" }),
   HEDDLE_DRAIN_MS: integer({ default: 10_000, desc: "milliseconds that running calls get to finish at the end" }),
 } satisfies Variables;
 

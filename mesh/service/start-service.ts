@@ -71,6 +71,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       runtime,
       log,
       findReply: store && ((method, requestId) => store.findReply(method, requestId)),
+      wire: config.HEDDLE_WIRE,
       interceptors: serving.interceptors,
       unmatched: serving.unmatched,
     });

@@ -117,13 +117,14 @@ export class Connection implements Session, Holder {
   }
 
   get freeStreams(): number {
-    return this.draining || this.#streams.nextId > MAX_31_BITS
+    return this.#server || this.draining || this.#streams.nextId > MAX_31_BITS
       ? 0
       : Math.max(0, this.#settings.concurrentStreamsMax - this.#streams.size);
   }
 
   get heldBytes(): number {
-    return this.#sender.queuedBytes + this.#streams.unreadBytes + this.output.length + this.carrierBytes;
+    const { unreadBytes, headerBytes } = this.#streams;
+    return this.#sender.queuedBytes + unreadBytes + headerBytes + this.output.length + this.carrierBytes;
   }
 
   /** True in the middle of the preface, a frame or a header block. */
@@ -259,14 +260,14 @@ export class Connection implements Session, Holder {
   #endIfDone(): void {
     if (this.closed || this.#streams.size > 0 || !this.#shutdown.done()) return;
     this.lost(undefined);
-    this.#carrier.end();
+    this.#carrier.end(true);
   }
 
   #fail(code: number, reason: Error | undefined): void {
     if (this.closed) return;
     this.#shutdown.goAway(this.#streams.lastPeerId, code, reason?.message ?? "");
     this.lost(reason);
-    this.#carrier.end();
+    this.#carrier.end(false);
   }
 
   /** It is over, by either side or because the carrier is gone: tells every stream, then the application. */

@@ -8,6 +8,8 @@ export interface FieldVerdict {
   readonly kind: SectionKind;
   /** Why the section is malformed (RFC 9113, 8.1.1), or undefined. */
   readonly malformed: string | undefined;
+  /** Bytes of the list, uncompressed, 32 per field added (RFC 9113, 6.5.2). */
+  readonly bytes: number;
   /** `content-length`, or -1. */
   readonly contentLength: number;
   /** A response's `:status`, or 0. */
@@ -29,6 +31,9 @@ export const checkFields = (list: HeaderList, kind: SectionKind): FieldVerdict =
 /** Fields that speak of one connection and have no place in HTTP/2 (RFC 9113, 8.2.2). */
 const CONNECTION_FIELDS = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
 
+/** What a field costs beside its text. */
+const FIELD_BYTES = 32;
+
 const PSEUDO: Readonly<Record<SectionKind, ReadonlySet<string>>> = {
   request: new Set([":method", ":scheme", ":path", ":authority"]),
   response: new Set([":status"]),
@@ -38,12 +43,14 @@ const PSEUDO: Readonly<Record<SectionKind, ReadonlySet<string>>> = {
 const check = (fields: readonly string[], kind: SectionKind): FieldVerdict => {
   const pseudo = new Map<string, string>();
   let malformed: string | undefined;
+  let bytes = 0;
   let contentLength = -1;
   let expectsContinue = false;
   let regularSeen = false;
   for (let index = 0; index < fields.length && malformed === undefined; index += 2) {
     const name = fields[index] as string;
     const value = fields[index + 1] as string;
+    bytes += name.length + value.length + FIELD_BYTES;
     if (!isValue(value)) malformed = `the value of ${printable(name)} has characters that no header may have`;
     else if (name.startsWith(":")) {
       if (regularSeen) malformed = `${printable(name)} comes after other fields`;
@@ -67,6 +74,7 @@ const check = (fields: readonly string[], kind: SectionKind): FieldVerdict => {
   return {
     kind,
     malformed,
+    bytes,
     contentLength,
     status: Number(statusText),
     method: pseudo.get(":method") ?? "",

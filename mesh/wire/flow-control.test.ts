@@ -108,11 +108,11 @@ describe("what we send", () => {
     expect(sent.join("")).toBe("hello world");
   });
 
-  test("what waits is not changed by what was in the buffer around it", () => {
+  test("a small piece of a large buffer waits as a copy, which does not hold on to the buffer", () => {
     const { peer, streams } = answering(1, settings([Setting.WINDOW, 0]));
     const large = Buffer.alloc(1_000, "a");
     at(streams, 0).sendData(large.subarray(0, 5), true);
-    large.fill("b", 5);
+    large.fill("b");
     peer.send(windowUpdate(1, 5));
     expect(peer.said()).toEqual(['DATA 1 "aaaaa" END']);
   });
@@ -326,7 +326,8 @@ describe("what we receive", () => {
     peer.send(request(1, { end: false }), data(1, Buffer.alloc(1_000), { end: true }));
     peer.streams[0]?.consume(1_000);
     expect(peer.said()).toEqual([]);
-    expect(peer.connection.heldBytes).toBe(0);
+    // Nothing but the headers of the open stream.
+    expect(peer.connection.heldBytes).toBeLessThan(200);
   });
 
   test("a client gives back the same way", () => {
@@ -344,6 +345,7 @@ describe("what we receive", () => {
     const peer = new RawPeer("server", { limits });
     peer.send(headers(1, REQUEST, { end: true, pad: 100 }));
     expect(peer.said()).toEqual([]);
-    expect(peer.connection.heldBytes).toBe(0);
+    // Nothing but the headers of the open stream.
+    expect(peer.connection.heldBytes).toBeLessThan(200);
   });
 });

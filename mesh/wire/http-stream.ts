@@ -18,7 +18,7 @@ export interface StreamHandler {
   /**
    * A piece of the body, of any size, not aligned to anything. It is a view of the read buffer: copy what is kept beyond this
    * call. The sender may go on sending once `consume` has been called for it. `end`: nothing follows (chunk may be empty). A
-   * server's stream that was answered to its end hears nothing more.
+   * server's stream that was answered to its end hears no data and no trailers any more.
    */
   onData(chunk: Uint8Array, end: boolean): void;
   /** The trailers; nothing follows. */

@@ -1,6 +1,6 @@
 /** A connection as the process's memory sees it. */
 export interface Holder {
-  /** Bytes that it holds in output, queues and unread bodies. */
+  /** Bytes that it holds in output, queues, unread bodies and the headers of open streams. */
   readonly heldBytes: number;
   /** What of them was counted last. Belongs to the account. */
   accountedBytes: number;

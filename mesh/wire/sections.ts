@@ -128,6 +128,8 @@ export class Sections {
       stream.sendHeaders(NO_TUNNELS, undefined, true);
     } else {
       stream.contentLeft = verdict.contentLength;
+      stream.headerBytes = verdict.bytes;
+      streams.headerBytes += verdict.bytes;
       handler.onStream(stream, list, ends);
       if (verdict.expectsContinue && !stream.headersSent && !stream.closed)
         sender.section(id, CONTINUE, undefined, false);

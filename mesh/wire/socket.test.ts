@@ -279,6 +279,30 @@ describe("the end of a socket", () => {
     expect(peer.ended).toBe(true);
   });
 
+  test("after a drain waits for a peer that takes the last answers slowly", async () => {
+    const peer = new RawSocket({
+      reads: false,
+      onStream: (stream) => {
+        if (peer.streams.length > 1) return answer(stream);
+        stream.sendHeaders(OK, undefined, false);
+        stream.sendData(Buffer.alloc(100_000), true);
+      },
+    });
+    peer.send(settings([Setting.WINDOW, 1_000_000]), windowUpdate(0, 1_000_000), request(1));
+    await peer.settle();
+    // It stands behind the body, which fills the carrier.
+    peer.send(request(3));
+    await peer.settle();
+    peer.session.drain();
+    await peer.time.advance(10_000);
+    expect(peer.session.closed).toBe(true);
+    peer.read();
+    const lines: string[] = [];
+    for (let count = 0; count < 40; count++) lines.push(...(await peer.said()));
+    expect(lines).toContain("HEADERS 3 :status=200 END");
+    expect(peer.ended).toBe(true);
+  });
+
   test("by an error tells why", async () => {
     const peer = new RawSocket();
     await peer.settle();

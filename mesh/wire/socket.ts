@@ -96,7 +96,7 @@ class Binding implements Carrier {
     this.#timers.afterTurn(this.#flush);
   }
 
-  end(): void {
+  end(orderly: boolean): void {
     if (this.#ending) return;
     this.#ending = true;
     this.#timers.afterTurn(() => {
@@ -104,7 +104,18 @@ class Binding implements Carrier {
       this.#socket.end();
       // Read to the end, so that what the peer has in flight does not turn our last words into a reset.
       this.#socket.resume();
-      this.#timers.after(LAST_WORDS_MS, () => this.#socket.destroy());
+      this.#destroyAfter(orderly ? this.#limits.incompleteFrameMs : LAST_WORDS_MS);
+    });
+  }
+
+  /** Cuts a socket that has ended: at once when nothing is left to be sent but the peer's leave, else when nothing moves. */
+  #destroyAfter(stalledMs: number): void {
+    const socket = this.#socket;
+    const unsent = socket.writableLength;
+    this.#timers.after(unsent > 0 ? stalledMs : LAST_WORDS_MS, () => {
+      const moves = socket.writableLength < unsent;
+      if (moves && !socket.destroyed) this.#destroyAfter(stalledMs);
+      else socket.destroy();
     });
   }
 

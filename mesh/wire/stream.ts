@@ -36,6 +36,8 @@ export class Stream implements HttpStream {
   unreadBytes = 0;
   /** Bytes consumed that the peer was not told of yet. */
   creditBytes = 0;
+  /** Bytes of the request's headers, which are held as long as the stream is. */
+  headerBytes = 0;
   /** Bytes of the body that `content-length` still promises, or -1. */
   contentLeft = -1;
   queue: SendQueue | undefined = undefined;

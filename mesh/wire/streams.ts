@@ -41,6 +41,8 @@ export class Streams {
   #refusedUpToId = 0;
   /** Bytes of bodies that came and were not consumed. */
   unreadBytes = 0;
+  /** Bytes of the headers of all open streams: a few bytes on the wire may stand for many. */
+  headerBytes = 0;
   /** The stream that the frame at hand is for: whose handler threw, if one does. */
   current: Stream | undefined = undefined;
 
@@ -170,6 +172,7 @@ export class Streams {
 
   remove(stream: Stream): void {
     stream.closed = true;
+    this.headerBytes -= stream.headerBytes;
     this.#open.delete(stream.id);
     if (stream.queue !== undefined) this.#options.sender.drop(stream);
     if (stream.unreadBytes > 0) {

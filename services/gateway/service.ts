@@ -2,7 +2,7 @@ import { Health } from "@heddle/contracts/grpc/health/v1";
 import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
-import { implementation, wireFromEnvironment } from "@heddle/mesh/rpc";
+import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { getContract } from "./handlers/get-contract.ts";
@@ -23,13 +23,13 @@ export const gateway = defineService({
   name: "gateway",
   version: manifest.version,
   role: "gateway",
-  implement({ clock, network, timers, random, ids, log, neighbours, instanceId }) {
+  implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId }) {
     const instances = createInstances();
     const contracts = createContracts();
     const relay = createRelay({
       runtime: { clock, network, timers, random },
       instanceId,
-      wire: wireFromEnvironment(),
+      wire: config.HEDDLE_WIRE,
       neighbours,
     });
     instances.watch(({ instance }) => {

@@ -1,5 +1,5 @@
 import { inspect, isDeepStrictEqual } from "node:util";
-import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema, StructSchema, TimestampSchema, ValueSchema } from "@bufbuild/protobuf/wkt";
 import * as billing from "@heddle/contracts/billing/v1";
 import * as customer from "@heddle/contracts/customer/v1";
@@ -174,6 +174,79 @@ describe("what is common is read here", () => {
       bytes = Buffer.concat([Uint8Array.of(0x1a), bytes.length === 0 ? Uint8Array.of(0) : length, bytes]);
     }
     expect(() => decode(bytes)).toThrow("maximum recursion depth of 100 reached");
+  });
+
+  test("a field that comes again is merged, or replaced, as fromBinary does it, also when it comes empty", () => {
+    for (const schema of everyKind) {
+      for (const field of schema.fields.filter(({ message }) => message !== undefined)) {
+        const $unknown = [{ no: field.number, wireType: 2, data: Uint8Array.of(0) }];
+        const empty = toBinary(Inner, Object.assign(create(Inner), { $unknown }));
+        const messages = fc.sample(arbitraryMessage(schema, { depth: 2, invalid: false }, [field]), {
+          numRuns: 8,
+          seed: 5,
+        });
+        const [first, ...more] = messages.map((message) => toBinary(schema, message));
+        for (const one of more) {
+          for (const row of [
+            [one, empty],
+            [empty, one],
+            [first as Uint8Array, one],
+          ]) {
+            expectSame(schema, Buffer.concat(row));
+          }
+        }
+      }
+    }
+  });
+
+  test("a tag that is longer than it must be is read, or refused, as fromBinary does it", () => {
+    const tags = ["08", "8800", "888000", "8880808000", "8880808010", "888080808000", "0880"];
+    for (const tag of tags) {
+      expectSame(Inner, Buffer.from(`${tag}05`, "hex"));
+      const { number } = Maps.field.mapInt32Int32 as DescField;
+      const entry = Buffer.from(`${tag}051007`, "hex");
+      const unknown = [{ no: number, wireType: 2, data: Uint8Array.of(entry.length, ...entry) }];
+      expectSame(Maps, toBinary(Inner, Object.assign(create(Inner), { $unknown: unknown })));
+    }
+  });
+
+  test("an entry of a map without key or value, or with more than those, is read as fromBinary reads it", () => {
+    const more = [
+      "",
+      "1805",
+      "1a0161",
+      "190102030405060708",
+      "1d01020304",
+      "1b1c",
+      "1b",
+      "0a00",
+      "1200",
+      "0800",
+      "1000",
+    ];
+    for (const schema of everyKind) {
+      for (const { number } of schema.fields.filter(({ fieldKind }) => fieldKind === "map")) {
+        for (const hex of [...more, ...more.map((one) => `${one}1805`)]) {
+          const entry = Buffer.from(hex, "hex");
+          const $unknown = [{ no: number, wireType: 2, data: Uint8Array.of(entry.length, ...entry) }];
+          expectSame(schema, toBinary(Inner, Object.assign(create(Inner), { $unknown })));
+        }
+      }
+    }
+  });
+
+  test("a number that a closed enum does not have is kept as fromBinary keeps it", () => {
+    for (const schema of everyKind) {
+      for (const field of schema.fields.filter((one) => one.enum !== undefined)) {
+        const bytes = [4, -4, 5].map((number) => {
+          const held = { list: [number], map: { 1: number }, enum: number }[field.fieldKind as "list" | "map" | "enum"];
+          const value = field.oneof === undefined ? held : { case: field.localName, value: held };
+          const name = field.oneof?.localName ?? field.localName;
+          return toBinary(schema, Object.assign(create(schema), { [name]: value }));
+        });
+        for (const one of [...bytes, Buffer.concat(bytes)]) expectSame(schema, one);
+      }
+    }
   });
 
   test("messages beside each other are as many as they like", () => {

@@ -1,7 +1,7 @@
 import { type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
 import { Input } from "./input.ts";
 import { fieldReaders } from "./read-field.ts";
-import { type MessageReader, readMessage, SHORT_TAGS } from "./read-message.ts";
+import { type FieldTable, readMessage, SHORT_TAGS } from "./read-message.ts";
 
 /** Messages of one type from bytes: the very messages that protobuf-es's `fromBinary` makes of them, and its errors. */
 export interface MessageDecoder {
@@ -20,18 +20,18 @@ export const compileDecoder = (schema: DescMessage): MessageDecoder => {
 
 const NOTHING = new Uint8Array(0);
 const decoders = new WeakMap<DescMessage, MessageDecoder>();
-const readers = new WeakMap<DescMessage, MessageReader>();
+const tables = new WeakMap<DescMessage, FieldTable>();
 const input = new Input();
 
 const decoderOf = (schema: DescMessage): MessageDecoder => {
-  const reader = readerOf(schema);
+  const table = tableOf(schema);
   return {
     decode(bytes) {
       try {
         input.bytes = bytes;
         input.pos = 0;
         input.depth = 0;
-        return readMessage(input, reader, bytes.length) as unknown as Message;
+        return readMessage(input, table, bytes.length) as unknown as Message;
       } catch {
         // protobuf-es knows what to do with it, or what to say of it.
         return fromBinary(schema, bytes);
@@ -42,22 +42,22 @@ const decoderOf = (schema: DescMessage): MessageDecoder => {
   };
 };
 
-const readerOf = (schema: DescMessage): MessageReader => {
-  const known = readers.get(schema);
+const tableOf = (schema: DescMessage): FieldTable => {
+  const known = tables.get(schema);
   if (known !== undefined) return known;
-  const reader: MessageReader = {
+  const table: FieldTable = {
     schema,
     byShortTag: Array(SHORT_TAGS).fill(undefined),
     byLongTag: new Map(),
     numbers: new Set(schema.fields.map(({ number }) => number)),
   };
   // Known before its fields are, for a message may hold messages of its own type.
-  readers.set(schema, reader);
+  tables.set(schema, table);
   for (const field of schema.fields) {
-    for (const [tag, read] of fieldReaders(field, readerOf)) {
-      if (tag < SHORT_TAGS) reader.byShortTag[tag] = read;
-      else reader.byLongTag.set(tag, read);
+    for (const [tag, read] of fieldReaders(field, tableOf)) {
+      if (tag < SHORT_TAGS) table.byShortTag[tag] = read;
+      else table.byLongTag.set(tag, read);
     }
   }
-  return reader;
+  return table;
 };

@@ -20,7 +20,7 @@ import * as events from "@heddle/contracts/heddle/events/v1";
 import * as registry from "@heddle/contracts/heddle/registry/v1";
 import * as order from "@heddle/contracts/order/v1";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { compileEncoder } from "./encoder.ts";
 import { arbitraryMessage } from "./fixtures/arbitrary-message.ts";
 import { everyKind } from "./fixtures/every-kind.ts";
@@ -126,10 +126,17 @@ describe("the bytes are those of toBinary", () => {
   });
 
   test("of each field that is set alone, whatever it holds", () => {
+    // Most of what is held is refused, and a trace takes longer than that.
+    const { stackTraceLimit } = Error;
+    onTestFinished(() => {
+      Error.stackTraceLimit = stackTraceLimit;
+    });
+    Error.stackTraceLimit = 0;
     // Maps are the same in each syntax.
     for (const schema of everyKind.filter(({ typeName }) => !/^(two|edition)\.Maps$/.test(typeName))) {
       const { encode } = compileEncoder(schema);
-      for (const field of schema.fields) {
+      // Each kind of key once, and each kind of value.
+      for (const field of schema.fields.filter(({ name }) => !/^map_/.test(name) || /_string_|_int32$/.test(name))) {
         for (const value of ANYTHING) {
           const name = field.oneof?.localName ?? field.localName;
           for (const held of heldBy(field, value)) {
@@ -181,7 +188,7 @@ describe("large messages", () => {
   test("of a length whose own length is about to change have the bytes of toBinary", () => {
     for (const length of [2 ** 7, 2 ** 14, 2 ** 21]) {
       for (const text of ["x", "é", "€"]) {
-        for (let less = 0; less < 8; less++) {
+        for (let less = 0; less < (length > 2 ** 14 ? 2 : 8); less++) {
           const inner = innerOf({ text: text.repeat(Math.floor(length / Buffer.byteLength(text)) - less) });
           const message = innerOf({ next: inner, many: [inner, innerOf({ count: 1 }), inner] });
           expect(Buffer.compare(encode(message), toBinary(Inner, message)), `${length} - ${less} ${text}`).toBe(0);

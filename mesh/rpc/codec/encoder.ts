@@ -1,10 +1,8 @@
 import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
+import { PREFIX_BYTES } from "../message-reader.ts";
 import { Output } from "./output.ts";
 import { fieldWriters } from "./write-field.ts";
 import { type Fields, type MessageWriter, writeMessage } from "./write-message.ts";
-
-/** Bytes before a gRPC message: a flag and its length (gRPC over HTTP/2, Length-Prefixed-Message). */
-export const ENVELOPE_BYTES = 5;
 
 /**
  * Messages of one type to bytes: the very bytes that protobuf-es's `toBinary` makes of them, and its errors. Several results
@@ -45,13 +43,13 @@ const encoderOf = (schema: DescMessage): MessageEncoder => {
     encodeEnveloped(message) {
       let enveloped: Uint8Array;
       try {
-        enveloped = output.take(ENVELOPE_BYTES, write, message as unknown as Fields);
+        enveloped = output.take(PREFIX_BYTES, write, message as unknown as Fields);
       } catch {
         const bytes = toBinary(schema, message);
-        enveloped = new Uint8Array(ENVELOPE_BYTES + bytes.length);
-        enveloped.set(bytes, ENVELOPE_BYTES);
+        enveloped = new Uint8Array(PREFIX_BYTES + bytes.length);
+        enveloped.set(bytes, PREFIX_BYTES);
       }
-      const length = enveloped.length - ENVELOPE_BYTES;
+      const length = enveloped.length - PREFIX_BYTES;
       enveloped[0] = 0;
       enveloped[1] = length >>> 24;
       enveloped[2] = length >>> 16;

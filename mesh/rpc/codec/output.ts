@@ -1,12 +1,11 @@
+import { unusual } from "./unusual.ts";
+
 /** Bytes of the memory that small messages share. */
 export const SLAB_BYTES = 64 * 1024;
 /** A message longer than this gets memory of its own, so that one which is kept keeps little else alive. */
 const SHARED_BYTES_MAX = SLAB_BYTES / 4;
 /** With less than this left, the rest of a slab is given up: most messages would not fit and be written twice. */
 const ROOM_BYTES_MIN = 512;
-
-/** What cannot be written here: the message goes to protobuf-es, which can, or says what is wrong with it. */
-export const unusual = new Error("not a message that is written here");
 
 /** Writes one message from `pos` on and returns where it ends. */
 export type WriteContent = (out: Output, pos: number) => number;

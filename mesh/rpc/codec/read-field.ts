@@ -1,18 +1,18 @@
 import { create, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { isJson, isUnwrapped } from "./local-message.ts";
-import { unusual } from "./output.ts";
 import { readMap } from "./read-map.ts";
-import { type MessageReaders, mergeMessage, type ReadField, readMessage, type Target } from "./read-message.ts";
+import { type FieldsOf, mergeMessage, type ReadField, readMessage, type Target } from "./read-message.ts";
 import { type ReadScalar, readEnd, readInt32, scalarReader } from "./read-scalar.ts";
+import { unusual } from "./unusual.ts";
 import { LENGTH_DELIMITED, tagOf, wireTypeOf } from "./write-scalar.ts";
 
 /** The readers of a field by the tags that it may have; none for a field that is left to protobuf-es. */
-export const fieldReaders = (field: DescField, readers: MessageReaders): (readonly [number, ReadField])[] => {
+export const fieldReaders = (field: DescField, fieldsOf: FieldsOf): (readonly [number, ReadField])[] => {
   if (field.fieldKind === "map")
-    return isLeft(field) ? [] : [[tagOf(field, LENGTH_DELIMITED), readMap(field, readers)]];
+    return isLeft(field) ? [] : [[tagOf(field, LENGTH_DELIMITED), readMap(field, fieldsOf)]];
   const { message } = field;
   if (message !== undefined) {
-    return isLeft(field) ? [] : [[tagOf(field, LENGTH_DELIMITED), messageReader(field, message, readers)]];
+    return isLeft(field) ? [] : [[tagOf(field, LENGTH_DELIMITED), messageFieldReader(field, message, fieldsOf)]];
   }
   const type = field.scalar ?? ScalarType.INT32;
   const tag = tagOf(field, wireTypeOf(type));
@@ -69,16 +69,16 @@ const readPacked = (localName: string, read: ReadScalar): ReadField => {
   };
 };
 
-const messageReader = (field: DescField, schema: DescMessage, readers: MessageReaders): ReadField => {
+const messageFieldReader = (field: DescField, schema: DescMessage, fieldsOf: FieldsOf): ReadField => {
   const { localName } = field;
-  const reader = readers(schema);
-  if (field.fieldKind === "list") return readItem(localName, (input) => readMessage(input, reader, readEnd(input)));
+  const table = fieldsOf(schema);
+  if (field.fieldKind === "list") return readItem(localName, (input) => readMessage(input, table, readEnd(input)));
   if (isUnwrapped(field, schema)) {
     return (input, message) => {
       const wrapper = create(schema) as unknown as Target;
       const before = message[localName];
       if (before !== undefined) wrapper.value = before;
-      mergeMessage(input, reader, readEnd(input), wrapper);
+      mergeMessage(input, table, readEnd(input), wrapper);
       message[localName] = wrapper.value;
     };
   }
@@ -86,14 +86,14 @@ const messageReader = (field: DescField, schema: DescMessage, readers: MessageRe
   if (oneof !== undefined) {
     return (input, message) => {
       const before = message[oneof.localName] as { readonly case: string | undefined; readonly value: Target };
-      if (before.case === localName) mergeMessage(input, reader, readEnd(input), before.value);
-      const value = before.case === localName ? before.value : readMessage(input, reader, readEnd(input));
+      if (before.case === localName) mergeMessage(input, table, readEnd(input), before.value);
+      const value = before.case === localName ? before.value : readMessage(input, table, readEnd(input));
       message[oneof.localName] = { case: localName, value };
     };
   }
   return (input, message) => {
     const before = message[localName] as Target | undefined;
-    if (before === undefined) message[localName] = readMessage(input, reader, readEnd(input));
-    else mergeMessage(input, reader, readEnd(input), before);
+    if (before === undefined) message[localName] = readMessage(input, table, readEnd(input));
+    else mergeMessage(input, table, readEnd(input), before);
   };
 };

@@ -1,8 +1,8 @@
 import { create, type DescField, ScalarType } from "@bufbuild/protobuf";
 import type { Input } from "./input.ts";
-import { unusual } from "./output.ts";
-import { type MessageReaders, mergeMessage, type ReadField, readMessage, type Target } from "./read-message.ts";
-import { readEnd, readVarint, scalarReader } from "./read-scalar.ts";
+import { type FieldsOf, mergeMessage, type ReadField, readMessage, readTag, type Target } from "./read-message.ts";
+import { readEnd, scalarReader } from "./read-scalar.ts";
+import { unusual } from "./unusual.ts";
 import { LENGTH_DELIMITED, tagOf, wireTypeOf } from "./write-scalar.ts";
 
 type MapField = DescField & { fieldKind: "map" };
@@ -17,18 +17,18 @@ interface MapValue {
 }
 
 /** Reads one entry of a map: a message whose field 1 is the key and field 2 the value. */
-export const readMap = (field: MapField, readers: MessageReaders): ReadField => {
+export const readMap = (field: MapField, fieldsOf: FieldsOf): ReadField => {
   const { localName } = field;
   const keyTag = tagOf({ number: 1 }, wireTypeOf(field.mapKey));
   const readKey = scalarReader(field.mapKey, false);
   const keyZero = scalarZero(field.mapKey);
-  const map = mapValue(field, readers);
+  const map = mapValue(field, fieldsOf);
   return (input, message) => {
     const end = readEnd(input);
     let key: unknown;
     let value: unknown;
     while (input.pos < end) {
-      const tag = readVarint(input);
+      const tag = readTag(input);
       if (tag === keyTag) key = readKey(input);
       else if (tag === map.tag) value = map.read(input, value);
       else throw unusual;
@@ -38,15 +38,15 @@ export const readMap = (field: MapField, readers: MessageReaders): ReadField => 
   };
 };
 
-const mapValue = (field: MapField, readers: MessageReaders): MapValue => {
+const mapValue = (field: MapField, fieldsOf: FieldsOf): MapValue => {
   if (field.mapKind === "message") {
     const schema = field.message;
-    const reader = readers(schema);
+    const table = fieldsOf(schema);
     return {
       tag: tagOf({ number: 2 }, LENGTH_DELIMITED),
       read(input, before) {
-        if (before === undefined) return readMessage(input, reader, readEnd(input));
-        mergeMessage(input, reader, readEnd(input), before as Target);
+        if (before === undefined) return readMessage(input, table, readEnd(input));
+        mergeMessage(input, table, readEnd(input), before as Target);
         return before;
       },
       zero: () => create(schema),

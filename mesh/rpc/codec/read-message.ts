@@ -1,7 +1,7 @@
 import { create, type DescMessage } from "@bufbuild/protobuf";
 import type { Input } from "./input.ts";
-import { unusual } from "./output.ts";
 import { readEnd, readVarint } from "./read-scalar.ts";
+import { unusual } from "./unusual.ts";
 
 /** A message while its fields are set, by their names in TypeScript. */
 export type Target = Record<string, unknown>;
@@ -10,7 +10,7 @@ export type Target = Record<string, unknown>;
 export type ReadField = (input: Input, message: Target) => void;
 
 /** How messages of one type are read. */
-export interface MessageReader {
+export interface FieldTable {
   readonly schema: DescMessage;
   /** By tag: the number of a field and its wire type. */
   readonly byShortTag: (ReadField | undefined)[];
@@ -23,36 +23,28 @@ export const SHORT_TAGS = 128;
 /** As in protobuf-es. */
 const DEPTH_MAX = 100;
 
-/** The readers of the types that were asked for, and of those within them. */
-export type MessageReaders = (schema: DescMessage) => MessageReader;
+/** The tables of the types that were asked for, and of those within them. */
+export type FieldsOf = (schema: DescMessage) => FieldTable;
 
 /** A new message from the bytes between `input.pos` and `end`. */
-export const readMessage = (input: Input, reader: MessageReader, end: number): Target => {
-  const message = create(reader.schema) as unknown as Target;
-  mergeMessage(input, reader, end, message);
+export const readMessage = (input: Input, table: FieldTable, end: number): Target => {
+  const message = create(table.schema) as unknown as Target;
+  mergeMessage(input, table, end, message);
   return message;
 };
 
 /** Reads the fields between `input.pos` and `end` into a message. */
-export const mergeMessage = (input: Input, reader: MessageReader, end: number, message: Target): void => {
+export const mergeMessage = (input: Input, table: FieldTable, end: number, message: Target): void => {
   if (++input.depth > DEPTH_MAX) throw unusual;
-  const { bytes } = input;
-  const { byShortTag } = reader;
+  const { byShortTag } = table;
   let unknown: unknown[] | undefined;
   while (input.pos < end) {
-    let tag = bytes[input.pos] as number;
-    let read: ReadField | undefined;
-    if (tag < SHORT_TAGS) {
-      input.pos++;
-      read = byShortTag[tag];
-    } else {
-      tag = readLongTag(input);
-      read = reader.byLongTag.get(tag);
-    }
+    const tag = readTag(input);
+    const read = tag < SHORT_TAGS ? byShortTag[tag] : table.byLongTag.get(tag);
     if (read !== undefined) read(input, message);
     else {
       unknown ??= (message.$unknown as unknown[] | undefined) ?? [];
-      unknown.push(readUnknown(input, reader, tag));
+      unknown.push(readUnknown(input, table, tag));
     }
   }
   // Beyond `end`, where the bytes are too short as well.
@@ -61,7 +53,8 @@ export const mergeMessage = (input: Input, reader: MessageReader, end: number, m
   input.depth--;
 };
 
-const readLongTag = (input: Input): number => {
+/** The number of a field and its wire type. */
+export const readTag = (input: Input): number => {
   const start = input.pos;
   const tag = readVarint(input);
   const length = input.pos - start;
@@ -70,11 +63,11 @@ const readLongTag = (input: Input): number => {
   return tag;
 };
 
-const readUnknown = (input: Input, reader: MessageReader, tag: number): unknown => {
+const readUnknown = (input: Input, table: FieldTable, tag: number): unknown => {
   const no = tag >>> 3;
   const wireType = tag & 7;
   // A field in another form than the contract's.
-  if (no === 0 || reader.numbers.has(no)) throw unusual;
+  if (no === 0 || table.numbers.has(no)) throw unusual;
   const start = input.pos;
   if (wireType === 0) skipVarint(input);
   else if (wireType === 1) input.pos += 8;

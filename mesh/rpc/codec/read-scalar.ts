@@ -1,6 +1,6 @@
 import { ScalarType } from "@bufbuild/protobuf";
 import type { Input } from "./input.ts";
-import { unusual } from "./output.ts";
+import { unusual } from "./unusual.ts";
 
 /** Reads a value, after its tag. Throws `unusual` for what protobuf-es refuses or reads in a way of its own. */
 export type ReadScalar = (input: Input) => unknown;
@@ -26,8 +26,7 @@ const readLongVarint = (input: Input): number => {
   let { pos } = input;
   let value = 0;
   for (let shift = 0; shift < 70; shift += 7) {
-    const byte = bytes[pos++];
-    if (byte === undefined) throw unusual;
+    const byte = bytes[pos++] as number;
     if (shift < 35) value |= (byte & 0x7f) << shift;
     if (byte < 0x80) {
       input.pos = pos;
@@ -103,7 +102,6 @@ const readBool = (input: Input): boolean => {
 const readWord = (input: Input): number => {
   const { bytes, pos } = input;
   input.pos = pos + 4;
-  if (input.pos > bytes.length) throw unusual;
   return (
     (bytes[pos] as number) |
     ((bytes[pos + 1] as number) << 8) |
@@ -125,8 +123,7 @@ const readLong = (input: Input): void => {
   let low = 0;
   let high = 0;
   for (let shift = 0; shift < 70; shift += 7) {
-    const byte = bytes[pos++];
-    if (byte === undefined) throw unusual;
+    const byte = bytes[pos++] as number;
     const bits = byte & 0x7f;
     if (shift < 28) low |= bits << shift;
     else if (shift === 28) {

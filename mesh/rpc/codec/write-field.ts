@@ -1,7 +1,7 @@
 import { create, type DescField, type DescMessage, type DescOneof, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import { localMessage } from "./local-message.ts";
-import { unusual } from "./output.ts";
+import { unusual } from "./unusual.ts";
 import { writeMap } from "./write-map.ts";
 import { type Fields, LengthPlace, type MessageWriters, type WriteField, writeMessage } from "./write-message.ts";
 import {

@@ -1,6 +1,6 @@
 import { type DescField, ScalarType } from "@bufbuild/protobuf";
 import { localMessage } from "./local-message.ts";
-import { unusual } from "./output.ts";
+import { unusual } from "./unusual.ts";
 import { type Fields, LengthPlace, type MessageWriters, type WriteField, writeMessage } from "./write-message.ts";
 import { LENGTH_DELIMITED, scalarWriter, tagOf, type WriteScalar, wireTypeOf, writeVarint } from "./write-scalar.ts";
 

@@ -1,5 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
-import { type Output, unusual } from "./output.ts";
+import type { Output } from "./output.ts";
+import { unusual } from "./unusual.ts";
 import { varintBytes, writeRaw, writeVarint } from "./write-scalar.ts";
 
 /** A message as its fields, by their names in TypeScript. */

@@ -1,5 +1,6 @@
 import { ScalarType } from "@bufbuild/protobuf";
-import { type Output, unusual } from "./output.ts";
+import type { Output } from "./output.ts";
+import { unusual } from "./unusual.ts";
 
 /** Writes a value without its tag. Throws `unusual` for what protobuf-es refuses or converts. */
 export type WriteScalar = (out: Output, pos: number, value: unknown) => number;
