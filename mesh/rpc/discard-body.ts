@@ -1,4 +1,4 @@
-import type { Timers } from "../runtime/index.ts";
+import type { Timer, Timers } from "../runtime/index.ts";
 import { ErrorCode, type HttpStream, type StreamHandler } from "../wire/index.ts";
 
 /** Milliseconds after its answer that a request may go on: most are about to end, and an end is kinder than a reset. */
@@ -11,24 +11,19 @@ const GRACE_BYTES = 1024 * 1024;
  * on is stopped (RFC 9113, 8.1: RST_STREAM with NO_ERROR), by the bytes alone where there are no timers.
  */
 export const discardBody = (stream: HttpStream, timers: Timers | undefined): void => {
-  if (stream.closed) return;
-  stream.handler = new Discard(stream);
-  if (timers === undefined) return;
-  const stop = () => {
-    if (stream.closed) return;
-    // A reset would take with it what is left of the answer.
-    if (stream.queuedBytes > 0) timers.after(GRACE_MS, stop);
-    else stream.reset(ErrorCode.NO_ERROR);
-  };
-  timers.after(GRACE_MS, stop);
+  if (!stream.closed) stream.handler = new Discard(stream, timers);
 };
 
 class Discard implements StreamHandler {
   readonly #stream: HttpStream;
+  readonly #timers: Timers | undefined;
+  #timer: Timer | undefined;
   #bytes = 0;
 
-  constructor(stream: HttpStream) {
+  constructor(stream: HttpStream, timers: Timers | undefined) {
     this.#stream = stream;
+    this.#timers = timers;
+    this.#wait();
   }
 
   onHeaders(): void {}
@@ -36,12 +31,30 @@ class Discard implements StreamHandler {
   onData(chunk: Uint8Array, end: boolean): void {
     this.#bytes += chunk.length;
     this.#stream.consume(chunk.length);
-    if (!end && this.#bytes > GRACE_BYTES && this.#stream.queuedBytes === 0) this.#stream.reset(ErrorCode.NO_ERROR);
+    if (end) this.#timer?.cancel();
+    else if (this.#bytes > GRACE_BYTES && this.#stream.queuedBytes === 0) this.#stop();
   }
 
-  onTrailers(): void {}
+  onTrailers(): void {
+    this.#timer?.cancel();
+  }
 
-  onReset(): void {}
+  onReset(): void {
+    this.#timer?.cancel();
+  }
 
   onDrain(): void {}
+
+  #wait(): void {
+    this.#timer = this.#timers?.after(GRACE_MS, () => {
+      // A reset would take with it what is left of the answer.
+      if (this.#stream.queuedBytes > 0) this.#wait();
+      else this.#stop();
+    });
+  }
+
+  #stop(): void {
+    this.#timer?.cancel();
+    if (!this.#stream.closed) this.#stream.reset(ErrorCode.NO_ERROR);
+  }
 }
