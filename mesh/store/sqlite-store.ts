@@ -12,7 +12,7 @@ import {
   STORE_OVERLOADED,
   TOO_LATE,
 } from "./errors.ts";
-import { currentMethod, Job, refuseInsideJob, runJob, TurnWatch } from "./job.ts";
+import { currentMethod, Job, refuseInsideJob, runJob, runReadJob, TurnWatch } from "./job.ts";
 import {
   READ_CONNECTIONS_MAX,
   READ_JOBS_WAITING_MAX,
@@ -57,26 +57,48 @@ export class SqliteStore implements Store {
     });
   }
 
-  async read<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
-    this.#refuseClosed();
-    refuseInsideJob("read");
-    if (this.#reads.full) throw this.#overloaded(READ_JOBS_WAITING_MAX);
-    this.#active += 1;
-    let snapshot: Snapshot | undefined;
-    let failed = true;
+  read<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#refuseClosed();
+      refuseInsideJob("read");
+      if (this.#reads.full) throw this.#overloaded(READ_JOBS_WAITING_MAX);
+      this.#active += 1;
+      const fail = (error: unknown) => {
+        this.#settled();
+        reject(callErrorFrom(error, this.#deps.service));
+      };
+      try {
+        const snapshot = this.#reads.enter();
+        if (snapshot !== undefined) this.#readIn(snapshot, work, resolve, fail);
+        else this.#reads.wait().then((later) => this.#readIn(later, work, resolve, fail), fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  /** Written without `await`, which would cost as much as the read. */
+  #readIn<T>(
+    snapshot: Snapshot,
+    work: (reader: Reader) => Promise<T>,
+    resolve: (result: T) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const failed = (error: unknown) => {
+      this.#reads.leave(snapshot, true);
+      reject(error);
+    };
     try {
-      snapshot = this.#reads.enter() ?? (await this.#reads.wait());
       refuseLate(currentCall(), this.#deps.runtime);
       const job = new Job("read");
-      const reader = new SnapshotReader(snapshot, job);
-      const result = await runJob(job, () => work(reader), this.#turns);
-      failed = false;
-      return result;
+      const done = (result: T) => {
+        this.#reads.leave(snapshot, false);
+        this.#settled();
+        resolve(result);
+      };
+      runReadJob(job, () => work(new SnapshotReader(snapshot, job)), this.#turns, done, failed);
     } catch (error) {
-      throw callErrorFrom(error, this.#deps.service);
-    } finally {
-      if (snapshot !== undefined) this.#reads.leave(snapshot, failed);
-      this.#settled();
+      failed(error);
     }
   }
 

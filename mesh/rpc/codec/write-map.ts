@@ -54,6 +54,7 @@ const keyWriter = (type: ScalarType): WriteScalar => {
         return write(out, pos, key === "true");
       };
     default:
+      // biome-ignore lint/correctness/useParseIntRadix: protobuf-es has none, so that 0x10 is a key of 16.
       return (out, pos, key) => write(out, pos, Number.parseInt(key as string));
   }
 };
