@@ -11,7 +11,9 @@ const ETAG_BYTES = 12;
  * 16 characters.
  */
 export const etagOf = <M extends DescMessage>(schema: M, message: MessageShape<M>): string =>
-  Buffer.from(messageHash(schema, message, { without: ["etag"] }).subarray(0, ETAG_BYTES)).toString("base64url");
+  messageHash(schema, message, WITHOUT_ETAG).toString("base64url", 0, ETAG_BYTES);
+
+const WITHOUT_ETAG = { without: ["etag"] };
 
 /**
  * Checks that the caller changes the version that it has read. An empty `expected` asks for no check (AIP-154).

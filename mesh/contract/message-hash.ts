@@ -1,8 +1,9 @@
 import { hash } from "node:crypto";
 import type { DescField, DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { clone, toBinary } from "@bufbuild/protobuf";
+import { clone } from "@bufbuild/protobuf";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { isReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { compileEncoder } from "../rpc/codec/encoder.ts";
 import { reaches } from "./find-fields.ts";
 import { isSecret } from "./sensitivity.ts";
 
@@ -16,12 +17,40 @@ export const messageHash = <M extends DescMessage>(
   schema: M,
   message: MessageShape<M>,
   options: { readonly without: readonly string[] },
-): Uint8Array => {
+): Buffer => {
+  const bytes = compileEncoder(schema).encode(
+    isBare(schema, message, options.without) ? message : bared(schema, message, options.without),
+  );
+  const prefix = prefixOf(schema);
+  const length = prefix.length + bytes.length;
+  const hashed = length <= scratch.length ? scratch : new Uint8Array(length);
+  hashed.set(prefix);
+  hashed.set(bytes, prefix.length);
+  return hash("sha256", hashed.subarray(0, length), "buffer");
+};
+
+/** For the bytes that are hashed: most are few. */
+const scratch = new Uint8Array(4096);
+
+/** True for a message that has nothing to be left out of its hash, which is so when a new etag is made. */
+const isBare = (schema: DescMessage, message: object, without: readonly string[]): boolean => {
+  if (needsNormalizing(schema)) return false;
+  for (const name of without) {
+    const field = schema.fields.find((each) => each.name === name);
+    if (field === undefined) continue;
+    if (field.fieldKind !== "scalar" || field.oneof !== undefined) return false;
+    if ((message as Record<string, unknown>)[field.localName] !== "") return false;
+  }
+  return true;
+};
+
+/** A copy without what is to be left out, and in the one order that a hash needs. */
+const bared = <M extends DescMessage>(schema: M, message: MessageShape<M>, without: readonly string[]) => {
   const copy = copyOf(schema, message);
   const view = reflect(schema, copy);
-  for (const field of schema.fields) if (options.without.includes(field.name)) view.clear(field);
+  for (const field of schema.fields) if (without.includes(field.name)) view.clear(field);
   if (needsNormalizing(schema)) normalize(view);
-  return hash("sha256", Buffer.concat([prefixOf(schema), toBinary(schema, copy)]), "buffer");
+  return copy;
 };
 
 const prefixes = new WeakMap<DescMessage, Uint8Array>();

@@ -8,9 +8,9 @@ import type { GrpcTarget } from "./grpc-target.ts";
 import { inflateGzip } from "./gzip.ts";
 import {
   COMPRESSED,
+  isOneMessage,
   MessageReader,
   type MessageSink,
-  messageTooLarge,
   ownedCopy,
   PREFIX_BYTES,
 } from "./message-reader.ts";
@@ -22,8 +22,6 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
   protected readonly grpc: GrpcMethod;
   protected readonly target: GrpcTarget;
   #reader: MessageReader | undefined = undefined;
-  /** The request cannot be read any further: what still comes of it is dropped. */
-  #broken = false;
   /** The message of a method that takes one. */
   #kept: Uint8Array | undefined = undefined;
   #keptCompressed = false;
@@ -42,16 +40,8 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
 
   /** Ends the call for what is wrong with its request. */
   protected abstract refuse(error: ConnectError): void;
-  /** One message of the request, as it is on the wire. */
-  protected abstract onRequest(bytes: Uint8Array, compressed: boolean): void;
   /** No further message comes. */
   protected abstract onRequestsEnd(): void;
-  /** The request cannot be read any further. */
-  protected abstract onRequestsFailed(error: ConnectError): void;
-  /** `bytes` of the body have come. They may have been handed on, or be a part of a message. */
-  protected onReceived(bytes: number): void {
-    this.stream.consume(bytes);
-  }
 
   abstract onReset(code: number, cause: ResetCause): void;
   abstract onDrain(): void;
@@ -59,20 +49,16 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
   onHeaders(): void {}
 
   onData(chunk: Uint8Array, end: boolean): void {
-    if (this.done || this.#broken) {
-      this.stream.consume(chunk.length);
-      return;
-    }
-    if (end && this.#reader === undefined && isOneMessage(chunk)) {
-      // A unary request, as nearly all are.
-      this.onReceived(chunk.length);
-      this.#checkSize(chunk.length - PREFIX_BYTES);
-      if (!this.#broken) this.onRequest(ownedCopy(chunk, PREFIX_BYTES, chunk.length), false);
+    this.stream.consume(chunk.length);
+    if (this.done) return;
+    const { messageBytesMax } = this.grpc.compiled.deps.limits;
+    if (end && this.#reader === undefined && isOneMessage(chunk, messageBytesMax)) {
+      // As nearly all are.
+      this.onMessage(chunk[0] as number, ownedCopy(chunk, PREFIX_BYTES, chunk.length));
     } else if (chunk.length > 0) {
-      this.#reader ??= new MessageReader(this.grpc.compiled.deps.limits.messageBytesMax, this);
+      this.#reader ??= new MessageReader(messageBytesMax, this);
       const wrong = this.#reader.push(chunk);
-      this.onReceived(chunk.length);
-      if (wrong !== undefined) this.requestsFailed(wrong);
+      if (wrong !== undefined) this.refuse(wrong);
     }
     if (end) this.requestEnd();
   }
@@ -81,43 +67,27 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
     this.requestEnd();
   }
 
+  /** Keeps the one message of a method that takes no more. */
   onMessage(flags: number, bytes: Uint8Array): void {
-    if (this.done || this.#broken) return;
-    if (flags !== COMPRESSED) this.onRequest(bytes, false);
-    else if (this.target.requestGzip) this.onRequest(bytes, true);
-    else this.requestsFailed(new ConnectError(NOT_COMPRESSED, Code.Internal));
+    if (this.#kept !== undefined) this.refuse(wrongCount("received extra", this.grpc.compiled));
+    this.#kept = bytes;
+    this.#keptCompressed = flags === COMPRESSED;
   }
 
   protected requestEnd(): void {
     this.requestEnded = true;
-    if (this.done || this.#broken) return;
-    if (this.#reader?.pending) this.requestsFailed(new ConnectError(INCOMPLETE, Code.InvalidArgument));
+    if (this.done) return;
+    if (this.#reader?.pending) this.refuse(new ConnectError(INCOMPLETE, Code.InvalidArgument));
     else this.onRequestsEnd();
-  }
-
-  protected requestsFailed(error: ConnectError): void {
-    if (this.done || this.#broken) return;
-    this.#broken = true;
-    this.#reader = undefined;
-    this.onRequestsFailed(error);
   }
 
   /** A message of the request; a promise where inflating it takes long. Throws, or rejects with, a ConnectError. */
   protected read(bytes: Uint8Array, compressed: boolean): Message | Promise<Message> {
     const { input, compiled } = this.grpc;
     if (!compressed) return input.parse(bytes);
+    if (!this.target.requestGzip) throw new ConnectError(NOT_COMPRESSED, Code.Internal);
     const inflated = inflateGzip(bytes, compiled.deps.limits.messageBytesMax);
     return inflated instanceof Promise ? inflated.then((whole) => input.parse(whole)) : input.parse(inflated);
-  }
-
-  /** Keeps the one message of a method that takes no more. */
-  protected keepRequest(bytes: Uint8Array, compressed: boolean): void {
-    if (this.#kept !== undefined) {
-      this.refuse(wrongCount("received extra", this.grpc.compiled));
-      return;
-    }
-    this.#kept = bytes;
-    this.#keptCompressed = compressed;
   }
 
   /** Reads the message that was kept, and goes on with it; `run` must not throw. */
@@ -144,19 +114,7 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
         (error) => this.refuse(ConnectError.from(error)),
       );
   }
-
-  #checkSize(bytes: number): void {
-    const { messageBytesMax } = this.grpc.compiled.deps.limits;
-    if (bytes > messageBytesMax) this.requestsFailed(messageTooLarge(bytes, messageBytesMax));
-  }
 }
-
-/** True when a chunk is one message that is not compressed, and nothing else. */
-const isOneMessage = (chunk: Uint8Array): boolean =>
-  chunk.length >= PREFIX_BYTES &&
-  chunk[0] === 0 &&
-  chunk.length - PREFIX_BYTES ===
-    (((chunk[1] as number) << 24) | ((chunk[2] as number) << 16) | ((chunk[3] as number) << 8) | (chunk[4] as number));
 
 // In Connect's words, which `describeDecodeError` turns into ours.
 const NOT_COMPRESSED = "received compressed envelope, but do not know how to decompress";

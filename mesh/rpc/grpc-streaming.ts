@@ -1,5 +1,4 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
 import { runInCall } from "./call.ts";
 import { GrpcExchange } from "./grpc-exchange.ts";
 import { RequestMessages } from "./request-messages.ts";
@@ -15,31 +14,26 @@ export class GrpcStreaming extends GrpcExchange {
   protected override begin(): void {
     if (!this.grpc.compiled.streamsRequests) return;
     this.#requests = new RequestMessages({
-      read: (bytes, compressed) => this.read(bytes, compressed),
+      messageBytesMax: this.grpc.compiled.deps.limits.messageBytesMax,
+      read: ({ bytes, compressed }) => this.read(bytes, compressed),
       consume: (bytes) => this.stream.consume(bytes),
     });
     this.#run(this.#requests);
   }
 
-  protected override onReceived(bytes: number): void {
-    if (this.#requests === undefined) super.onReceived(bytes);
-    else this.#requests.received(bytes);
-  }
-
-  protected onRequest(bytes: Uint8Array, compressed: boolean): void {
-    if (this.#requests === undefined) this.keepRequest(bytes, compressed);
-    else this.#requests.push(bytes, compressed);
+  override onData(chunk: Uint8Array, end: boolean): void {
+    if (this.#requests === undefined) {
+      super.onData(chunk, end);
+      return;
+    }
+    // After the end as well: it gives the credit back.
+    this.#requests.push(chunk);
+    if (end) this.requestEnd();
   }
 
   protected onRequestsEnd(): void {
     if (this.#requests === undefined) this.runKept((message) => this.#run(message));
     else this.#requests.end();
-  }
-
-  protected onRequestsFailed(error: ConnectError): void {
-    // A stream's handler learns of it where it reads, and may still answer in its own way.
-    if (this.#requests === undefined) this.refuse(error);
-    else this.#requests.fail(error);
   }
 
   protected onDone(reason: unknown): void {

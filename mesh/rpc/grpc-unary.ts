@@ -1,19 +1,10 @@
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
 import { GrpcExchange } from "./grpc-exchange.ts";
 
 type Reply = MessageInitShape<DescMessage>;
 
 /** One message in, one message out. */
 export class GrpcUnary extends GrpcExchange {
-  protected onRequest(bytes: Uint8Array, compressed: boolean): void {
-    this.keepRequest(bytes, compressed);
-  }
-
-  protected onRequestsFailed(error: ConnectError): void {
-    this.refuse(error);
-  }
-
   protected onRequestsEnd(): void {
     this.runKept(this.#run);
   }

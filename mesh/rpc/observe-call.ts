@@ -3,6 +3,7 @@ import { ErrorInfoSchema } from "@heddle/contracts/google/rpc";
 import { toRpcError } from "../contract/map-error.ts";
 import { traceIdOf } from "../observe/index.ts";
 import type { CompiledMethod } from "./compile-method.ts";
+import { statusFields } from "./grpc-status.ts";
 import type { ServedCall } from "./served-call.ts";
 
 /** Codes that speak of a fault on our side. */
@@ -35,8 +36,25 @@ export const mapThrown = (
 ): { error: ConnectError; id: string | undefined; reason: string | undefined } => {
   const { method, deps } = call.compiled;
   if (!deps.policies) return { error: asConnectHasIt(thrown), id: undefined, reason: undefined };
-  const { error, id } = toRpcError(thrown, { ids: deps.runtime.ids, domain: method.parent.file.proto.package });
+  const { ids } = deps.runtime;
+  const domain = method.parent.file.proto.package;
+  let { error, id } = toRpcError(thrown, { ids, domain });
+  if (!canBeTold(error))
+    ({ error, id } = toRpcError(new Error("an error with details that are no messages", { cause: thrown }), {
+      ids,
+      domain,
+    }));
   return { error, id, reason: error.findDetails(ErrorInfoSchema)[0]?.reason };
+};
+
+/** False for an error whose details cannot be encoded: no protocol has words for it. */
+const canBeTold = (error: ConnectError): boolean => {
+  try {
+    if (error.details.length > 0) statusFields(error);
+    return true;
+  } catch {
+    return false;
+  }
 };
 
 /** An error as Connect's own server answers with it. */

@@ -1,5 +1,5 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type { HttpStream, ResetCause, StreamHandler } from "../wire/index.ts";
+import { ByteQueue, type HttpStream, type ResetCause, type StreamHandler } from "../wire/index.ts";
 import { resetError } from "./reset-error.ts";
 
 /**
@@ -13,7 +13,7 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
   error: ConnectError | undefined;
   readonly #stream: HttpStream;
   readonly #onBroken: (error: ConnectError) => void;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #waiting = new ByteQueue();
   #isDiscarded = false;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
@@ -31,7 +31,7 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     for (;;) {
-      const chunk = this.#chunks.shift();
+      const chunk = this.#waiting.shift();
       if (chunk !== undefined) {
         this.#stream.consume(chunk.length);
         return { done: false, value: chunk };
@@ -52,7 +52,8 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
   /** Drops what has come and what will. */
   discard(): void {
     this.#isDiscarded = true;
-    for (const chunk of this.#chunks.splice(0)) this.#stream.consume(chunk.length);
+    this.#stream.consume(this.#waiting.length);
+    this.#waiting.clear();
     this.#wakeReader?.();
   }
 
@@ -69,9 +70,8 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
 
   onData(chunk: Uint8Array, end: boolean): void {
     this.ended = end;
-    // The chunk is lent for this call only.
     if (this.#isDiscarded) this.#stream.consume(chunk.length);
-    else if (chunk.length > 0) this.#chunks.push(new Uint8Array(chunk));
+    else this.#waiting.push(chunk);
     this.#wakeReader?.();
   }
 

@@ -1,93 +1,75 @@
 import type { Message } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { MessageBuffer, type WireMessage } from "./message-buffer.ts";
 
-/** What a message that waits costs beside its bytes: empty ones are not for nothing. */
-const MESSAGE_COST_BYTES = 64;
 /** Bytes of messages that wait for their handler above which the sender gets no further credit. */
 const WAITING_BYTES_MAX = 64 * 1024;
-
-interface Waiting {
-  readonly bytes: Uint8Array;
-  readonly compressed: boolean;
-}
 
 interface Reader {
   readonly resolve: (result: IteratorResult<Message>) => void;
   readonly reject: (error: unknown) => void;
 }
 
+export interface RequestMessagesOptions {
+  /** Bytes of one message on the wire. */
+  readonly messageBytesMax: number;
+  /** Makes a message of what came; a promise where inflating it takes long. Throws, or rejects with, a ConnectError. */
+  readonly read: (message: WireMessage) => Message | Promise<Message>;
+  /** Lets the sender send `bytes` more. */
+  readonly consume: (bytes: number) => void;
+}
+
 /**
  * The messages of a request as they come, for the handler to read once. The sender may run ahead of the handler by
- * WAITING_BYTES_MAX and the stream's window, no further.
+ * WAITING_BYTES_MAX and the stream's window, no further; what waits is bytes, and becomes messages when the handler asks.
  */
 export class RequestMessages implements AsyncIterableIterator<Message> {
-  readonly #read: (bytes: Uint8Array, compressed: boolean) => Message | Promise<Message>;
-  readonly #consume: (bytes: number) => void;
-  #waiting: Waiting[] = [];
-  /** Index of the first that waits: taking from the front of an array costs its length. */
-  #first = 0;
-  #waitingBytes = 0;
+  readonly #options: RequestMessagesOptions;
+  readonly #waiting: MessageBuffer;
   /** Bytes received for which no credit was given yet. */
   #owedBytes = 0;
   #ended = false;
   #error: unknown = undefined;
-  #closed = false;
   #reader: Reader | undefined;
 
-  constructor(options: {
-    read: (bytes: Uint8Array, compressed: boolean) => Message | Promise<Message>;
-    consume: (bytes: number) => void;
-  }) {
-    this.#read = options.read;
-    this.#consume = options.consume;
+  constructor(options: RequestMessagesOptions) {
+    this.#options = options;
+    this.#waiting = new MessageBuffer(options.messageBytesMax);
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** `bytes` have come, in whatever pieces. */
-  received(bytes: number): void {
-    this.#owedBytes += bytes;
+  /** The next piece of the body, of any size. */
+  push(chunk: Uint8Array): void {
+    this.#owedBytes += chunk.length;
+    if (!this.#ended) this.#waiting.push(chunk);
+    this.#serve();
     this.#pay();
   }
 
-  /** A message, as it is on the wire: it is inflated when the handler asks for it, so that no more than one is. */
-  push(bytes: Uint8Array, compressed: boolean): void {
-    if (this.#closed || this.#ended) return;
-    this.#waiting.push({ bytes, compressed });
-    this.#waitingBytes += bytes.length + MESSAGE_COST_BYTES;
-    this.#serve();
-  }
-
+  /** Nothing more comes. */
   end(): void {
-    this.#ended = true;
-    this.#serve();
-  }
-
-  fail(error: ConnectError): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#error = error;
     this.#serve();
   }
 
-  /** Nobody needs them any more. A handler that still reads gets `reason`. */
+  /** Nobody needs them any more. A handler that still reads gets `reason`, or the end where there is none. */
   close(reason: unknown): void {
-    this.#closed = true;
     this.#ended = true;
     this.#error ??= reason;
-    this.#waiting = [];
-    this.#first = 0;
-    this.#waitingBytes = 0;
-    this.#pay();
+    this.#waiting.clear();
     this.#serve();
+    this.#pay();
   }
 
   next(): Promise<IteratorResult<Message>> {
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
       this.#serve();
+      this.#pay();
     });
   }
 
@@ -99,50 +81,44 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
   #serve(): void {
     const reader = this.#reader;
     if (reader === undefined) return;
-    const waiting = this.#waiting[this.#first];
-    if (waiting === undefined && !this.#ended) return;
+    const { ready, length } = this.#waiting;
+    if (!ready && !this.#ended) return;
     this.#reader = undefined;
-    if (waiting !== undefined) {
-      this.#drop(waiting);
-      this.#hand(waiting, reader);
-    } else if (this.#error !== undefined) {
-      reader.reject(this.#error);
-    } else {
-      reader.resolve(END);
-    }
+    if (ready) this.#hand(reader);
+    else if (length > 0) this.#fail(new ConnectError(INCOMPLETE, Code.InvalidArgument), reader);
+    else if (this.#error !== undefined) reader.reject(this.#error);
+    else reader.resolve(END);
   }
 
-  #hand({ bytes, compressed }: Waiting, { resolve, reject }: Reader): void {
-    const failed = (error: unknown) => {
-      // What is wrong once is not read any further.
-      this.close(ConnectError.from(error));
-      reject(this.#error);
-    };
+  #hand(reader: Reader): void {
     try {
-      const message = this.#read(bytes, compressed);
-      if (message instanceof Promise) message.then((value) => resolve({ done: false, value }), failed);
-      else resolve({ done: false, value: message });
+      const message = this.#options.read(this.#waiting.take());
+      if (!(message instanceof Promise)) reader.resolve({ done: false, value: message });
+      else
+        message.then(
+          (value) => reader.resolve({ done: false, value }),
+          (error) => this.#fail(error, reader),
+        );
     } catch (error) {
-      failed(error);
+      this.#fail(error, reader);
     }
   }
 
-  #drop({ bytes }: Waiting): void {
-    this.#first++;
-    if (this.#first * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#first);
-      this.#first = 0;
-    }
-    this.#waitingBytes -= bytes.length + MESSAGE_COST_BYTES;
-    this.#pay();
+  /** What is wrong once is not read any further. */
+  #fail(error: unknown, { reject }: Reader): void {
+    this.close(ConnectError.from(error));
+    reject(this.#error);
   }
 
   #pay(): void {
-    if (this.#waitingBytes > WAITING_BYTES_MAX || this.#owedBytes === 0) return;
+    if (this.#owedBytes === 0) return;
+    // A message that is not whole yet must be let come, however long it is.
+    if (this.#waiting.length > WAITING_BYTES_MAX && this.#waiting.ready) return;
     const bytes = this.#owedBytes;
     this.#owedBytes = 0;
-    this.#consume(bytes);
+    this.#options.consume(bytes);
   }
 }
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
+const INCOMPLETE = "protocol error: incomplete envelope";

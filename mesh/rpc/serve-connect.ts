@@ -40,8 +40,8 @@ const serveMany = (compiled: CompiledMethod) =>
     const call = open(compiled, context);
     const { signal } = call;
     let replies: ReturnType<CompiledMethod["runMany"]> | undefined;
-    // Within its call, so that a handler's cleanup has its trace; a handler may have come to its end already.
-    const endHandler = () => void runInCall(call, () => replies?.return?.())?.catch(() => undefined);
+    // Within its call, so that a handler's cleanup has its trace. How that ends is of no interest to a call that has ended.
+    const endHandler = () => void Promise.try(() => runInCall(call, () => replies?.return?.())).catch(() => undefined);
     // A caller that is gone asks for no further reply, so that the handler would wait at its yield for ever.
     const giveUp = () => {
       call.fail(signal.reason);

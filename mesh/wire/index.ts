@@ -1,4 +1,5 @@
 export { Budget } from "./budget.ts";
+export { ByteQueue } from "./byte-queue.ts";
 export { ErrorCode, errorCodeName } from "./error-code.ts";
 export { HeaderList } from "./header-list.ts";
 export type { HttpStream, ResetCause, StreamHandler } from "./http-stream.ts";

@@ -181,7 +181,7 @@ export class Sender {
   }
 
   #enqueue(stream: Stream, chunk: Uint8Array, end: boolean, prefix: Uint8Array | undefined): void {
-    stream.queue ??= { chunks: [], offset: 0, end: false, trailers: undefined, stalledSinceMs: 0 };
+    stream.queue ??= { chunks: [], room: undefined, offset: 0, end: false, trailers: undefined, stalledSinceMs: 0 };
     const { queue } = stream;
     queue.end = end;
     if (prefix !== undefined && prefix.length > 0) this.#keep(stream, queue, prefix);
@@ -190,8 +190,13 @@ export class Sender {
   }
 
   #keep(stream: Stream, queue: SendQueue, chunk: Uint8Array): void {
-    // A small view must not hold on to the large buffer that it was read into.
-    queue.chunks.push(chunk.length * 2 < chunk.buffer.byteLength ? new Uint8Array(chunk) : chunk);
+    if (chunk.length < SMALL_BYTES) {
+      joinSmall(queue, chunk);
+    } else {
+      queue.room = undefined;
+      // A view must not hold on to a far larger buffer that it was read into.
+      queue.chunks.push(chunk.length * 2 < chunk.buffer.byteLength ? new Uint8Array(chunk) : chunk);
+    }
     stream.queuedBytes += chunk.length;
     this.queuedBytes += chunk.length;
   }
@@ -219,6 +224,7 @@ export class Sender {
     this.#output.data(stream.id, end, piece, undefined, count);
     if (count === left) {
       queue.chunks.shift();
+      if (queue.chunks.length === 0) queue.room = undefined;
       queue.offset = 0;
     } else {
       queue.offset += count;
@@ -249,6 +255,26 @@ export class Sender {
     }
   }
 }
+
+/** Bytes below which a piece is put to the ones before it: alone it would cost far more than it holds. */
+const SMALL_BYTES = 2 * 1024;
+/** Bytes of the blocks that small pieces share. */
+const BLOCK_BYTES = 8 * 1024;
+
+const joinSmall = (queue: SendQueue, piece: Uint8Array): void => {
+  const { room } = queue;
+  if (room !== undefined && room.block.length - room.length >= piece.length) {
+    room.block.set(piece, room.length);
+    room.length += piece.length;
+    queue.chunks[queue.chunks.length - 1] = room.block.subarray(0, room.length);
+    return;
+  }
+  // The first piece is often the only one: it gets a block that fits, the next one gets room for more.
+  const block = new Uint8Array(queue.chunks.length === 0 ? piece.length : BLOCK_BYTES);
+  block.set(piece);
+  queue.room = { block, length: piece.length };
+  queue.chunks.push(block.subarray(0, piece.length));
+};
 
 const takesWindow = ({ queue }: Stream): boolean => queue !== undefined && queue.chunks.length > 0;
 

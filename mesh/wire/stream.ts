@@ -7,6 +7,8 @@ import type { Streams } from "./streams.ts";
 /** Body bytes that wait for a window, and what ends the stream after them. */
 export interface SendQueue {
   readonly chunks: Uint8Array[];
+  /** The end of the last chunk's buffer has room for small pieces. */
+  room: { readonly block: Uint8Array; length: number } | undefined;
   /** Bytes of the first chunk that have left. */
   offset: number;
   end: boolean;

@@ -1,11 +1,13 @@
-import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
+import { ByteQueue, type HeaderList, type HttpStream } from "@heddle/mesh/wire";
 
 /** What has come of a request's body, kept as long as it can be sent, or sent once more. */
 export class RequestSoFar {
   /** The caller has sent everything. */
   ended: boolean;
   #trailers: HeaderList | undefined = undefined;
-  #pieces: Uint8Array[] | undefined = undefined;
+  #first: Uint8Array | undefined = undefined;
+  /** What came after the first piece, while nobody was there to send it to. */
+  #rest: ByteQueue | undefined = undefined;
   /** More was passed on than is kept. */
   #isIncomplete = false;
 
@@ -20,15 +22,20 @@ export class RequestSoFar {
 
   /** True for a request that is headers alone. */
   get isBare(): boolean {
-    return this.ended && this.#pieces === undefined && this.#trailers === undefined;
+    return this.ended && this.#first === undefined && this.#trailers === undefined;
   }
 
   /** Keeps a piece while it is the only one, as of most calls, or nobody is there to send it to. */
   add(piece: Uint8Array, isPassedOn: boolean): void {
     if (piece.length === 0 || this.#isIncomplete) return;
-    if (this.#pieces === undefined) this.#pieces = [piece];
-    else if (isPassedOn) this.drop();
-    else this.#pieces.push(piece);
+    if (this.#first === undefined) {
+      this.#first = piece;
+    } else if (isPassedOn) {
+      this.drop();
+    } else {
+      this.#rest ??= new ByteQueue();
+      this.#rest.push(piece);
+    }
   }
 
   end(trailers: HeaderList): void {
@@ -38,14 +45,18 @@ export class RequestSoFar {
 
   /** Sends all there is; false when the stream should be sent no more for now. */
   sendOn(stream: HttpStream): boolean {
-    const pieces = this.#pieces;
+    const first = this.#first;
+    const rest = this.#rest;
     const trailers = this.#trailers;
+    const ends = this.ended && trailers === undefined;
     let more = true;
-    if (pieces !== undefined) {
-      const last = this.ended && trailers === undefined ? pieces.length - 1 : -1;
-      for (let index = 0; index < pieces.length; index++) {
-        more = stream.sendData(pieces[index] as Uint8Array, index === last);
+    if (first !== undefined) more = stream.sendData(first, ends && rest === undefined);
+    if (rest !== undefined) {
+      // Sent once, it is not kept: only what is one piece is sent again.
+      for (let bytes = rest.shift(); bytes !== undefined; bytes = rest.shift()) {
+        more = stream.sendData(bytes, ends && rest.length === 0);
       }
+      this.drop();
     }
     if (trailers !== undefined) stream.sendTrailers(trailers, undefined);
     // Nothing is said of the room after the end.
@@ -54,7 +65,8 @@ export class RequestSoFar {
 
   /** It will not be sent again. */
   drop(): void {
-    this.#pieces = undefined;
+    this.#first = undefined;
+    this.#rest = undefined;
     this.#isIncomplete = true;
   }
 }

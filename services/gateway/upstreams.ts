@@ -24,6 +24,12 @@ export interface Upstreams {
   close(): void;
 }
 
+/**
+ * Connections to one instance. A caller may hold as many streams as one of them has, for as long as it likes: so few callers must
+ * not be able to take them all.
+ */
+const CONNECTIONS_MAX = 128;
+
 export const createUpstreams = (
   wire: WireChoice,
   runtime: Pick<Runtime, "clock" | "timers" | "random" | "network">,
@@ -41,7 +47,11 @@ export const createUpstreams = (
         neighbour !== undefined
           ? sessionPool(() => neighbour.connect())
           : wire === "heddle"
-            ? createConnectionPool({ address: parseAddress(address), runtime })
+            ? createConnectionPool({
+                address: parseAddress(address),
+                runtime,
+                limits: { connectionsMax: CONNECTIONS_MAX },
+              })
             : nodePool(address, runtime);
       pools.set(address, pool);
       return pool;
