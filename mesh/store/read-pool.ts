@@ -7,6 +7,8 @@ export interface Snapshot {
   jobs: number;
   /** Jobs that may still enter. */
   entriesLeft: number;
+  /** A statement has failed in it: SQLite may have ended it. */
+  suspect: boolean;
   /** Nobody enters any more: something was committed since, the event is over, a job failed, or it has served enough. */
   stale: boolean;
   /** Its connection is free for another one. */
@@ -89,7 +91,14 @@ export class ReadPool {
       this.#discard(connection);
       throw error;
     }
-    const snapshot: Snapshot = { connection, jobs: 0, entriesLeft: ENTRIES_MAX, stale: false, ended: false };
+    const snapshot: Snapshot = {
+      connection,
+      jobs: 0,
+      entriesLeft: ENTRIES_MAX,
+      suspect: false,
+      stale: false,
+      ended: false,
+    };
     this.#current = snapshot;
     // Node runs what is put off by a microtask once no microtask is left, and before it looks at any other event.
     queueMicrotask(() => process.nextTick(() => this.#retire(snapshot)));

@@ -20,18 +20,29 @@ export class SnapshotReader implements Reader {
   }
 
   async get<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined> {
-    return this.#connection().get(statement, params);
+    try {
+      return this.#connection().get(statement, params);
+    } catch (error) {
+      this.#snapshot.suspect = true;
+      throw error;
+    }
   }
 
   async all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R[]> {
-    return this.#connection().all(statement, params);
+    try {
+      return this.#connection().all(statement, params);
+    } catch (error) {
+      this.#snapshot.suspect = true;
+      throw error;
+    }
   }
 
   #connection(): Connection {
     this.#job.assertRunning();
-    const { connection } = this.#snapshot;
+    const { connection, suspect } = this.#snapshot;
     // On some errors SQLite ends a transaction by itself, and with it that of every job that shares it.
-    if (!connection.inTransaction) throw new Error(`${this.#job.name}: SQLite has ended the transaction of this read`);
+    if (suspect && !connection.inTransaction)
+      throw new Error(`${this.#job.name}: SQLite has ended the transaction of this read`);
     return connection;
   }
 }
