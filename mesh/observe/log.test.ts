@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { createLog, type LogLevel } from "./log.ts";
@@ -130,5 +131,28 @@ describe("the line of a call", () => {
     const { log, lines } = start("warn");
     log.call({ ...call, durationMs: 1 });
     expect(lines).toEqual([]);
+  });
+
+  test.each([
+    ["ends by itself", "", 0],
+    ["exits in the middle of a turn", "process.exit(7);", 7],
+    ["throws", 'throw new Error("a bug");', 1],
+  ])("is written, in its order, by a process that %s without a flush", (_, end, status) => {
+    const program = `
+      import { createLog } from ${JSON.stringify(new URL("./log.ts", import.meta.url).href)};
+      import { systemRuntime } from ${JSON.stringify(new URL("../runtime/index.ts", import.meta.url).href)};
+      const { clock, timers } = systemRuntime();
+      const log = createLog({ service: "loom", level: "info", clock, timers });
+      for (let durationMs = 0; durationMs < 5; durationMs++) {
+        log.call({ ...${JSON.stringify(call)}, durationMs });
+        if (durationMs === 2) log.info("between");
+      }
+      ${end}`;
+    const ran = spawnSync(process.execPath, ["--conditions=source", "--input-type=module", "--eval", program], {
+      encoding: "utf8",
+    });
+    expect(ran.status).toBe(status);
+    const lines = ran.stdout.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([0, 1, 2, undefined, 3, 4]);
   });
 });

@@ -1,9 +1,17 @@
-import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import {
+  type CallOptions,
+  Code,
+  ConnectError,
+  createClient,
+  type HandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
 import { expectFailure } from "../testing/expect-failure.ts";
 import { EchoService } from "./fixtures/echo-contract.ts";
 import { startEcho } from "./fixtures/echo-server.ts";
+import { peerKey } from "./peer.ts";
 
 async function* messages(...texts: string[]) {
   for (const text of texts) yield { text };
@@ -95,5 +103,81 @@ describe("interceptors of a server", () => {
     const { client } = await startEcho({}, { interceptors: [noting("a", seen)] });
     expect((await expectFailure(client.say({ text: "more than eight" }))).reason).toBe("VALIDATION_FAILED");
     expect(seen).toEqual([]);
+  });
+
+  test("leave a handler all that it sees and says without them, in each kind and protocol", async () => {
+    const seenBeside = async (interceptors: readonly Interceptor[]) => {
+      const seen: unknown[] = [];
+      const look = (context: HandlerContext) => {
+        context.responseHeader.set("x-head", context.method.name);
+        context.responseTrailer.set("x-trail", context.method.name);
+        seen.push({
+          service: context.service.typeName,
+          method: context.method.name,
+          protocol: context.protocolName,
+          verb: context.requestMethod,
+          path: new URL(context.url).pathname,
+          asked: context.requestHeader.get("x-asked"),
+          leftMs: Math.ceil((context.timeoutMs() ?? 0) / 60_000),
+          aborted: context.signal.aborted,
+          peer: context.values.get(peerKey).split(":")[0],
+        });
+      };
+      const { client, memory, url } = await startEcho(
+        {
+          say({ text }, context) {
+            look(context);
+            return { text };
+          },
+          async gather(requests, context) {
+            look(context);
+            let all = "";
+            for await (const { text } of requests) all += text;
+            return { text: all };
+          },
+          async *repeat({ text }, context) {
+            look(context);
+            yield { text };
+          },
+          async *converse(requests, context) {
+            look(context);
+            for await (const { text } of requests) yield { text };
+          },
+        },
+        { interceptors },
+      );
+      const options: CallOptions = {
+        headers: { "x-asked": "yes" },
+        timeoutMs: 20_000,
+        onHeader: (header) => seen.push(header.get("x-head")),
+        onTrailer: (trailer) => seen.push(trailer.get("x-trail")),
+      };
+      const connect = createClient(EchoService, createConnectTransport({ baseUrl: url, httpVersion: "2" }));
+      for (const way of [client, memory, connect]) {
+        seen.push((await way.say({ text: "a" }, options)).text);
+        seen.push((await way.gather(messages("a", "b"), options)).text);
+        seen.push(await collect(way.repeat({ text: "ab" }, options)));
+        seen.push(await collect(way.converse(messages("a", "b"), options)));
+      }
+      return seen;
+    };
+    const seen = await seenBeside([(next) => (request) => next(request)]);
+    expect(seen).toEqual(await seenBeside([]));
+    expect(seen.slice(0, 4)).toEqual([
+      {
+        service: "echo.v1.EchoService",
+        method: "Say",
+        protocol: "grpc",
+        verb: "POST",
+        path: "/echo.v1.EchoService/Say",
+        asked: "yes",
+        leftMs: 1,
+        aborted: false,
+        peer: "127.0.0.1",
+      },
+      "Say",
+      "Say",
+      "a",
+    ]);
   });
 });

@@ -4,7 +4,20 @@ import { connect } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemRuntime } from "../runtime/index.ts";
+import {
+  ACK,
+  CLIENT_PREFACE,
+  cut,
+  data,
+  FrameTeller,
+  frame,
+  headers,
+  settings,
+  settingsAck,
+  Type,
+} from "../wire/fixtures/raw-frames.ts";
 import { startEcho } from "./fixtures/echo-server.ts";
+import { echo } from "./fixtures/raw-call.ts";
 
 const { timers } = systemRuntime();
 
@@ -115,6 +128,83 @@ describe("a drain", () => {
     expect(await server.drain(1_000)).toBe(0);
     expect(await running).toEqual({ connection: "close", body: '{"text":"done"}' });
     agent.destroy();
+  });
+
+  test("that begins while another one waits ends with it", { timeout: 10_000 }, async () => {
+    const [began, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { server, client } = await startEcho({
+      async say() {
+        began.resolve();
+        await goOn.promise;
+        return { text: "done" };
+      },
+    });
+    const answer = client.say({});
+    await began.promise;
+    const drains = [server.drain(60_000), server.drain(60_000)];
+    await timers.sleep(20);
+    goOn.resolve();
+    expect(await Promise.all(drains)).toEqual([0, 0]);
+    expect((await answer).text).toBe("done");
+  });
+
+  test.each(["Gather", "Converse"])("does not wait for a caller of %s who has the whole answer", async (method) => {
+    const began = Promise.withResolvers<void>();
+    const { port, server } = await startEcho(
+      {
+        async gather(requests) {
+          for await (const _ of requests) began.resolve();
+          return {};
+        },
+        async *converse(requests) {
+          for await (const _ of requests) began.resolve();
+          yield* [];
+        },
+      },
+      { wire: "heddle" },
+    );
+    // Its request goes on for as long as it pleases.
+    const stream = (await session(port)).request(grpcHeaders(method));
+    const statuses: unknown[] = [];
+    for (const event of ["response", "trailers"]) {
+      stream.on(event, (fields: Record<string, unknown>) => statuses.push(fields["grpc-status"]));
+    }
+    stream.on("error", () => undefined).resume();
+    stream.write(echo("a"), "latin1");
+    await began.promise;
+    expect(await server.drain(1_500)).toBe(0);
+    expect(statuses).toEqual(["14"]);
+  });
+
+  test("serves a call that crosses its GOAWAY", async () => {
+    const { port, server } = await startEcho({}, { wire: "heddle" });
+    const socket = connectSocket(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    const teller = new FrameTeller();
+    const heard: string[] = [];
+    let bytes = Buffer.alloc(0);
+    let pingPayload = Buffer.alloc(0);
+    socket.on("data", (chunk) => {
+      const { frames, rest } = cut(Buffer.concat([bytes, chunk]));
+      bytes = Buffer.from(rest);
+      for (const { type, payload } of frames) if (type === Type.PING) pingPayload = Buffer.from(payload);
+      heard.push(...teller.tell(frames));
+    });
+    const closed = closeOf(socket);
+    socket.write(Buffer.concat([CLIENT_PREFACE, settings(), settingsAck()]));
+    await expect.poll(() => heard).toContain("SETTINGS ACK");
+    const drained = server.drain(10_000);
+    await expect.poll(() => heard).toContain("PING");
+    expect(heard).toContain("GOAWAY 2147483647 NO_ERROR");
+    // Sent by a client that has not heard of it yet.
+    const call = Object.entries({ ":scheme": "http", ":authority": "echo", ...grpcHeaders("Say") });
+    socket.write(Buffer.concat([headers(1, call), data(1, echo("late"), { end: true })]));
+    await expect.poll(() => heard).toContain("HEADERS 1 grpc-status=0 END");
+    expect(heard.find((line) => line.startsWith("DATA 1"))).toContain("late");
+    socket.write(frame(Type.PING, ACK, 0, pingPayload));
+    expect(await drained).toBe(0);
+    await closed;
+    expect(heard).toContain("GOAWAY 1 NO_ERROR");
   });
 
   test("of a server that never listened, or drained already, is over at once", async () => {
