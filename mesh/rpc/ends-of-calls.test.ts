@@ -296,3 +296,14 @@ describe.each(PROTOCOLS)("a caller by %s whose connection is lost", (...protocol
     expect(found).toEqual([]);
   });
 });
+
+test("a handler's iterator that gives no result ends its call as a fault of ours", async () => {
+  let asked = 0;
+  // Bounded, so that a call which goes on all the same comes to an end.
+  const next = () => (asked++ < 50 ? undefined : { done: true, value: undefined });
+  const replies = { [Symbol.asyncIterator]: () => ({ next }) } as unknown as AsyncIterable<{ text: string }>;
+  const { call, settle } = await startRawEcho({ converse: () => replies });
+  const raw = call("Converse");
+  await settle();
+  expect(raw.statuses).toEqual(["13"]);
+});

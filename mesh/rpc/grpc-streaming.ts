@@ -90,11 +90,13 @@ export class GrpcStreaming extends GrpcExchange {
 
   readonly #onNext = (next: IteratorResult<Reply> | undefined): void => {
     if (this.done) return;
-    if (next?.done === true) {
+    if (next === undefined) {
+      this.#onError(new TypeError("the handler's iterator gave no result"));
+    } else if (next.done === true) {
       this.#replies = undefined;
       this.succeed();
     } else {
-      this.#send(next?.value as Reply, false);
+      this.#send(next.value, false);
     }
   };
 

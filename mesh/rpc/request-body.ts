@@ -1,6 +1,10 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { ByteQueue, type HttpStream, type ResetCause, type StreamHandler } from "../wire/index.ts";
+import { EnvelopeCounter } from "./envelope-counter.ts";
 import { resetError } from "./reset-error.ts";
+
+/** Bytes that are worth a piece of their own. */
+const PIECE_BYTES = 16 * 1024;
 
 /**
  * A request's body as an asynchronous iterable. The peer may send on when a piece was taken, so that no more than a stream's window
@@ -14,12 +18,15 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
   readonly #stream: HttpStream;
   readonly #onBroken: (error: ConnectError) => void;
   readonly #waiting = new ByteQueue();
+  /** Of a body that is a stream of messages. */
+  readonly #envelopes: EnvelopeCounter | undefined;
   #isDiscarded = false;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** `onBroken`: the stream was reset, or its connection is gone. */
-  constructor(stream: HttpStream, end: boolean, onBroken: (error: ConnectError) => void) {
+  /** `onBroken`: the stream was reset, or its connection is gone. `enveloped`: the body is messages, each of use by itself. */
+  constructor(stream: HttpStream, end: boolean, onBroken: (error: ConnectError) => void, enveloped = false) {
+    this.#envelopes = enveloped ? new EnvelopeCounter() : undefined;
     this.#stream = stream;
     this.ended = end;
     this.#onBroken = onBroken;
@@ -31,7 +38,7 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     for (;;) {
-      const chunk = this.#waiting.shift();
+      const chunk = this.#isWorthReading() ? this.#waiting.shift() : undefined;
       if (chunk !== undefined) {
         this.#stream.consume(chunk.length);
         return { done: false, value: chunk };
@@ -42,6 +49,17 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
         this.#wakeReader = resolve;
       });
     }
+  }
+
+  /**
+   * A reader pays for each piece, and keeps it: those of a peer that sends its bytes one by one are handed out when they make a
+   * message, or a proper piece of one.
+   */
+  #isWorthReading(): boolean {
+    if (this.ended || this.error !== undefined || this.#waiting.length >= PIECE_BYTES) return true;
+    if (!this.#envelopes?.complete) return false;
+    if (this.#waiting.length === 0) this.#envelopes.complete = false;
+    return true;
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -71,7 +89,10 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
   onData(chunk: Uint8Array, end: boolean): void {
     this.ended = end;
     if (this.#isDiscarded) this.#stream.consume(chunk.length);
-    else this.#waiting.push(chunk);
+    else {
+      this.#waiting.push(chunk);
+      this.#envelopes?.push(chunk);
+    }
     this.#wakeReader?.();
   }
 

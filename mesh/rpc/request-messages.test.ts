@@ -225,3 +225,14 @@ describe("once nobody needs them any more", () => {
     expect((await failed(messages.next())).message).toBe("first");
   });
 });
+
+test("two reads at once get two messages, in order", async () => {
+  const messages = new RequestMessages({
+    messageBytesMax: 100,
+    read: ({ bytes }) => fromBinary(EchoSchema, bytes),
+    consume: () => undefined,
+  });
+  const reads = [messages.next(), messages.next()];
+  messages.push(Buffer.from(echo("a") + echo("b"), "latin1"));
+  expect((await Promise.all(reads)).map(({ value }) => value)).toMatchObject([{ text: "a" }, { text: "b" }]);
+});

@@ -30,7 +30,8 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
   #owedBytes = 0;
   #ended = false;
   #error: unknown = undefined;
-  #reader: Reader | undefined;
+  /** Those who wait for the next messages, in order. */
+  readonly #readers: Reader[] = [];
 
   constructor(options: RequestMessagesOptions) {
     this.#options = options;
@@ -67,7 +68,7 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
 
   next(): Promise<IteratorResult<Message>> {
     return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
+      this.#readers.push({ resolve, reject });
       this.#serve();
       this.#pay();
     });
@@ -79,15 +80,15 @@ export class RequestMessages implements AsyncIterableIterator<Message> {
   }
 
   #serve(): void {
-    const reader = this.#reader;
-    if (reader === undefined) return;
-    const { ready, length } = this.#waiting;
-    if (!ready && !this.#ended) return;
-    this.#reader = undefined;
-    if (ready) this.#hand(reader);
-    else if (length > 0) this.#fail(new ConnectError(INCOMPLETE, Code.InvalidArgument), reader);
-    else if (this.#error !== undefined) reader.reject(this.#error);
-    else reader.resolve(END);
+    while (this.#readers.length > 0) {
+      const { ready, length } = this.#waiting;
+      if (!ready && !this.#ended) return;
+      const reader = this.#readers.shift() as Reader;
+      if (ready) this.#hand(reader);
+      else if (length > 0) this.#fail(new ConnectError(INCOMPLETE, Code.InvalidArgument), reader);
+      else if (this.#error !== undefined) reader.reject(this.#error);
+      else reader.resolve(END);
+    }
   }
 
   #hand(reader: Reader): void {

@@ -25,7 +25,7 @@ export const serveUniversal = async (
   { timers, values, onError }: UniversalOptions,
 ): Promise<void> => {
   const broken = new AbortController();
-  const body = new RequestBody(stream, end, (error) => broken.abort(error));
+  const body = new RequestBody(stream, end, (error) => broken.abort(error), isEnveloped(headers));
   stream.handler = body;
   try {
     const response = await handler(universalRequest(stream, headers, { body, signal: broken.signal, values }));
@@ -37,6 +37,10 @@ export const serveUniversal = async (
     onError?.(error);
   }
 };
+
+/** Messages in envelopes: gRPC, gRPC-Web and Connect's streams. */
+const isEnveloped = (headers: HeaderList): boolean =>
+  /^application\/(?:grpc|connect\+)/.test(headers.get("content-type") ?? "");
 
 const universalRequest = (
   stream: HttpStream,

@@ -203,3 +203,25 @@ test("no job reads on when SQLite has ended the transaction that it shares: it w
   expect(await new SnapshotReader(after, new Job("read")).all(count, {})).toEqual([{ n: 0 }]);
   pool.leave(after, false);
 });
+
+test("a waiter for whom no connection can be opened lets the next one try", async () => {
+  let opens = 0;
+  const pool = new ReadPool({
+    open() {
+      opens++;
+      if (opens === 2) throw new Error("SQLITE_CANTOPEN");
+      const rollback = () => {
+        if (opens === 1) throw new Error("SQLITE_IOERR");
+      };
+      return { begin() {}, rollback, close() {} } as unknown as Connection;
+    },
+    connectionsMax: 1,
+    waitingMax: 10,
+  });
+  const old = pool.enter() as Snapshot;
+  pool.refresh();
+  const waiting = [pool.wait(), pool.wait(), pool.wait()];
+  pool.leave(old, true);
+  await expect(waiting[0]).rejects.toThrow("SQLITE_CANTOPEN");
+  for (const later of waiting.slice(1)) pool.leave(await (later as Promise<Snapshot>), false);
+});

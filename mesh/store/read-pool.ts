@@ -58,8 +58,14 @@ export class ReadPool {
   async wait(): Promise<Snapshot> {
     for (;;) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-      const snapshot = this.enter();
-      if (snapshot !== undefined) return snapshot;
+      try {
+        const snapshot = this.enter();
+        if (snapshot !== undefined) return snapshot;
+      } catch (error) {
+        // Those behind it try for themselves.
+        this.#waiting.shift()?.();
+        throw error;
+      }
     }
   }
 
