@@ -78,7 +78,7 @@ const flushAtExit = (flush: () => void): void => {
 };
 
 /** Lines wait for one another: a write for each costs more than making it. */
-const BUFFERED_BYTES = 8 * 1024;
+const BUFFERED_BYTES = 15 * 1024;
 /** Milliseconds that a line may wait. */
 const BUFFERED_MS = 50;
 

@@ -28,7 +28,24 @@ export const continueTrace = (received: string | null | undefined, random: Rando
 /** The 32 hex digits that name the trace. */
 export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
 
+/** Bytes that are drawn and written as digits at once: one by one that would cost as much as decoding a request. */
+const DRAWN_BYTES = 3072;
+
+const drawn = new WeakMap<Random, { digits: string; used: number }>();
+
+/** `count` bytes as hex digits, each drawn once. */
 const hex = (random: Random, count: number): string => {
-  const { buffer, byteOffset, byteLength } = random.bytes(count);
-  return Buffer.from(buffer, byteOffset, byteLength).toString("hex");
+  let pool = drawn.get(random);
+  if (pool === undefined) {
+    pool = { digits: "", used: 0 };
+    drawn.set(random, pool);
+  }
+  if (pool.used + count * 2 > pool.digits.length) {
+    const { buffer, byteOffset, byteLength } = random.bytes(DRAWN_BYTES);
+    pool.digits = Buffer.from(buffer, byteOffset, byteLength).toString("hex");
+    pool.used = 0;
+  }
+  const from = pool.used;
+  pool.used = from + count * 2;
+  return pool.digits.slice(from, pool.used);
 };
