@@ -85,6 +85,17 @@ test("a request over HTTP/1.1 looks as if it had come over HTTP/2", async () => 
   expect(answer.split("\r\n\r\n")[1]).toBe("7\r\nprefix \r\n4\r\nbody\r\n0\r\nx-after: 3");
 });
 
+test("a target with scheme and host is its path", async () => {
+  const paths: (string | undefined)[] = [];
+  const port = await start(1, ({ stream, headers }) => {
+    paths.push(headers.get(":path"));
+    stream.sendHeaders(HeaderList.of({ ":status": "200" }), undefined, true);
+  });
+  for (const target of ["http://x/a/b?c=d", "HTTP://x:80", "http://x?c=d", "/http://x/", "*"])
+    await sendHttp1(port, `OPTIONS ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  expect(paths).toEqual(["/a/b?c=d", "/", "/?c=d", "/http://x/", "*"]);
+});
+
 test("a request without a body says so, and an answer without one has length 0", async () => {
   const ends: boolean[] = [];
   const port = await start(1, ({ stream, end }) => {

@@ -63,7 +63,7 @@ const headersOfHttp1 = (request: IncomingMessage): HeaderList => {
     ":method",
     request.method ?? "GET",
     ":path",
-    request.url ?? "/",
+    originForm(request.url ?? "/"),
     ":scheme",
     "encrypted" in request.socket ? "https" : "http",
   ];
@@ -77,6 +77,13 @@ const headersOfHttp1 = (request: IncomingMessage): HeaderList => {
     fields.push(name, rawHeaders[index + 1] as string);
   }
   return new HeaderList(fields);
+};
+
+/** A target as HTTP/2 has it; to a proxy it is sent with scheme and host, and whoever is asked so must take it (RFC 9112, 3.2.2). */
+const originForm = (target: string): string => {
+  if (target.startsWith("/") || !/^https?:\/\//i.test(target)) return target;
+  const rest = target.replace(/^https?:\/\/[^/?#]*/i, "");
+  return rest.startsWith("/") ? rest : `/${rest}`;
 };
 
 const peerOf = ({ remoteAddress, remotePort }: Socket): string =>
