@@ -1,5 +1,6 @@
 import type { DescMessage, DescService } from "@bufbuild/protobuf";
 import type { Client, Interceptor } from "@connectrpc/connect";
+import type { Subscription, View } from "../events/index.ts";
 import type { Logger } from "../observe/index.ts";
 import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
@@ -33,6 +34,10 @@ export interface CustomServing {
   readonly implementations: readonly Implementation[];
   /** Connect's interceptors around every handler, the first outermost, within what the contract asks for. */
   readonly interceptors?: readonly Interceptor[];
+  /** What it does with the events of other services. */
+  readonly subscriptions?: readonly Subscription[];
+  /** What it folds from the events of other services. */
+  readonly views?: readonly View[];
   /** Answers requests that no implementation answers. */
   readonly unmatched?: HttpHandler;
   /** What reflection shows; by default the implementations' own contracts. */
@@ -49,8 +54,11 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
   readonly store: Store;
   readonly log: Logger;
   readonly config: MeshConfig & Config<V>;
-  /** A client of another service. Calls made while a call is served share its deadline, trace and identity. */
-  client<S extends DescService>(service: S): Client<S>;
+  /**
+   * A client of another service. Calls made while a call is served share its deadline, trace and identity. `of`: the name of the
+   * service that is meant, such as `billing`, where several serve the contract.
+   */
+  client<S extends DescService>(service: S, options?: { readonly of?: string }): Client<S>;
   /** Servers in this process by their address, when the mesh runs in one process. */
   readonly neighbours: ReadonlyMap<string, RpcServer>;
   /** Identifies this run of the service. */

@@ -2,7 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { type Registration, register } from "../discovery/index.ts";
 import { createLog } from "../observe/index.ts";
-import { memoryTransport, type RpcServer } from "../rpc/index.ts";
+import { addressedTo, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
@@ -61,17 +61,20 @@ const gatewayFirst = (definitions: readonly ServiceDefinition[]): ServiceDefinit
 /** Finds a service among those of this process, at each call: a service may start after the one that calls it. */
 const neighbourly = (running: readonly RunningService[], runtime: ReturnType<typeof systemRuntime>) => {
   const transports = new Map<RunningService, Transport>();
-  const find = (service: DescService): Transport => {
-    const owner = running.find(({ services }) => services.some(({ typeName }) => typeName === service.typeName));
+  const find = (service: DescService, of: string | undefined): Transport => {
+    const owner = running.find(
+      ({ definition, services }) =>
+        (of === undefined || definition.name === of) && services.some(({ typeName }) => typeName === service.typeName),
+    );
     // Not here, or not yet: the gateway says so in the usual words.
     const target = owner ?? running[0];
     if (target === undefined) throw new Error("nothing runs yet");
     const known = transports.get(target) ?? memoryTransport(target.server, runtime);
     transports.set(target, known);
-    return known;
+    return owner === undefined && of !== undefined ? addressedTo(known, of) : known;
   };
-  return (service: DescService): Transport => ({
-    unary: (...call) => find(service).unary(...call),
-    stream: (...call) => find(service).stream(...call),
+  return (service: DescService, of?: string): Transport => ({
+    unary: (...call) => find(service, of).unary(...call),
+    stream: (...call) => find(service, of).stream(...call),
   });
 };

@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module";
 import process from "node:process";
 import { register } from "../discovery/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
-import { grpcTransport } from "../rpc/index.ts";
+import { addressedTo, grpcTransport } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
@@ -28,7 +28,7 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       env: process.env,
       runtime,
       log,
-      transportFor: () => gateway,
+      transportFor: (_, of) => (of === undefined ? gateway : addressedTo(gateway, of)),
       neighbours: new Map(),
       listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
       onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),

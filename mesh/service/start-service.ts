@@ -17,8 +17,8 @@ export interface StartDeps {
   readonly env: NodeJS.ProcessEnv;
   readonly runtime: Runtime;
   readonly log: Logger;
-  /** The way to another service. */
-  readonly transportFor: (service: DescService) => Transport;
+  /** The way to another service; `of`: its name, where several serve the contract. */
+  readonly transportFor: (service: DescService, of?: string) => Transport;
   /** Servers in this process by address. */
   readonly neighbours: Map<string, RpcServer>;
   /** Where to listen; undefined for a service that is only called within its process. */
@@ -57,7 +57,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       store: store ?? noStore(definition.name),
       log,
       config: config as ServiceContext["config"],
-      client: (service) => createClient(service, deps.transportFor(service)),
+      client: (service, options) => createClient(service, deps.transportFor(service, options?.of)),
       neighbours: deps.neighbours,
       instanceId,
     };
@@ -139,5 +139,5 @@ const noStore = (name: string): Store => {
   const refuse = () => {
     throw new TypeError(`${name} has no store: give defineService its migrations folder`);
   };
-  return { read: refuse, write: refuse, findReply: refuse, backup: refuse, close: refuse };
+  return { read: refuse, write: refuse, findReply: refuse, onEvents: refuse, backup: refuse, close: refuse };
 };

@@ -41,6 +41,7 @@ export class SqliteStore implements Store {
   readonly #writes = new WriteQueue(WRITE_JOBS_WAITING_MAX);
   readonly #reads: ReadPool;
   readonly #turns = new TurnWatch();
+  readonly #eventListeners = new Set<() => void>();
   /** Jobs and backups that were admitted and have not settled. */
   #active = 0;
   #onIdle: (() => void) | undefined;
@@ -107,6 +108,11 @@ export class SqliteStore implements Store {
       refuseInsideJob("write");
       return this.#exclusive(() => this.#transact(job, options));
     });
+  }
+
+  onEvents(listener: () => void): () => void {
+    this.#eventListeners.add(listener);
+    return () => void this.#eventListeners.delete(listener);
   }
 
   findReply(method: string, requestId: string): Promise<RecordedReply | undefined> {
@@ -193,15 +199,18 @@ export class SqliteStore implements Store {
     refuseLate(call, runtime);
     const replay = options.reply === "later" ? undefined : call?.replay;
     const job = new Job("write");
+    let published = false;
     const result = await this.#commitAfter(async () => {
       if (replay !== undefined) refuseApplied(writer, job.name, replay);
       const tx = new Transaction(writer, job, runtime.clock);
       const made = await runJob(job, () => work(tx), this.#turns);
       tx.assertWhole();
       if (replay !== undefined) recordReply(writer, job.name, replay, made, runtime.clock.nowMs());
+      published = tx.published;
       return made;
     });
     if (replay !== undefined) replay.recorded = true;
+    if (published) for (const listener of this.#eventListeners) listener();
     return result;
   }
 

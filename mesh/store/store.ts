@@ -14,6 +14,8 @@ export interface Store {
   write<T>(job: (tx: Tx) => Promise<T>, options?: WriteOptions): Promise<T>;
   /** The reply recorded for a request id, or undefined. `method`: its full name, `customer.v1.CustomerService/CreateCustomer`. */
   findReply(method: string, requestId: string): Promise<RecordedReply | undefined>;
+  /** Calls `listener` after each commit that published events, once it is on the disk, until the returned function is called. */
+  onEvents(listener: () => void): () => void;
   /** Copies the database, consistent as of one moment, to `path`, which must not exist. */
   backup(path: string, progress?: BackupProgress): Promise<void>;
   /** Waits for running jobs, checkpoints and closes. Later jobs are refused. */

@@ -61,6 +61,11 @@ export const SERVICE_UNAVAILABLE = gateway(
   Code.Unavailable,
   "No instance of {service} takes calls now: {why}.",
 );
+export const SERVICE_AMBIGUOUS = gateway(
+  "SERVICE_AMBIGUOUS",
+  Code.InvalidArgument,
+  "{service} is served by each of {owners}. Name one of them by the header heddle-service.",
+);
 export const RELAY_LOOP = gateway(
   "RELAY_LOOP",
   Code.FailedPrecondition,

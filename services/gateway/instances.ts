@@ -18,8 +18,13 @@ export interface Instances {
   setState(instanceId: string, state: ServingState): void;
   /** The next instance, in turn, that serves a service by its full name and is `fit`; undefined when none is. */
   pick(service: string, fit?: (instance: Instance) => boolean): Instance | undefined;
-  /** Returns what picks like `pick`, and asks what is fit only after a change: for what is asked again and again. */
-  picker(service: string, fit: (instance: Instance) => boolean): () => Instance | undefined;
+  /**
+   * Returns what picks like `pick`, and asks what is fit only after a change: for what is asked again and again. It picks none
+   * while services of different names would do, which are no replicas of each other, unless `owner` says whose instances.
+   */
+  picker(service: string, fit: (instance: Instance) => boolean, owner?: string): () => Instance | undefined;
+  /** The names of the services whose instances serve a service by its full name, such as those with an event feed. */
+  owners(service: string): string[];
   /** Whether any instance serves a service. */
   serves(service: string): boolean;
   /** By service name, then by instance id. */
@@ -57,12 +62,15 @@ export const createInstances = (): Instances => {
   };
   const serving = (service: string) =>
     byService.get(service)?.filter(({ state }) => state === ServingState.SERVING) ?? [];
-  const turnOf = (service: string) => {
-    const known = turns.get(service);
+  const turnOf = (service: string, owner?: string) => {
+    const key = turnKey(service, owner);
+    const known = turns.get(key);
     if (known !== undefined) return known;
     const turn = { next: 0 };
     // One that nobody serves has no turn to keep.
-    if (byService.has(service)) turns.set(service, turn);
+    if (byService.get(service)?.some((instance) => owner === undefined || instance.serviceName === owner)) {
+      turns.set(key, turn);
+    }
     return turn;
   };
   const servicesOf = (instance: Instance) => instance.packages.flatMap(({ services }) => services);
@@ -73,6 +81,9 @@ export const createInstances = (): Instances => {
     entered.delete(instanceId);
     for (const service of servicesOf(instance)) {
       const left = byService.get(service)?.filter((other) => other.instanceId !== instanceId) ?? [];
+      if (left.every((other) => other.serviceName !== instance.serviceName)) {
+        turns.delete(turnKey(service, instance.serviceName));
+      }
       if (left.length > 0) {
         byService.set(service, left);
         continue;
@@ -105,17 +116,21 @@ export const createInstances = (): Instances => {
       instance.state = state;
       tell(InstanceChangeKind.UPDATED, instance);
     },
+    owners: (service) => namesOf(serving(service)),
     serves: (service) => serving(service).length > 0,
     pick: (service, fit = () => true) => inTurn(serving(service).filter(fit), turnOf(service)),
-    picker(service, fit) {
+    picker(service, fit, owner) {
       let seen = -1;
       let candidates: readonly Instance[] = [];
-      let turn = turnOf(service);
+      let turn = turnOf(service, owner);
       return () => {
         if (seen !== changes) {
           seen = changes;
-          candidates = serving(service).filter(fit);
-          turn = turnOf(service);
+          const fitting = serving(service).filter(
+            (instance) => (owner === undefined || instance.serviceName === owner) && fit(instance),
+          );
+          candidates = namesOf(fitting).length > 1 ? [] : fitting;
+          turn = turnOf(service, owner);
         }
         return inTurn(candidates, turn);
       };
@@ -136,5 +151,11 @@ export const createInstances = (): Instances => {
 
 const inTurn = (candidates: readonly Instance[], turn: { next: number }): Instance | undefined =>
   candidates[turn.next++ % candidates.length];
+
+const turnKey = (service: string, owner: string | undefined): string =>
+  owner === undefined ? service : `${owner} ${service}`;
+
+const namesOf = (instances: readonly Instance[]): string[] =>
+  [...new Set(instances.map(({ serviceName }) => serviceName))].sort(compare);
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

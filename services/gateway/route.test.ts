@@ -79,7 +79,7 @@ const start = async (relaySend?: Relay["send"]) => {
     const answer: Answer = text === "relayed" ? NOTHING : JSON.parse(text);
     return { ...answer, status: response.status, text };
   };
-  return { instances, enter, call, routes };
+  return { instances, contracts, enter, call, routes };
 };
 
 test("a call goes to the next instance that serves, by its path alone", async () => {
@@ -93,6 +93,30 @@ test("a call goes to the next instance that serves, by its path alone", async ()
     ["loom.v1.LoomService", "127.0.0.1:4001"],
     ["loom.v1.LoomService", "127.0.0.1:4003"],
   ]);
+});
+
+test("services of different names that serve one contract are told apart by the header heddle-service", async () => {
+  const { call, routes, contracts, instances } = await start();
+  contracts.add(one.contract);
+  contracts.admit([one.offer]);
+  for (const [id, serviceName] of [
+    ["001", "loom"],
+    ["002", "mill"],
+    ["003", "mill"],
+  ] as const) {
+    instances.enter({ ...instanceOf(id, one), serviceName, address: `127.0.0.1:4${id}` });
+  }
+  const path = "/loom.v1.LoomService/Weave";
+  expect(await call(path)).toMatchObject({
+    code: "invalid_argument",
+    message: "loom.v1.LoomService is served by each of loom, mill. Name one of them by the header heddle-service.",
+  });
+  for (const owner of ["mill", "loom", "mill"]) await call(path, { "heddle-service": owner });
+  expect(routes.map(({ address }) => address)).toEqual(["127.0.0.1:4002", "127.0.0.1:4001", "127.0.0.1:4003"]);
+  expect(await call(path, { "heddle-service": "quilt" })).toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("asks for another than loom, mill"),
+  });
 });
 
 test("while two versions of a contract run, a call goes where its method is", async () => {

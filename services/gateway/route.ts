@@ -1,13 +1,14 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
+import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
-import { type HttpHandler, pathOf, respondError, respondUnknownMethod } from "@heddle/mesh/rpc";
+import { type HttpHandler, pathOf, respondError, respondUnknownMethod, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import { type CallPlan, planOf } from "./call-plan.ts";
 import type { Contracts } from "./contracts.ts";
-import { INSTANCE_UNREACHABLE, SERVICE_UNAVAILABLE } from "./errors.ts";
+import { INSTANCE_UNREACHABLE, SERVICE_AMBIGUOUS, SERVICE_UNAVAILABLE } from "./errors.ts";
 import type { Instances } from "./instances.ts";
 import { type MethodRoute, methodRoute } from "./method-route.ts";
 import type { Relay, Route } from "./relay.ts";
@@ -17,7 +18,7 @@ const RETRY_DELAY_MS = 500;
 /** Milliseconds that an instance gets beyond the deadline, so that it is the one to answer: its error says more. */
 const DEADLINE_GRACE_MS = 500;
 
-/** Sends each call to an instance of its service, by the path alone. */
+/** Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path. */
 export const routeCalls = (deps: {
   instances: Instances;
   contracts: Contracts;
@@ -40,21 +41,42 @@ export const routeCalls = (deps: {
     if (known !== undefined) return known;
     const method = contracts.method(path);
     if (method === undefined) return undefined;
-    // While versions of a package run side by side, some instances have methods that others lack.
-    const next = instances.picker(method.parent.typeName, ({ packages }) =>
-      packages.some(({ contractHash }) => contracts.has(contractHash, path)),
-    );
-    const found = methodRoute(method, next);
+    const found = methodRoute(method, instances.picker(method.parent.typeName, having(path)));
     methods.set(path, found);
     return found;
   };
 
+  /** While versions of a package run side by side, some instances have methods that others lack. */
+  const having =
+    (path: string) =>
+    ({ packages }: Instance) =>
+      packages.some(({ contractHash }) => contracts.has(contractHash, path));
+
+  /** The same method of one service. Not kept: callers choose the name. */
+  const methodOf = (owner: string, path: string): MethodRoute | undefined => {
+    const method = contracts.method(path);
+    if (method === undefined) return undefined;
+    return methodRoute(method, instances.picker(method.parent.typeName, having(path), owner));
+  };
+
   const lookUp = (plan: CallPlan, headers: HeaderList): MethodRoute | undefined => {
-    const method = methodAt(pathOf(headers.get(":path") ?? "/"));
+    const path = pathOf(headers.get(":path") ?? "/");
+    const owner = headers.get(SERVICE_HEADER);
+    const method = owner === undefined ? methodAt(path) : methodOf(owner, path);
     plan.method = method;
     plan.contractsVersion = contracts.version();
     if (method !== undefined) plan.timeoutMs = timeoutOf(headers, method.capMs);
     return method;
+  };
+
+  /** Why there is no instance to send a call to. */
+  const nobody = (service: string, asked: string | undefined): ConnectError => {
+    const owners = instances.owners(service);
+    if (asked === undefined && owners.length > 1) {
+      return fail(SERVICE_AMBIGUOUS, { service, owners: owners.join(", ") });
+    }
+    if (asked === undefined || owners.length === 0) return unavailable(service, instances.absence(service));
+    return unavailable(service, `the header heddle-service asks for another than ${owners.join(", ")}`);
   };
 
   return (stream, headers, end) => {
@@ -67,7 +89,7 @@ export const routeCalls = (deps: {
     const { service } = method;
     const instance = method.next();
     if (instance === undefined) {
-      respondError(stream, headers, unavailable(service, instances.absence(service)), timers);
+      respondError(stream, headers, nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;
     }
     try {

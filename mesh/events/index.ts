@@ -1,0 +1,1 @@
+export { type EventHandler, on, onPrepared, type ReceivedEvent, type Subscription, type View } from "./subscription.ts";
