@@ -9,8 +9,8 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
+import { type ClientMethod, CONTENT_TYPE, USER_AGENT } from "./client-method.ts";
 import type { CallRequest, ClientWire } from "./client-wire.ts";
-import { CONTENT_TYPE, type CompiledMethod, USER_AGENT } from "./compiled-method.ts";
 import { requestFields } from "./request-fields.ts";
 import { callStreaming } from "./streaming-call.ts";
 import { callUnary } from "./unary-call.ts";
@@ -18,7 +18,7 @@ import { type CallScope, overAlready, watchCall } from "./watch-call.ts";
 
 export interface InterceptedCall {
   readonly wire: ClientWire;
-  readonly compiled: CompiledMethod;
+  readonly compiled: ClientMethod;
   readonly interceptors: Interceptor[];
   /** The caller's and inherited fields, name and value in turn. */
   readonly extra: readonly string[];
@@ -85,7 +85,7 @@ const requestOf = ({ compiled, extra, contextValues }: InterceptedCall) => ({
   contextValues: contextValues ?? createContextValues(),
 });
 
-const headerOf = (compiled: CompiledMethod, extra: readonly string[]): Headers => {
+const headerOf = (compiled: ClientMethod, extra: readonly string[]): Headers => {
   const header = new Headers({ "content-type": CONTENT_TYPE, "user-agent": USER_AGENT, te: "trailers" });
   for (const name of ["grpc-encoding", "grpc-accept-encoding"]) {
     const value = compiled.headers.get(name);
