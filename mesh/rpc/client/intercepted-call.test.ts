@@ -1,8 +1,12 @@
+import { create, type DescMethodStreaming } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
-import { EchoService } from "../fixtures/echo-contract.ts";
+import { systemRuntime } from "../../runtime/index.ts";
+import { fakeTime } from "../../testing/fake-time.ts";
+import { EchoSchema, EchoService } from "../fixtures/echo-contract.ts";
 import { startConnectPeer } from "./fixtures/connect-peer.ts";
+import { countedSignal } from "./fixtures/counted-signal.ts";
 import { drain, echo, failureOf } from "./fixtures/echo-client.ts";
 
 describe("interceptors", () => {
@@ -93,5 +97,56 @@ describe("interceptors", () => {
     const client = echo("http://127.0.0.1:1", { interceptors: [slow] });
     expect((await failureOf(client.say({}, { timeoutMs: 20 }))).code).toBe(Code.DeadlineExceeded);
     expect((await failureOf(drain(client.repeat({}, { timeoutMs: 20 })))).code).toBe(Code.DeadlineExceeded);
+  });
+
+  test("that answer themselves leave no timer behind, and no listener on the caller's signal", async () => {
+    const time = fakeTime();
+    async function* two() {
+      yield create(EchoSchema, { text: "a" });
+      yield create(EchoSchema, { text: "b" });
+    }
+    let left = 2;
+    const cached: Interceptor = () => (request) => {
+      const { service, method } = request;
+      const head = { service, header: new Headers(), trailer: new Headers() };
+      if (left-- <= 0) throw new ConnectError("nothing left", Code.NotFound);
+      return Promise.resolve(
+        method.methodKind === "unary"
+          ? { ...head, stream: false, method, message: create(EchoSchema, { text: "a" }) }
+          : { ...head, stream: true, method: method as DescMethodStreaming, message: two() },
+      );
+    };
+    const client = echo("http://127.0.0.1:1", { interceptors: [cached], runtime: { ...systemRuntime(), ...time } });
+    const before = time.pending();
+    const { signal, listeners } = countedSignal();
+    const options = { signal, timeoutMs: 60_000 };
+    await client.say({}, options);
+    let text = "";
+    for await (const reply of client.repeat({}, options)) {
+      text += reply.text;
+      expect(time.pending()).toBe(before + 1);
+    }
+    expect(text).toBe("ab");
+    expect((await failureOf(drain(client.repeat({}, options)))).code).toBe(Code.NotFound);
+    expect((await failureOf(client.say({}, options))).code).toBe(Code.NotFound);
+    expect(time.pending()).toBe(before);
+    expect(listeners()).toBe(0);
+  });
+
+  test("are not waited for where the call is over before it begins", async () => {
+    const time = fakeTime();
+    const cached: Interceptor = () => async (request) => ({
+      stream: true,
+      service: request.service,
+      method: request.method as DescMethodStreaming,
+      header: new Headers(),
+      trailer: new Headers(),
+      message: (async function* () {})(),
+    });
+    const client = echo("http://127.0.0.1:1", { interceptors: [cached], runtime: { ...systemRuntime(), ...time } });
+    const before = time.pending();
+    const error = await failureOf(drain(client.repeat({}, { signal: AbortSignal.abort(), timeoutMs: 60_000 })));
+    expect(error.code).toBe(Code.Canceled);
+    expect(time.pending()).toBe(before);
   });
 });

@@ -4,6 +4,7 @@ import { systemRuntime } from "../../runtime/index.ts";
 import { fakeTime } from "../../testing/fake-time.ts";
 import type { Echo } from "../fixtures/echo-contract.ts";
 import { startConnectPeer } from "./fixtures/connect-peer.ts";
+import { countedSignal } from "./fixtures/counted-signal.ts";
 import { drain, echo, failureOf } from "./fixtures/echo-client.ts";
 
 const runtime = systemRuntime();
@@ -144,22 +145,9 @@ describe("cancellation", () => {
   test("leaves no listener on the caller's signal", async () => {
     const peer = await startConnectPeer({ say: () => ({}) });
     const client = echo(peer.url);
-    let listeners = 0;
-    const { signal } = new AbortController();
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    Object.assign(signal, {
-      addEventListener: (...all: Parameters<typeof add>) => {
-        listeners += 1;
-        add(...all);
-      },
-      removeEventListener: (...all: Parameters<typeof remove>) => {
-        listeners -= 1;
-        remove(...all);
-      },
-    });
+    const { signal, listeners } = countedSignal();
     await client.say({}, { signal });
     await client.say({}, { signal });
-    expect(listeners).toBe(0);
+    expect(listeners()).toBe(0);
   });
 });
