@@ -1,6 +1,13 @@
 import type { DescMessage, DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type UnaryResponse } from "@connectrpc/connect";
-import { ErrorCode, type HeaderList, type HttpStream, type ResetCause, type StreamHandler } from "../../wire/index.ts";
+import {
+  ErrorCode,
+  type HeaderList,
+  type HttpStream,
+  IGNORE,
+  type ResetCause,
+  type StreamHandler,
+} from "../../wire/index.ts";
 import { compressGzip, inflateGzip } from "../gzip.ts";
 import {
   COMPRESSED,
@@ -225,12 +232,11 @@ class UnaryCall implements StreamHandler, MessageSink {
     this.#over = true;
     this.#unwatch?.();
     // A stream that is over may be remembered for a while: what it belonged to must not be.
-    if (this.#stream !== undefined) this.#stream.handler = SETTLED;
+    if (this.#stream !== undefined) this.#stream.handler = IGNORE;
   }
 }
 
 const NOTHING = new Uint8Array(0);
-const SETTLED: StreamHandler = { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
 const REPLY_AND_ERROR = "protocol error: received output message for unary method with error status";
 
 /** The fields become `Headers` when somebody looks at them. */
