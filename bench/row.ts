@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly runs: number;
   /** About how long each measurement takes. */
   readonly seconds: number;
+  /** Rows of the largest table of `growth`. */
+  readonly rows: number;
   readonly progress: (line: string) => void;
 }
 
