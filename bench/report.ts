@@ -32,10 +32,11 @@ export const updateReadme = (rows: readonly Row[], runs: number): void => {
   writeFileSync(README, readme.slice(0, before) + text + readme.slice(after + END.length));
 };
 
-const beside = ({ ours, peers }: Row): string =>
-  Object.entries(peers)
-    .map(([peer, value]) => `${peer} ${format(value)} (x ${(ours / value).toPrecision(3)})`)
-    .join(", ");
+const beside = ({ ours, peers, notMeasured = {} }: Row): string =>
+  [
+    ...Object.entries(peers).map(([peer, value]) => `${peer} ${format(value)} (x ${(ours / value).toPrecision(3)})`),
+    ...Object.entries(notMeasured).map(([peer, missing]) => `${peer} not measured: ${missing}`),
+  ].join(", ");
 
 const format = (value: number): string => value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 

@@ -6,6 +6,8 @@ export interface Row {
   readonly ours: number;
   readonly unit: string;
   readonly peers: Readonly<Record<string, number>>;
+  /** Peers that this machine cannot run, and what is missing. */
+  readonly notMeasured?: Readonly<Record<string, string>>;
 }
 
 export interface RunOptions {

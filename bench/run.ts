@@ -8,6 +8,7 @@ import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
 import { latency } from "./workloads/latency.ts";
+import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
 import { streaming } from "./workloads/streaming.ts";
@@ -23,6 +24,7 @@ const WORKLOADS: readonly Workload[] = [
   idleConnections,
   policies,
   growth,
+  placeOrder,
 ];
 /** Rows of the largest table, by default. */
 const GROWTH_ROWS = 10_000_000;
