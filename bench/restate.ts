@@ -5,11 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Contestant, freePort, startProgram } from "./contestant.ts";
 
 const HOME = new URL("./peers/restate-server/", import.meta.url).pathname;
-const BINARY = join(HOME, `node_modules/@restatedev/restate-server-linux-${process.arch}/bin/restate-server`);
+export const RESTATE_SERVER = join(
+  HOME,
+  `node_modules/@restatedev/restate-server-linux-${process.arch}/bin/restate-server`,
+);
 
 /** What is missing to run Restate here, with the next step; undefined when nothing is. */
 export const restateMissing = (): string | undefined =>
-  existsSync(BINARY) ? undefined : "its server is not installed: npm ci --prefix bench/peers/restate-server";
+  existsSync(RESTATE_SERVER) ? undefined : "its server is not installed: npm ci --prefix bench/peers/restate-server";
 
 export interface Restate extends Contestant {
   /** Makes the services at `host:port` known. */
@@ -32,7 +35,7 @@ export const startRestate = async (): Promise<Restate> => {
     RESTATE_LOG_FILTER: "warn,octocrab=off",
     RESTATE_DISABLE_TELEMETRY: "true",
   };
-  const server = await startProgram([BINARY, "--no-logo"], ingress, { env });
+  const server = await startProgram([RESTATE_SERVER, "--no-logo"], ingress, { env });
   return {
     ...server,
     async register(address) {
