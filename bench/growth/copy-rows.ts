@@ -16,7 +16,8 @@ export interface Copies {
 
 /**
  * Fills tables of a database that no process has open, at some hundred thousand rows per second. Indexes and triggers are put
- * away meanwhile and made again by their own text: the schema is the service's afterwards.
+ * away meanwhile and made again by their own text: afterwards the schema is the service's, and so is what the query planner
+ * knows, which is what it knew of a young database.
  */
 export const copyRows = (file: string, fillings: readonly Copies[]): void => {
   const database = new Database(file, { fileMustExist: true });
@@ -39,6 +40,7 @@ const fill = (database: Database.Database, { table, times, of, but }: Copies): v
       "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = :table AND type <> 'table' AND sql IS NOT NULL",
     )
     .all({ table }) as { type: string; name: string; sql: string }[];
+  const statistics = statisticsOf(database, table);
   for (const { type, name } of aside) database.exec(`DROP ${type} ${name}`);
   const columns = (database.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
   const values = columns.map((column) => but[column] ?? `t.${column}`);
@@ -52,4 +54,20 @@ const fill = (database: Database.Database, { table, times, of, but }: Copies): v
       SELECT ${values.join(", ")} FROM numbers CROSS JOIN copied AS t`)
     .run({ times });
   for (const { sql } of aside) database.exec(sql);
+  for (const row of statistics) {
+    database.prepare("DELETE FROM sqlite_stat1 WHERE tbl = :tbl AND idx IS :idx").run(row);
+    database.prepare("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (:tbl, :idx, :stat)").run(row);
+  }
+};
+
+/** What `PRAGMA optimize` has written down of a table; dropping an index forgets it. */
+const statisticsOf = (
+  database: Database.Database,
+  table: string,
+): { tbl: string; idx: string | null; stat: string }[] => {
+  const any = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").get() !== undefined;
+  if (!any) return [];
+  return database.prepare("SELECT tbl, idx, stat FROM sqlite_stat1 WHERE tbl = :table").all({ table }) as ReturnType<
+    typeof statisticsOf
+  >;
 };
