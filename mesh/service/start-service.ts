@@ -139,5 +139,5 @@ const noStore = (name: string): Store => {
   const refuse = () => {
     throw new TypeError(`${name} has no store: give defineService its migrations folder`);
   };
-  return { read: refuse, write: refuse, findReply: refuse, backup: refuse, close: refuse };
+  return { read: refuse, write: refuse, onEvents: refuse, findReply: refuse, backup: refuse, close: refuse };
 };

@@ -53,6 +53,7 @@ export class Transaction implements Tx {
   readonly #job: Job;
   readonly #clock: Clock;
   #failure: { readonly error: unknown } | undefined;
+  #published = false;
 
   constructor(connection: Connection, job: Job, clock: Clock) {
     this.#connection = connection;
@@ -79,6 +80,11 @@ export class Transaction implements Tx {
     return published;
   }
 
+  /** True when it holds an event. */
+  get published(): boolean {
+    return this.#published;
+  }
+
   /** Throws what makes the transaction impossible to commit, even if the job has caught it. */
   assertWhole(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -88,6 +94,7 @@ export class Transaction implements Tx {
     this.#attempt(() => {
       try {
         appendEvent(this.#connection, event, message, this.#clock.nowMs());
+        this.#published = true;
       } catch (error) {
         this.#failure ??= { error };
         throw error;
