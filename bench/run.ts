@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { printRow, updateReadme } from "./report.ts";
 import type { Row, Workload } from "./row.ts";
 import { client } from "./workloads/client.ts";
+import { durableWrites } from "./workloads/durable-writes.ts";
 import { getCustomer } from "./workloads/get-customer.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
 import { latency } from "./workloads/latency.ts";
@@ -21,6 +22,7 @@ const WORKLOADS: readonly Workload[] = [
   relay,
   idleConnections,
   policies,
+  durableWrites,
 ];
 const RESULTS = new URL("./results.json", import.meta.url);
 
