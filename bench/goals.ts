@@ -34,6 +34,7 @@ export const GOALS: readonly Goal[] = [
   { row: "latency-p99", peer: "grpc-js", bound: "at most", factor: 1 },
   { row: "relay-cpu", peer: "nginx", bound: "at most", factor: 1 },
   { row: "relay-cpu", peer: "haproxy", bound: "at most", factor: 1.5 },
+  { row: "durable-writes-64", peer: "commit each", bound: "at least", factor: 50 },
   { row: "policies", peer: "policies off", bound: "at least", factor: 0.9 },
   { row: "idle-connections", bound: "at most", factor: 20 },
   { row: "start-processes", bound: "at most", factor: 1.5 },

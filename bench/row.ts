@@ -39,6 +39,7 @@ export const H2LOAD = tool("h2load", "nghttp2-client");
 export const NGHTTPD = tool("nghttpd", "nghttp2-server");
 export const NGINX = tool("nginx", "nginx");
 export const HAPROXY = tool("haproxy", "haproxy");
+export const GCC = tool("gcc", "gcc");
 export const TASKSET = tool("taskset", "util-linux");
 
 /** A row of one figure of the contestants' results. */

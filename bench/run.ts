@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { printRow, updateReadme } from "./report.ts";
 import type { Row, Workload } from "./row.ts";
 import { client } from "./workloads/client.ts";
+import { durableWrites } from "./workloads/durable-writes.ts";
 import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
@@ -25,6 +26,7 @@ const WORKLOADS: readonly Workload[] = [
   policies,
   growth,
   placeOrder,
+  durableWrites,
 ];
 /** Rows of the largest table, by default. */
 const GROWTH_ROWS = 10_000_000;
