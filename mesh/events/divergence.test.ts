@@ -2,10 +2,11 @@ import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Transport } from "@connectrpc/connect";
 import { SubscriptionState } from "@heddle/contracts/heddle/events/v1";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { expectFailure } from "../testing/index.ts";
 import {
   counted,
+  eventually,
   recorded,
   rowsOf,
   type Source,
@@ -26,8 +27,8 @@ const restored = async (afterwards: (source: Source) => Promise<void>) => {
   await source.publish(["a", "1"], ["a", "2"]);
   await source.store.backup(join(folder, "copy.db"));
   await source.publish(["a", "3"]);
-  await vi.waitFor(async () => expect(await sink.effects()).toHaveLength(3));
-  await vi.waitFor(async () => expect(await rowsOf(sink.store, 1)).toMatchObject([{ events: 3 }]));
+  await eventually(async () => expect(await sink.effects()).toHaveLength(3));
+  await eventually(async () => expect(await rowsOf(sink.store, 1)).toMatchObject([{ events: 3 }]));
   await source.stop();
   const file = join(folder, "source.db");
   for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
@@ -35,9 +36,8 @@ const restored = async (afterwards: (source: Source) => Promise<void>) => {
   source = await startSource(folder);
   await afterwards(source);
   const states = async () => (await sink.admin.listSubscriptions({})).subscriptions.map(({ state }) => state);
-  await vi.waitFor(
-    async () => expect(await states()).toEqual([SubscriptionState.DIVERGED, SubscriptionState.DIVERGED]),
-    5_000,
+  await eventually(async () =>
+    expect(await states()).toEqual([SubscriptionState.DIVERGED, SubscriptionState.DIVERGED]),
   );
   return { source, sink, states };
 };
@@ -62,9 +62,9 @@ test("a restored feed that has gone on under the numbers of lost events is told 
 test("an operator lets a diverged subscription go on after an event, on the record", async () => {
   const { sink, states } = await restored((source) => source.publish(["b", "other"], ["b", "more"]));
   await sink.admin.resumeSubscription({ source: "source", afterSequence: 2n, reason: "the third was a test" });
-  await vi.waitFor(async () => expect(await sink.effects()).toHaveLength(5));
+  await eventually(async () => expect(await sink.effects()).toHaveLength(5));
   expect((await sink.effects()).map(({ content }) => content)).toEqual(["1", "2", "3", "other", "more"]);
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await states()).toEqual([SubscriptionState.CONNECTED, SubscriptionState.DIVERGED]),
   );
 });
@@ -73,7 +73,7 @@ test("only what has diverged is resumed", async () => {
   const folder = temporaryFolder();
   const source = await startSource(folder);
   const sink = await startSink(folder, source.transport, { subscriptions: [recorded] });
-  await vi.waitFor(() => expect(sink.subscriber.followers).toHaveLength(1));
+  await eventually(() => expect(sink.subscriber.followers).toHaveLength(1));
   expect(
     await expectFailure(sink.admin.resumeSubscription({ source: "source", afterSequence: 0n, reason: "why not" })),
   ).toMatchObject({
@@ -89,7 +89,7 @@ test("only what has diverged is resumed", async () => {
 test("a view whose source diverged is made whole by a rebuild", async () => {
   const { sink } = await restored((source) => source.publish(["b", "other"]));
   await sink.admin.rebuildView({ view: "counted" });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { subscriptions } = await sink.admin.listSubscriptions({});
     expect(subscriptions.at(-1)).toMatchObject({
       view: "counted",
@@ -97,7 +97,7 @@ test("a view whose source diverged is made whole by a rebuild", async () => {
       inForce: true,
       state: SubscriptionState.CONNECTED,
     });
-  }, 5_000);
+  });
   expect(await rowsOf(sink.store, 2)).toMatchObject([
     { key: "a", events: 2 },
     { key: "b", events: 1 },

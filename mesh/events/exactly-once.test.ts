@@ -1,8 +1,9 @@
 import { CustomerCreatedSchema, CustomerDeletedSchema } from "@heddle/contracts/customer/v1";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import {
   counted,
   cutOff,
+  eventually,
   insertEffectOf,
   recorded,
   rowsOf,
@@ -71,15 +72,15 @@ for (const [name, declare] of [
         const store = cutOff(at, where);
         const declared = { subscriptions: [declare()], views: [counted] };
         const first = await startSink(folder, source.transport, declared, { wrapStore: store.wrap });
-        const finished = vi.waitFor(async () => expect(await first.effects()).toHaveLength(KEYS.length), 10_000);
+        const finished = eventually(async () => expect(await first.effects()).toHaveLength(KEYS.length));
         const cut = await Promise.race([store.cut.then(() => true), finished.then(() => false)]);
         // As many as there are, and a few more: when the last effect is there, no further write is of interest.
         if (!cut && at > 6) break;
         finished.catch(() => undefined);
         await (cut ? first.crash() : first.stop());
         const second = await startSink(folder, source.transport, declared);
-        await vi.waitFor(async () => expect(await second.effects()).toHaveLength(KEYS.length), 10_000);
-        await vi.waitFor(async () => {
+        await eventually(async () => expect(await second.effects()).toHaveLength(KEYS.length));
+        await eventually(async () => {
           const rows = await rowsOf(second.store, 1);
           expect(rows.map(({ key, events }) => [key, events])).toEqual([
             ["a", 2],
@@ -108,7 +109,7 @@ test("a subscriber whose source is killed and comes back gets each event once", 
     await source.stop();
     source = await startSource(folder);
   }
-  await vi.waitFor(async () => expect(await sink.effects()).toHaveLength(1_200), 10_000);
+  await eventually(async () => expect(await sink.effects()).toHaveLength(1_200));
   expect((await sink.effects()).map(({ sequence }) => sequence)).toEqual(
     Array.from({ length: 1_200 }, (_, i) => i + 1),
   );
@@ -122,7 +123,7 @@ test("two replicas on one file apply each event once", async () => {
     await startSink(folder, source.transport, { subscriptions: [recorded] }),
   ];
   for (let round = 0; round < 20; round++) await source.publishMany(50, (index) => `k${index % 5}`);
-  await vi.waitFor(async () => expect(await sinks[0]?.effects()).toHaveLength(1_000), 10_000);
+  await eventually(async () => expect(await sinks[0]?.effects()).toHaveLength(1_000));
   expect((await sinks[1]?.effects())?.map(({ sequence }) => sequence)).toEqual(
     Array.from({ length: 1_000 }, (_, index) => index + 1),
   );

@@ -11,7 +11,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { systemRuntime } from "../runtime/index.ts";
 import { openStore } from "../store/index.ts";
 import { expectFailure, fakeTime } from "../testing/index.ts";
-import { type Source, startSource, temporaryFolder } from "./fixtures/event-mesh.ts";
+import { eventually, type Source, startSource, temporaryFolder } from "./fixtures/event-mesh.ts";
 import { BATCH_EVENTS_MAX, FEED_POLL_MS, HEARTBEAT_MS } from "./limits.ts";
 
 const feedOf = ({ transport }: Pick<Source, "transport">) => createClient(EventFeedService, transport);
@@ -104,7 +104,7 @@ test("an idle feed says every two seconds that it lives", async () => {
   const stream = subscribe(source, { afterSequence: 1n });
   expect((await stream.next()).body.case).toBe("heartbeat");
   const next = stream.next();
-  await vi.waitFor(() => expect(time.pending()).toBeGreaterThan(1));
+  await eventually(() => expect(time.pending()).toBeGreaterThan(1));
   await time.advance(HEARTBEAT_MS);
   expect((await next).body).toMatchObject({ case: "heartbeat", value: { lastSequence: 1n } });
 });
@@ -202,5 +202,5 @@ test("a feed says who follows it and how far it has come", async () => {
     subscribers: [{ name: "overview", sentSequence: 2n }],
   });
   stream.stop.abort();
-  await vi.waitFor(async () => expect((await feed.getFeedStatus({})).subscribers).toEqual([]));
+  await eventually(async () => expect((await feed.getFeedStatus({})).subscribers).toEqual([]));
 });

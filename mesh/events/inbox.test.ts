@@ -1,10 +1,10 @@
 import { CustomerCreatedSchema } from "@heddle/contracts/customer/v1";
 import { DeadLetterKind, SubscriptionState } from "@heddle/contracts/heddle/events/v1";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { systemRuntime } from "../runtime/index.ts";
 import { type NoParams, sql } from "../store/index.ts";
 import { expectFailure, fakeTime } from "../testing/index.ts";
-import { insertEffectOf, startSink, startSource, temporaryFolder } from "./fixtures/event-mesh.ts";
+import { eventually, insertEffectOf, startSink, startSource, temporaryFolder } from "./fixtures/event-mesh.ts";
 import { ATTEMPTS_MAX, PREPARES_MAX } from "./limits.ts";
 import { on, onPrepared, type Subscription } from "./subscription.ts";
 
@@ -37,7 +37,7 @@ const withDeadLetter = async () => {
   refused.add("a2");
   await source.publish(["a", "a1"], ["a", "a2"], ["b", "b1"], ["a", "a3"]);
   const sink = await startSink(folder, source.transport, { subscriptions: [subscription] }, { runtime });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await time.advance(10_000);
     const { deadLetters } = await sink.admin.listDeadLetters({});
     expect(deadLetters).toHaveLength(2);
@@ -50,7 +50,7 @@ const contents = (effects: readonly { content: string }[]) => effects.map(({ con
 test("an event that keeps failing becomes a dead letter with its error; others of its key wait behind it, other keys go on", async () => {
   const { sink, source } = await withDeadLetter();
   await source.publish(["b", "b2"]);
-  await vi.waitFor(async () => expect(contents(await sink.effects())).toEqual(["a1", "b1", "b2"]));
+  await eventually(async () => expect(contents(await sink.effects())).toEqual(["a1", "b1", "b2"]));
   const { deadLetters } = await sink.admin.listDeadLetters({});
   expect(deadLetters).toMatchObject([
     {
@@ -86,7 +86,7 @@ test("dead letters that are replayed take effect in the order of their key", asy
   const { sink, refused, time } = await withDeadLetter();
   refused.clear();
   expect(await sink.admin.replayDeadLetters({ key: "a" })).toMatchObject({ replayed: 2n });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await time.advance(100);
     expect(contents(await sink.effects())).toEqual(["a1", "b1", "a2", "a3"]);
   });
@@ -98,7 +98,7 @@ test("a dead letter that is skipped is on the record, and lets those go on that 
   expect(await sink.admin.skipDeadLetters({ sequence: 2n, reason: "sent twice by the old client" })).toMatchObject({
     skipped: 1n,
   });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await time.advance(100);
     expect(contents(await sink.effects())).toEqual(["a1", "b1", "a3"]);
   });
@@ -127,9 +127,9 @@ test("dead letters and those behind them survive a restart", async () => {
     { subscriptions: [subscription] },
     { runtime: { ...systemRuntime(), ...time } },
   );
-  await vi.waitFor(async () => expect((await next.admin.listDeadLetters({})).deadLetters).toHaveLength(3));
+  await eventually(async () => expect((await next.admin.listDeadLetters({})).deadLetters).toHaveLength(3));
   await next.admin.replayDeadLetters({});
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await time.advance(100);
     expect(contents(await next.effects())).toEqual(["a1", "b1", "a2", "a3", "a4"]);
   });
@@ -152,7 +152,7 @@ test("an event that waits for its next attempt is lag, and is told as stalled", 
   refused.add("a1");
   const sink = await startSink(folder, source.transport, { subscriptions: [subscription] }, { runtime });
   await source.publish(["a", "a1"]);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await time.advance(500);
     const { subscriptions } = await sink.admin.listSubscriptions({});
     expect(subscriptions).toMatchObject([{ state: SubscriptionState.STALLED, waiting: 1n }]);
@@ -161,7 +161,7 @@ test("an event that waits for its next attempt is lag, and is told as stalled", 
   expect(alarm).toMatchObject({ msg: "stalled: events wait for their effect", source: "source" });
   expect(alarm?.lagMs).toBeLessThanOrEqual(5_000);
   refused.clear();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await time.advance(5_000);
     expect(contents(await sink.effects())).toEqual(["a1"]);
   });
@@ -193,9 +193,9 @@ test("what asks others runs for many keys at a time, and for one key one after t
   };
   await source.publishMany(200, (index) => `k${index % 50}`);
   const sink = await startSink(folder, source.transport, { subscriptions: [subscription] });
-  await vi.waitFor(() => expect(running.size).toBe(PREPARES_MAX));
+  await eventually(() => expect(running.size).toBe(PREPARES_MAX));
   gate.resolve();
-  await vi.waitFor(async () => expect(await sink.effects()).toHaveLength(200), 10_000);
+  await eventually(async () => expect(await sink.effects()).toHaveLength(200));
   expect(most).toBe(PREPARES_MAX);
   const effects = await sink.effects();
   for (let key = 0; key < 50; key++) {

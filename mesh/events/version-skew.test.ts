@@ -1,9 +1,16 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { CustomerCreatedSchema, CustomerDeletedSchema } from "@heddle/contracts/customer/v1";
 import { DeadLetterKind } from "@heddle/contracts/heddle/events/v1";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { sql } from "../store/index.ts";
-import { insertEffectOf, recorded, startSink, startSource, temporaryFolder } from "./fixtures/event-mesh.ts";
+import {
+  eventually,
+  insertEffectOf,
+  recorded,
+  startSink,
+  startSource,
+  temporaryFolder,
+} from "./fixtures/event-mesh.ts";
 import { on, type Subscription } from "./subscription.ts";
 
 /** The next release: it handles a type that `recorded` does not know. */
@@ -24,13 +31,13 @@ test("an event whose type only the next release knows is kept by the older one, 
   const source = await startSource(folder);
   await source.publish(["a", "1"]);
   const upgraded = await startSink(folder, source.transport, { subscriptions: [newer] });
-  await vi.waitFor(async () => expect(await upgraded.effects()).toHaveLength(1));
+  await eventually(async () => expect(await upgraded.effects()).toHaveLength(1));
   await upgraded.stop();
   await source.store.write((tx) => tx.publish(CustomerDeletedSchema, deleteEvent("a")));
   await source.publish(["a", "3"], ["b", "4"]);
 
   const rolledBack = await startSink(folder, source.transport, { subscriptions: [recorded] });
-  await vi.waitFor(async () => expect(await rolledBack.effects()).toHaveLength(2));
+  await eventually(async () => expect(await rolledBack.effects()).toHaveLength(2));
   const { deadLetters } = await rolledBack.admin.listDeadLetters({});
   expect(deadLetters).toMatchObject([
     { sequence: 2n, type: "customer.v1.CustomerDeleted", kind: DeadLetterKind.UNKNOWN, content: "" },
@@ -39,7 +46,7 @@ test("an event whose type only the next release knows is kept by the older one, 
   await rolledBack.stop();
 
   const again = await startSink(folder, source.transport, { subscriptions: [newer] });
-  await vi.waitFor(async () => expect(await again.effects()).toHaveLength(4));
+  await eventually(async () => expect(await again.effects()).toHaveLength(4));
   expect((await again.effects()).map(({ sequence, content }) => [sequence, content])).toEqual([
     [1, "1"],
     [4, "4"],
@@ -57,7 +64,7 @@ test("a type that a release says it ignores is not kept", async () => {
   await source.publish(["a", "2"]);
   const ignoring = { ...recorded, ignored: [CustomerDeletedSchema.typeName] };
   const after = await startSink(folder, source.transport, { subscriptions: [ignoring] });
-  await vi.waitFor(async () => expect(await after.effects()).toHaveLength(1));
+  await eventually(async () => expect(await after.effects()).toHaveLength(1));
   expect((await after.admin.listDeadLetters({})).deadLetters).toEqual([]);
 });
 
@@ -67,11 +74,11 @@ test("a new handler starts where the cursor is, and the log says what to do abou
   await source.store.write((tx) => tx.publish(CustomerDeletedSchema, deleteEvent("a")));
   await source.publish(["a", "2"]);
   const before = await startSink(folder, source.transport, { subscriptions: [recorded] });
-  await vi.waitFor(async () => expect(await before.effects()).toHaveLength(1));
+  await eventually(async () => expect(await before.effects()).toHaveLength(1));
   await before.stop();
   await source.store.write((tx) => tx.publish(CustomerDeletedSchema, deleteEvent("b")));
   const after = await startSink(folder, source.transport, { subscriptions: [newer] });
-  await vi.waitFor(async () => expect(await after.effects()).toHaveLength(2));
+  await eventually(async () => expect(await after.effects()).toHaveLength(2));
   expect((await after.effects()).map(({ sequence }) => sequence)).toEqual([2, 3]);
   expect(after.log.find(({ level }) => level === "warn")).toMatchObject({
     types: ["customer.v1.CustomerDeleted"],
@@ -90,7 +97,7 @@ test("an event whose bytes cannot be read is kept, and others go on", async () =
   );
   await source.store.write((tx) => tx.run(damage, { payload: truncated }));
   const sink = await startSink(folder, source.transport, { subscriptions: [recorded] });
-  await vi.waitFor(async () => expect(await sink.effects()).toHaveLength(1));
+  await eventually(async () => expect(await sink.effects()).toHaveLength(1));
   expect((await sink.admin.listDeadLetters({})).deadLetters).toMatchObject([
     { sequence: 1n, kind: DeadLetterKind.UNKNOWN },
   ]);
