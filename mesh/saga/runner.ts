@@ -42,14 +42,25 @@ export class SagaRun {
 
   /** Takes it as far as it gets: to its end, until it is parked, to a long wait, or until the service stops. Never rejects. */
   async run(): Promise<void> {
+    const { stop, log } = this.#deps;
     try {
       // What was read from a row may still be run by another process, which must find out before this one does anything.
       if (this.#saga.resumed) await this.#save();
-      while (!this.#deps.stop.aborted && (await this.#step()));
+      while (!stop.aborted && (await this.#step()));
     } catch (error) {
-      if (error instanceof StaleSaga) this.#deps.log.debug(this.#line(), "a saga is run by another process");
-      else if (!this.#deps.stop.aborted) this.#deps.log.error({ ...this.#line(), err: error }, "a saga was let go of");
+      if (error instanceof StaleSaga) log.debug(this.#line(), "a saga is run by another process");
+      else if (!stop.aborted) log.error({ ...this.#line(), err: error }, "a saga was let go of");
     }
+    if (stop.aborted) await this.#leave();
+  }
+
+  /** Leaves in the row how far it has come, for the next start to go on from; a crash would leave less, and lose nothing. */
+  async #leave(): Promise<void> {
+    const { store, clock } = this.#deps;
+    if (next(this.#saga, this.#definition, clock.nowMs()).do === "rest") return;
+    await store
+      .write((tx) => this.#update(tx, this.#saga, clock.nowMs()), { reply: "later" })
+      .catch((error: unknown) => this.#deps.log.debug({ ...this.#line(), err: error }, "a saga was left as it was"));
   }
 
   /** Does the next thing; resolves to false when there is nothing to do for now. */

@@ -1,6 +1,6 @@
 import type { Logger } from "../observe/index.ts";
 import { continueTrace } from "../observe/index.ts";
-import { currentCall } from "../rpc/call.ts";
+import { backgroundCall, currentCall, runInCall } from "../rpc/call.ts";
 import { type Runtime, StartError, type Timer } from "../runtime/index.ts";
 import type { Reader, Store, Tx } from "../store/store.ts";
 import type { SagaDefinition, SagaFailure } from "./define-saga.ts";
@@ -204,7 +204,8 @@ export class SagaEngine implements Sagas {
   /** Runs a saga; it is taken up before it is read, so that nobody in this process runs an older state of it. */
   #drive(id: string, load: () => Promise<SagaRecord | undefined>): void {
     this.#running.set(id, undefined);
-    const drive = this.#runLoaded(id, load)
+    // Whoever starts it may be a call, which ends, is cancelled and has a deadline: none of that is the saga's.
+    const drive = runInCall(backgroundCall(""), () => this.#runLoaded(id, load))
       .catch((error: unknown) => this.#deps.log.warn({ sagaId: id, err: error }, "a saga could not be taken up"))
       .finally(() => {
         this.#drives.delete(drive);
