@@ -1,6 +1,6 @@
 export type { TlsOptions } from "./accept-tls.ts";
 export { addressedTo, SERVICE_HEADER } from "./address-service.ts";
-export { AlreadyApplied, type Call, currentCall, type Replay, runInCall } from "./call.ts";
+export { AlreadyApplied, backgroundCall, type Call, currentCall, type Replay, runInCall } from "./call.ts";
 export { type ConnectionPool, createConnectionPool } from "./client/connection-pool.ts";
 export type { HeddleTransport } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
