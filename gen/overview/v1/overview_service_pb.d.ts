@@ -250,9 +250,9 @@ export declare const ListCustomerOverviewsResponseSchema: GenMessage<ListCustome
  */
 export declare const OverviewService: GenService<{
   /**
-   * GetCustomerOverview returns the view that is built from events: fast, whole when a service is down, and behind by as
-   * much as `sources` says. Fails with NOT_FOUND and reason `CUSTOMER_OVERVIEW_NOT_FOUND` when no event has named the
-   * customer yet.
+   * GetCustomerOverview returns the view that is built from events: fast, whole when a service is down, and behind by the lag
+   * of its events, which is milliseconds, or as long as a source cannot be reached. `sources` says as of when each part holds.
+   * Fails with NOT_FOUND and reason `CUSTOMER_OVERVIEW_NOT_FOUND` when no event has named the customer yet.
    *
    * @generated from rpc overview.v1.OverviewService.GetCustomerOverview
    */
