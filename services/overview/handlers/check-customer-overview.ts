@@ -1,10 +1,10 @@
 import type { OverviewService } from "@heddle/contracts/overview/v1";
+import { viewGeneration } from "@heddle/mesh/events";
 import type { Handler } from "@heddle/mesh/rpc";
 import { compareOverviews } from "../compare-overviews.ts";
 import { compose } from "../compose.ts";
 import { VIEW_NAME } from "../customer-view.ts";
 import { overviewOf } from "../overview-of.ts";
-import { viewGeneration } from "../view-generation.ts";
 import type { Deps } from "./deps.ts";
 
 /** Composes an overview, and compares the view with it. The view is read last, when it has had the most time to follow. */

@@ -1,9 +1,9 @@
 import type { OverviewService } from "@heddle/contracts/overview/v1";
 import { fail } from "@heddle/mesh/contract";
+import { viewGeneration } from "@heddle/mesh/events";
 import type { Handler } from "@heddle/mesh/rpc";
 import { VIEW_NAME } from "../customer-view.ts";
 import { CUSTOMER_OVERVIEW_NOT_FOUND } from "../errors.ts";
-import { viewGeneration } from "../view-generation.ts";
 import type { Deps } from "./deps.ts";
 
 /** Returns the view of one customer. Asks nobody. */

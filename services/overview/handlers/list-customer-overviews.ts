@@ -1,8 +1,8 @@
 import { ListCustomerOverviewsRequestSchema, type OverviewService } from "@heddle/contracts/overview/v1";
 import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
+import { viewGeneration } from "@heddle/mesh/events";
 import type { Handler } from "@heddle/mesh/rpc";
 import { VIEW_NAME } from "../customer-view.ts";
-import { viewGeneration } from "../view-generation.ts";
 import type { Deps } from "./deps.ts";
 
 const PAGE_SIZES = { defaultSize: 50, maxSize: 500 } as const;
