@@ -1,6 +1,6 @@
-import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { OrderState } from "@heddle/contracts/order/v1";
 import type { CustomerOverview } from "@heddle/contracts/overview/v1";
+import { compileDecoder, compileEncoder } from "@heddle/mesh/rpc";
 import { type Reader, sql, type Tx } from "@heddle/mesh/store";
 import { type KnownParts, overviewOf } from "./overview-of.ts";
 import { SOURCES, type ViewSource } from "./sources.ts";
@@ -89,17 +89,20 @@ export const viewStore = () => ({
     const orders =
       orderIds.length === 0 ? [] : await reader.all(loadOrders, { generation, ids: JSON.stringify(orderIds) });
     return {
-      parts: new Map(rows.map(({ customerId, part }) => [customerId, fromBinary(source.part, part) as Part])),
+      parts: new Map(
+        rows.map(({ customerId, part }) => [customerId, compileDecoder(source.part).decode(part) as Part]),
+      ),
       orderStates: new Map(orders.map(({ orderId, state }) => [orderId, state as OrderState])),
     };
   },
   /** Writes what a source has told anew. */
   async put(tx: Tx, generation: number, source: ViewSource, { told, orderStates }: Changes): Promise<void> {
     const { put } = statementsOf(source);
+    const encoder = compileEncoder(source.part);
     // In the order of the key, so that a page of the table is touched once in a batch.
     const inOrder = [...told].sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [customerId, { part, timeMs }] of inOrder) {
-      await tx.run(put, { generation, customerId, part: toBinary(source.part, part as Message), timeMs });
+      await tx.run(put, { generation, customerId, part: encoder.encode(part), timeMs });
     }
     for (const [orderId, state] of orderStates) await tx.run(putOrder, { generation, orderId, state });
   },
@@ -124,7 +127,9 @@ const toOverview = (row: Row): CustomerOverview => {
       const column = COLUMNS[field];
       const bytes = row[column];
       const timeMs = row[`${column}_time_ms`];
-      return bytes === null || timeMs === null ? [] : [[field, { part: fromBinary(part, bytes) as Part, timeMs }]];
+      return bytes === null || timeMs === null
+        ? []
+        : [[field, { part: compileDecoder(part).decode(bytes) as Part, timeMs }]];
     }),
   );
   return overviewOf(row.customer_id, known);
