@@ -10,10 +10,9 @@ import type { Consumer } from "./consumer.ts";
 import { CursorMoved, reasonOf } from "./errors.ts";
 import { FollowerHealth, type FollowerState } from "./follower-health.ts";
 import { InboxWorker } from "./inbox-worker.ts";
-import { type IncomingRun, incomingRun } from "./incoming.ts";
+import type { IncomingRun } from "./incoming.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import {
-  BATCH_EVENTS_MAX,
   DIVERGED_RETRY_MS,
   RECONNECT_MS_MAX,
   RECONNECT_MS_MIN,
@@ -21,6 +20,7 @@ import {
   STANDBY_MS,
   TYPES_MAX,
 } from "./limits.ts";
+import { receiveFeed } from "./receive-feed.ts";
 import { Signal } from "./signal.ts";
 import { type Cursor, cursorOf } from "./store/cursor-store.ts";
 
@@ -187,6 +187,8 @@ export class Follower {
         await this.#stream(cursor);
       } catch (error) {
         if (signal.aborted) return;
+        // Something was said since the last failure.
+        if (this.#health.connected) this.#failures = 0;
         const ms = this.#failed(error);
         await this.#nudge.wait(signal, { timers: runtime.timers, ms });
       }
@@ -237,7 +239,18 @@ export class Follower {
     const queue = new IncomingQueue();
     this.#queue = queue;
     // Read ahead of the transaction that is on its way to the disk, and never further than there is room.
-    const receiving = this.#receive(cursor, queue, session.signal);
+    const { consumer } = this;
+    const { feed, subscriber } = this.#deps;
+    const request = { subscriber, types: this.#wantedTypes };
+    const receiving = receiveFeed({
+      feed,
+      cursor,
+      request,
+      consumer,
+      queue,
+      health: this.#health,
+      signal: session.signal,
+    });
     try {
       for (;;) {
         const runs = await queue.take(session.signal);
@@ -259,51 +272,9 @@ export class Follower {
       this.#queue = new IncomingQueue();
     }
   }
-
-  async #receive(cursor: Cursor, queue: IncomingQueue, signal: AbortSignal): Promise<void> {
-    const { feed, subscriber } = this.#deps;
-    let received = cursor.sequence;
-    try {
-      const responses = feed.subscribe(
-        {
-          afterSequence: cursor.sequence,
-          afterFingerprint: cursor.fingerprint ?? new Uint8Array(0),
-          types: this.#wantedTypes,
-          subscriber,
-          batchEventsMax: BATCH_EVENTS_MAX,
-        },
-        { signal },
-      );
-      for await (const response of responses) {
-        this.#health.contact();
-        this.#failures = 0;
-        const run = incomingRun(response, this.consumer);
-        if (run === undefined) continue;
-        received = followOn(received, run);
-        if (run.feedLast > this.#health.feedLast) this.#health.feedLast = run.feedLast;
-        await queue.put(run, signal);
-        // Where the wait was for room, the silence was ours.
-        this.#health.contact();
-      }
-      queue.end(new ConnectError("the feed ended its stream", Code.Unavailable));
-    } catch (error) {
-      queue.end(error);
-    }
-  }
 }
 
 const oldestOf = (runs: readonly IncomingRun[]): number | undefined => {
   const first = runs.find(({ events }) => events.length > 0)?.events[0];
   return first && Number(first.createTimeMs);
-};
-
-/** The sequence that a run reaches; throws where it does not go on from the one before: to skip it would lose events. */
-const followOn = (received: bigint, { events, last }: IncomingRun): bigint => {
-  let before = received;
-  for (const { sequence } of events) {
-    if (sequence <= before) throw new ConnectError(`the feed sent event ${sequence} after ${before}`, Code.Internal);
-    before = sequence;
-  }
-  if (last < before) throw new ConnectError(`the feed came to ${last} after ${before}`, Code.Internal);
-  return last;
 };

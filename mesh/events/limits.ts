@@ -89,6 +89,9 @@ export const ERROR_CHARS_MAX = 1_024;
 /** Characters of an event's content that are shown. */
 export const CONTENT_CHARS_MAX = 4_096;
 
+/** Subscriptions of one page, as the contract says. */
+export const SUBSCRIPTION_PAGES = { defaultSize: 100, maxSize: 1_000 };
+
 /** Dead letters of one page, as the contract says. */
 export const DEAD_LETTER_PAGES = { defaultSize: 50, maxSize: 500 };
 

@@ -9,7 +9,7 @@ import { LAG_LOOK_MS, RECONCILE_MS } from "./limits.ts";
 import { consumersOf, type Declared, prepareCursors } from "./prepare-cursors.ts";
 import { dropGeneration, putInForce } from "./rebuild.ts";
 import { Signal } from "./signal.ts";
-import { allCursors } from "./store/cursor-store.ts";
+import { allCursors, compareOwners } from "./store/cursor-store.ts";
 import { allGenerations, type Generation } from "./store/generation-store.ts";
 
 export interface SubscriberDeps extends Declared {
@@ -45,7 +45,7 @@ export class Subscriber {
 
   /** In the order in which they are listed. */
   get followers(): readonly Follower[] {
-    return [...this.#followers.values()].sort(({ consumer: a }, { consumer: b }) => compare(a, b));
+    return [...this.#followers.values()].sort(({ consumer: a }, { consumer: b }) => compareOwners(a, b));
   }
 
   /** Begins to follow, until `stop`. */
@@ -153,6 +153,3 @@ const isIn = (generations: readonly Generation[], consumer: Consumer, state: Gen
   generations.some(
     (found) => found.view === consumer.view && found.generation === consumer.generation && found.state === state,
   );
-
-const compare = (a: Consumer, b: Consumer): number =>
-  a.view.localeCompare(b.view) || a.generation - b.generation || a.source.localeCompare(b.source);

@@ -4,6 +4,7 @@ import {
   DeadLetterKind,
   type DeadLetterSchema,
   ListDeadLettersRequestSchema,
+  ListSubscriptionsRequestSchema,
   type SubscriptionSchema,
   SubscriptionService,
   SubscriptionState,
@@ -22,9 +23,9 @@ import {
 } from "./errors.ts";
 import type { Follower } from "./follower.ts";
 import type { FollowerState } from "./follower-health.ts";
-import { CONTENT_CHARS_MAX, DEAD_LETTER_PAGES, SKIP_ROWS_MAX } from "./limits.ts";
+import { CONTENT_CHARS_MAX, DEAD_LETTER_PAGES, SKIP_ROWS_MAX, SUBSCRIPTION_PAGES } from "./limits.ts";
 import { beginRebuild } from "./rebuild.ts";
-import { cursorOf, setCursor } from "./store/cursor-store.ts";
+import { type CursorOwner, compareOwners, cursorOf, setCursor } from "./store/cursor-store.ts";
 import {
   type DeadLetterRow,
   listDeadLetters,
@@ -45,7 +46,17 @@ export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps
     ].map((event) => [event.typeName, event]),
   );
   return implementation(SubscriptionService, {
-    listSubscriptions: () => ({ subscriptions: subscriber.followers.map(subscriptionMessage) }),
+    listSubscriptions(request) {
+      const page = pageOf(ListSubscriptionsRequestSchema, request, SUBSCRIPTION_PAGES);
+      const following = subscriber.followers.filter(
+        ({ consumer }) => page.after === undefined || compareOwners(consumer, ownerOf(page.after)) > 0,
+      );
+      const { items, last } = takePage(following, page.size);
+      return {
+        subscriptions: items.map(subscriptionMessage),
+        nextPageToken: last ? nextPageToken(ListSubscriptionsRequestSchema, request, keyOf(last)) : "",
+      };
+    },
 
     async listDeadLetters(request) {
       const page = pageOf(ListDeadLettersRequestSchema, request, DEAD_LETTER_PAGES);
@@ -119,6 +130,14 @@ export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps
     },
   });
 };
+
+const keyOf = ({ consumer: { view, generation, source } }: Follower): string[] => [view, String(generation), source];
+
+const ownerOf = ([view = "", generation = "0", source = ""]: readonly string[]): CursorOwner => ({
+  view,
+  generation: Number(generation),
+  source,
+});
 
 const STATES: Readonly<Record<FollowerState, SubscriptionState>> = {
   connected: SubscriptionState.CONNECTED,

@@ -7,6 +7,12 @@ export interface CursorOwner {
   readonly source: string;
 }
 
+/** Handlers first, then views by name and generation, each by source. */
+export const compareOwners = (a: CursorOwner, b: CursorOwner): number =>
+  compareText(a.view, b.view) || a.generation - b.generation || compareText(a.source, b.source);
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
 /** How far one subscription has come. */
 export interface Cursor extends CursorOwner {
   readonly subscriptionId: bigint;

@@ -17,6 +17,21 @@ export declare const file_heddle_events_v1_subscription_service: GenFile;
  * @generated from message heddle.events.v1.ListSubscriptionsRequest
  */
 export declare type ListSubscriptionsRequest = Message<"heddle.events.v1.ListSubscriptionsRequest"> & {
+  /**
+   * Says how many items the reply holds at most. Zero means 100, more than 1000 is taken as 1000, negative is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Continues where the reply ended that gave this `next_page_token`. Empty asks for the first page. Bound to the other
+   * arguments: with any of them changed it is INVALID_ARGUMENT with reason `PAGE_TOKEN_INVALID`.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
 };
 
 /**
@@ -32,11 +47,18 @@ export declare const ListSubscriptionsRequestSchema: GenMessage<ListSubscription
  */
 export declare type ListSubscriptionsResponse = Message<"heddle.events.v1.ListSubscriptionsResponse"> & {
   /**
-   * Holds the subscriptions, at most some hundred: as many as the service declares.
+   * Holds the page's subscriptions.
    *
    * @generated from field: repeated heddle.events.v1.Subscription subscriptions = 1;
    */
   subscriptions: Subscription[];
+
+  /**
+   * Asks for the next page when sent as `page_token`. Empty only when nothing follows.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -375,7 +397,7 @@ export declare const ResumeSubscriptionResponseSchema: GenMessage<ResumeSubscrip
  */
 export declare const SubscriptionService: GenService<{
   /**
-   * ListSubscriptions returns all subscriptions, those of handlers first, then those of views by name and generation, each by source.
+   * ListSubscriptions lists the subscriptions, those of handlers first, then those of views by name and generation, each by source.
    *
    * @generated from rpc heddle.events.v1.SubscriptionService.ListSubscriptions
    */
