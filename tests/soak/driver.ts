@@ -10,7 +10,7 @@ import { seededUuid } from "./seeded-random.ts";
 
 /** Leads lives: does in the mesh what their plans say, one step after the other. */
 export interface Driver {
-  /** Resolves when the life is over, or broken off where `stopping` says so. */
+  /** Resolves when the life is over. */
   lead(life: Life): Promise<void>;
 }
 
@@ -27,19 +27,14 @@ interface Customer {
   readonly life: Life;
 }
 
-export const createDriver = (deps: {
-  caller: Caller;
-  seed: number;
-  timers: Timers;
-  stopping: () => boolean;
-}): Driver => {
-  const { caller, seed, timers, stopping } = deps;
+export const createDriver = (deps: { caller: Caller; seed: number; timers: Timers }): Driver => {
+  const { caller, seed, timers } = deps;
   const { call } = caller;
 
   /** The order once it is decided; as it was last seen when that takes too long. */
   const decided = async (order: Order, sku: string): Promise<Order> => {
     let seen = order;
-    for (let look = 0; look < LOOKS_MAX && seen.state === OrderState.PENDING && !stopping(); look++) {
+    for (let look = 0; look < LOOKS_MAX && seen.state === OrderState.PENDING; look++) {
       await timers.sleep(LOOK_EVERY_MS);
       const read = await call(`${sku} look ${look}`, OrderService.method.getOrder, { orderId: order.id });
       if (read.kind === "acknowledged" && read.answer.order !== undefined) seen = read.answer.order;
@@ -97,7 +92,7 @@ export const createDriver = (deps: {
       place(customerId, plan),
       meanwhile ? remove(customerId, `${sku} delete meanwhile`) : undefined,
     ]);
-    if (placed !== undefined && !stopping()) {
+    if (placed !== undefined) {
       const charged = await follow(await decided(placed, sku), plan);
       const minorUnits = ((placed.total?.minorUnits ?? 0n) * BigInt(paysPercent)) / 100n;
       if (charged && accountId !== undefined && minorUnits > 0n) {
@@ -114,7 +109,7 @@ export const createDriver = (deps: {
       // The deletion may have erased it, and may do so yet.
       await handInNumber(customerId, life, `${sku} `);
     }
-    if (nextLimitMinorUnits !== undefined && accountId !== undefined && !stopping()) {
+    if (nextLimitMinorUnits !== undefined && accountId !== undefined) {
       const creditLimit = { currencyCode: life.currencyCode, minorUnits: nextLimitMinorUnits };
       await call(`${sku} limit`, BillingService.method.setCreditLimit, { accountId, creditLimit });
     }
@@ -152,13 +147,9 @@ export const createDriver = (deps: {
       if (customerId === undefined) return;
       await handInNumber(customerId, life);
       const accountId = await openAccount(customerId, life);
-      if (stopping()) return;
       await call(`${name} score`, CreditScoreService.method.getCreditScore, { customerId });
-      for (const plan of life.orders) {
-        if (stopping()) return;
-        await serve({ customerId, accountId, life }, plan);
-      }
-      if (stopping() || life.end === "stays") return;
+      for (const plan of life.orders) await serve({ customerId, accountId, life }, plan);
+      if (life.end === "stays") return;
       await remove(customerId, `${name} delete`);
       if (life.end === "undeleted") await restore(customerId, `${name} undelete`);
     },

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Timers } from "@heddle/mesh/runtime";
+import { COMPILE_CACHE } from "../../cli/program.ts";
 import { ALL_SERVICES, freePort } from "../mesh.ts";
 import type { Strike, StrikeKind } from "./chaos-plan.ts";
 
@@ -43,6 +44,7 @@ export const dataFolder = (folder: string): string => join(folder, "data");
 export const startProcesses = async (folder: string, timers: Timers): Promise<Processes> => {
   const port = await freePort();
   const env = {
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     ...process.env,
     HEDDLE_PORT: String(port),
     HEDDLE_DATA: dataFolder(folder),

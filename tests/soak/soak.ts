@@ -58,7 +58,7 @@ export const soak = async ({ folder, seed, seconds, workers, progress }: SoakOpt
     const numbers = new Set<string>();
     let led = 0;
     let chaosIsOver = false;
-    const driver = createDriver({ caller, seed, timers, stopping: () => chaosIsOver });
+    const driver = createDriver({ caller, seed, timers });
     const work = async (worker: number): Promise<void> => {
       for (const life of lives(seed, worker)) {
         if (chaosIsOver) return;
@@ -74,8 +74,9 @@ export const soak = async ({ folder, seed, seconds, workers, progress }: SoakOpt
       progress(`${at} s of ${seconds}: ${strikes(processes)} strikes, ${down} services down, ${led} lives led`);
     });
     const working = Array.from({ length: workers }, (_, worker) => work(worker));
-    await strikeAll(chaosPlan(seed, seconds, processes.services), processes, runtime);
+    await strikeAll(chaosPlan(seed, seconds, processes.services), processes, { seconds, clock, timers });
     chaosIsOver = true;
+    // Lives that have begun are led to their end.
     await Promise.all(working);
     reporting.cancel();
     progress("the chaos is over: repeating what was acknowledged, waiting until all is quiet");
