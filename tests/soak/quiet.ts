@@ -4,11 +4,14 @@ import { OrderService, OrderState } from "@heddle/contracts/order/v1";
 import { addressedTo } from "@heddle/mesh/rpc";
 import type { Clock, Timers } from "@heddle/mesh/runtime";
 import type { Processes } from "./processes.ts";
-import { feedHeads } from "./stores.ts";
+import { feedHeads, KEEPERS } from "./stores.ts";
+import { allSubscriptions, behind } from "./subscriptions.ts";
 
 /** Milliseconds between looks, and looks in a row that must find nothing moving. */
 const LOOK_EVERY_MS = 250;
 const QUIET_LOOKS = 8;
+/** Milliseconds between lines of progress about what still moves. */
+const TELL_EVERY_MS = 5_000;
 /** Milliseconds that the mesh gets to finish what it began: an order that its process forgot is taken up after 20 seconds. */
 const QUIET_MS_MAX = 90_000;
 
@@ -27,16 +30,23 @@ export const untilQuiet = async (deps: {
   transport: Transport;
   clock: Clock;
   timers: Timers;
+  progress(line: string): void;
 }): Promise<Quiet> => {
-  const { folder, processes, transport, clock, timers } = deps;
+  const { folder, processes, transport, clock, timers, progress } = deps;
   const endMs = clock.monotonicMs() + QUIET_MS_MAX;
   const retried = new Set<string>();
   let before = "";
+  let toldAtMs = clock.monotonicMs();
   let looks = 0;
   let restless: string[] = [];
   while (clock.monotonicMs() < endMs) {
-    restless = await whatMoves(processes, transport, retried).catch((error: unknown) => [String(error)]);
-    const heads = feedHeads(folder);
+    const feeds = feedHeads(folder);
+    const heads = [...feeds].map(([service, last]) => `${service} ${last}`).join(", ");
+    restless = await whatMoves({ processes, transport, retried, feeds }).catch((error: unknown) => [String(error)]);
+    if (restless.length > 0 && clock.monotonicMs() > toldAtMs + TELL_EVERY_MS) {
+      toldAtMs = clock.monotonicMs();
+      progress(`waiting: ${restless[0]}${restless.length > 1 ? `, and ${restless.length - 1} more` : ""}`);
+    }
     looks = restless.length === 0 && heads === before ? looks + 1 : 0;
     if (looks >= QUIET_LOOKS) return { restless: [], retriedSagas: retried.size };
     before = heads;
@@ -48,7 +58,13 @@ export const untilQuiet = async (deps: {
   };
 };
 
-const whatMoves = async (processes: Processes, transport: Transport, retried: Set<string>): Promise<string[]> => {
+const whatMoves = async (deps: {
+  processes: Processes;
+  transport: Transport;
+  retried: Set<string>;
+  feeds: ReadonlyMap<string, bigint>;
+}): Promise<string[]> => {
+  const { processes, transport, retried, feeds } = deps;
   const down = processes.services.filter((service) => !processes.ready().includes(service));
   if (down.length > 0) return down.map((service) => `${service} does not serve`);
   const { orders } = await createClient(OrderService, transport).listOrders({
@@ -61,7 +77,9 @@ const whatMoves = async (processes: Processes, transport: Transport, retried: Se
     retried.add(id);
     await sagaClient(transport).retrySaga({ sagaId: id });
   }
+  const subscriptions = await allSubscriptions(processes.url, KEEPERS);
   return [
+    ...subscriptions.flatMap((subscription) => behind(subscription, feeds.get(subscription.source) ?? 0n) ?? []),
     ...orders.map(({ id }) => `order ${id} is pending`),
     ...sagas.map(({ id, name, key, state }) => `saga ${id} (${name} of ${key}) is ${SagaState[state]}`),
   ];

@@ -82,12 +82,12 @@ export const soak = async ({ folder, seed, seconds, workers, progress }: SoakOpt
     progress("the chaos is over: repeating what was acknowledged, waiting until all is quiet");
     await repeatAcknowledged(folder, caller);
     await ledger.close();
-    const quietly = () => untilQuiet({ folder, processes, transport, clock, timers });
+    const quietly = () => untilQuiet({ folder, processes, transport, clock, timers, progress });
     const first = await quietly();
     const customerIds = await createdCustomers(folder);
     await composeAll(transport, customerIds);
     const second = await quietly();
-    const answers = await askAll(transport, customerIds);
+    const answers = await askAll(processes.url, transport, customerIds);
     await keepAnswers(folder, answers);
     await processes.stop();
     progress("checking");

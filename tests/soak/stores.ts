@@ -159,14 +159,16 @@ export const readStores = (folder: string): Stores => ({
   ),
 });
 
-/** The sequence of each feed's last event: it stands still once nothing happens any more. */
-export const feedHeads = (folder: string): string =>
-  KEEPERS.map((service) => {
-    const [head] = within(folder, service, (rows) =>
-      rows<{ last: bigint | null }>("SELECT max(sequence) AS last FROM heddle_events"),
-    );
-    return `${service} ${head?.last ?? 0n}`;
-  }).join(", ");
+/** The sequence of each feed's last event, by service: it stands still once nothing happens any more. */
+export const feedHeads = (folder: string): Map<string, bigint> =>
+  new Map(
+    KEEPERS.map((service) => {
+      const [head] = within(folder, service, (rows) =>
+        rows<{ last: bigint | null }>("SELECT max(sequence) AS last FROM heddle_events"),
+      );
+      return [service, head?.last ?? 0n];
+    }),
+  );
 
 /** The file that a service keeps its data in. */
 export const databaseFile = (folder: string, service: string): string =>

@@ -1,6 +1,6 @@
 import { acknowledgedIsThere, lastWordHolds } from "./acknowledged.ts";
 import type { Check, Evidence } from "./check.ts";
-import { feedsAreWhole, lastEventsAreTheState } from "./feeds.ts";
+import { everyEventTookEffect, feedsAreWhole, lastEventsAreTheState } from "./feeds.ts";
 import { accountsAddUp, booksBalance, chargedOnce, holdsFollowOrders } from "./money.ts";
 import { acknowledgedOrders, askedForOnce, historiesAgree } from "./orders.ts";
 import { viewsAgree } from "./overviews.ts";
@@ -25,5 +25,6 @@ export const allChecks = (evidence: Evidence, restless: readonly string[]): Chec
   deletionsFlow(evidence),
   feedsAreWhole(evidence),
   lastEventsAreTheState(evidence),
+  everyEventTookEffect(evidence),
   viewsAgree(evidence),
 ];

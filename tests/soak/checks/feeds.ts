@@ -67,3 +67,20 @@ export const lastEventsAreTheState = ({ stores }: Evidence): Check => {
   }
   return check.done();
 };
+
+/** Every event took effect at every subscriber: none was given up as a dead letter. */
+export const everyEventTookEffect = ({ answers }: Evidence): Check => {
+  const name = "every event took effect at every subscriber";
+  if (answers.subscriptions.length === 0) {
+    return { name, checked: 0, unit: "subscriptions", violations: [], skipped: "no service subscribes yet" };
+  }
+  const check = checking(name, "subscriptions");
+  for (const { service, source, deadLetters = "0", lastError } of answers.subscriptions) {
+    check.look();
+    check.expect(
+      deadLetters === "0",
+      () => `${service} has ${deadLetters} dead letters of ${source}, the last error was: ${lastError}`,
+    );
+  }
+  return check.done();
+};
