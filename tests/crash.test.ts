@@ -132,8 +132,7 @@ const TAMPERINGS: readonly {
     tamper: (copy) =>
       change(copy, "order", `UPDATE orders SET state = 3, rejection_reason = 8, authorization_id = '' WHERE state = 2`),
     check: /no authorization outlives its order/,
-    names:
-      /authorization auz_\w+ is authorized, its order ord_\w+ is ORDER_STATE_REJECTED|is authorized, its order ord_\w+ is REJECTED/,
+    names: /authorization auz_\w+ is authorized, its order ord_\w+ is REJECTED/,
   },
   {
     what: "a charge is not of the order's authorization",
@@ -146,6 +145,12 @@ const TAMPERINGS: readonly {
     tamper: (copy) => change(copy, "order", `UPDATE orders SET state = 1 WHERE id = ${FULFILLED}`),
     check: /no saga hangs/,
     names: /order ord_\w+ is pending/,
+  },
+  {
+    what: "the mesh works no more",
+    tamper: (copy) => tamperAnswers(copy, ({ orders }) => orders.splice(0)),
+    check: /once the chaos is over everything works/,
+    names: /calm-fulfil: the order is UNSPECIFIED/,
   },
   {
     what: "an event is lost",
@@ -188,12 +193,7 @@ const TAMPERINGS: readonly {
   },
   {
     what: "one request made two orders",
-    tamper: (copy) => {
-      const file = join(copy, "answers.json");
-      const answers = JSON.parse(readFileSync(file, "utf8"));
-      answers.orders.push({ ...answers.orders[0], id: "ord_second" });
-      writeFileSync(file, JSON.stringify(answers));
-    },
+    tamper: (copy) => tamperAnswers(copy, ({ orders }) => orders.push({ ...orders[0], id: "ord_second" })),
     check: /each request made one order at most/,
     names: /2 orders were made/,
   },
@@ -259,6 +259,13 @@ const change = (copy: string, service: string, ...statements: string[]): void =>
   } finally {
     database.close();
   }
+};
+
+const tamperAnswers = (copy: string, tamper: (answers: { orders: object[] }) => void): void => {
+  const file = join(copy, "answers.json");
+  const answers = JSON.parse(readFileSync(file, "utf8"));
+  tamper(answers);
+  writeFileSync(file, JSON.stringify(answers));
 };
 
 const ledgerLines = (copy: string): LedgerLine[] =>

@@ -103,9 +103,9 @@ export const createCaller = (deps: {
   };
 };
 
-/** A message as the ledger keeps it: never with a social security number. */
+/** A message as the ledger keeps it: never with a social security number or a password. */
 const written = <D extends DescMessage>(desc: D, message: MessageShape<D>): JsonObject => {
-  const { number: _, ...json } = toJson(desc, message) as JsonObject;
+  const { number: _number, password: _password, ...json } = toJson(desc, message) as JsonObject;
   return json;
 };
 

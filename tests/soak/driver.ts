@@ -1,3 +1,4 @@
+import { AuthService } from "@heddle/contracts/auth/v1";
 import { BillingService } from "@heddle/contracts/billing/v1";
 import { CreditScoreService } from "@heddle/contracts/creditscore/v2";
 import { CustomerService } from "@heddle/contracts/customer/v1";
@@ -145,6 +146,13 @@ export const createDriver = (deps: { caller: Caller; seed: number; timers: Timer
       });
       const customerId = created.kind === "acknowledged" ? created.answer.customer?.id : undefined;
       if (customerId === undefined) return;
+      if (life.signsUp) {
+        await call(`${name} sign up`, AuthService.method.registerUser, {
+          email,
+          password: `password of ${name}`,
+          requestId: seededUuid(seed, `sign up ${name}`),
+        });
+      }
       await handInNumber(customerId, life);
       const accountId = await openAccount(customerId, life);
       await call(`${name} score`, CreditScoreService.method.getCreditScore, { customerId });

@@ -26,6 +26,8 @@ export interface Life {
   readonly email: string;
   /** Nine digits that no other life of the run has. */
   readonly number: string;
+  /** Whether a user with the same address is registered. */
+  readonly signsUp: boolean;
   readonly numberGets: "verified" | "registered" | "nowhere";
   readonly limitMinorUnits: bigint | undefined;
   readonly currencyCode: string;
@@ -39,6 +41,38 @@ export function* lives(seed: number, worker: number): Generator<Life, never> {
   for (let index = 0; ; index++) yield newLife(random, { seed, worker, index });
 }
 
+/** The wishes of the one customer who comes when the chaos is over, each for an order that nothing speaks against. */
+export const CALM_WISHES = ["wait", "fulfil", "cancel", "return"] as const satisfies readonly Wish[];
+
+/** The order of the calm customer with one wish. */
+export const calmSku = (wish: Wish): string => `calm-${wish}`;
+
+/** Who comes when the chaos is over, and must get all that is wished for. */
+export const calmLife = (seed: number): Life => ({
+  name: "calm",
+  givenName: "Hedy",
+  familyName: "Soak-calm",
+  email: `calm.seed${seed}@soak.example`,
+  // A worker of its own has numbers of its own.
+  number: numberOf({ seed, worker: WORKERS_MAX, index: 0 }),
+  signsUp: true,
+  numberGets: "verified",
+  limitMinorUnits: 1_000_00n,
+  currencyCode: "EUR",
+  orders: CALM_WISHES.map((wish) => ({
+    sku: calmSku(wish),
+    quantity: 1,
+    // So little that every credit score will do.
+    unitPriceMinorUnits: 50_00n,
+    currencyCode: "EUR",
+    wish,
+    paysPercent: 100,
+    nextLimitMinorUnits: undefined,
+    placing: "patient",
+  })),
+  end: "stays",
+});
+
 /** Workers of a run at most: each gets numbers of its own. */
 export const WORKERS_MAX = 64;
 
@@ -51,6 +85,7 @@ const newLife = (random: SeededRandom, at: { seed: number; worker: number; index
     familyName: `Soak-${name}`,
     email: `${name}.seed${at.seed}@soak.example`,
     number: numberOf(at),
+    signsUp: random.oneIn(3),
     numberGets: random.pick(["verified", ...times(10, "verified" as const), "registered", "nowhere"]),
     limitMinorUnits: random.oneIn(16) ? undefined : BigInt(random.between(200_00, 4_000_00)),
     currencyCode,
@@ -92,7 +127,7 @@ const STRIDE = 104_729_467;
 
 const numberOf = ({ seed, worker, index }: { seed: number; worker: number; index: number }): string => {
   const count = BigInt(AREAS * GROUPS * SERIALS);
-  const scattered = Number((BigInt(index * WORKERS_MAX + worker) * BigInt(STRIDE) + BigInt(seed)) % count);
+  const scattered = Number((BigInt(index * (WORKERS_MAX + 1) + worker) * BigInt(STRIDE) + BigInt(seed)) % count);
   const area = 100 + Math.floor(scattered / (GROUPS * SERIALS));
   const group = 1 + (Math.floor(scattered / SERIALS) % GROUPS);
   const serial = 1 + (scattered % SERIALS);

@@ -10,7 +10,7 @@ import { type Check, checking } from "./checks/check.ts";
 import { numbersAreSecret } from "./checks/secrecy.ts";
 import { createDriver } from "./driver.ts";
 import { type Ledger, openLedger, readLedger } from "./ledger.ts";
-import { lives } from "./life.ts";
+import { calmLife, lives } from "./life.ts";
 import { type Processes, startProcesses } from "./processes.ts";
 import { untilQuiet } from "./quiet.ts";
 import { repeatAcknowledged } from "./repeat.ts";
@@ -79,6 +79,8 @@ export const soak = async ({ folder, seed, seconds, workers, progress }: SoakOpt
     // Lives that have begun are led to their end.
     await Promise.all(working);
     reporting.cancel();
+    numbers.add(calmLife(seed).number);
+    await driver.lead(calmLife(seed));
     progress("the chaos is over: repeating what was acknowledged, waiting until all is quiet");
     await repeatAcknowledged(folder, caller);
     await ledger.close();

@@ -15,6 +15,7 @@ export interface Stores {
   /** By customer, the oldest first. */
   readonly records: readonly RecordRow[];
   readonly scores: readonly ScoreRow[];
+  readonly users: readonly UserRow[];
   /** By service, in the order of their sequence. */
   readonly events: ReadonlyMap<string, readonly EventRow[]>;
 }
@@ -39,6 +40,11 @@ export interface ScoreRow {
   readonly id: string;
   readonly customerId: string;
   readonly value: bigint;
+}
+
+export interface UserRow {
+  readonly id: string;
+  readonly email: string;
 }
 
 export interface OrderRow {
@@ -147,6 +153,7 @@ export const readStores = (folder: string): Stores => ({
       "SELECT id, customer_id AS customerId, value FROM credit_scores ORDER BY customer_id, sequence",
     ),
   })),
+  ...within(folder, "auth", (rows) => ({ users: rows<UserRow>("SELECT id, email FROM users ORDER BY id") })),
   events: new Map(
     KEEPERS.map((service) => [
       service,

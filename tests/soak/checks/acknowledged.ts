@@ -1,12 +1,16 @@
+import { AuthService } from "@heddle/contracts/auth/v1";
 import { BillingService } from "@heddle/contracts/billing/v1";
 import { CreditScoreService } from "@heddle/contracts/creditscore/v2";
 import { CustomerService } from "@heddle/contracts/customer/v1";
 import { RecordState, SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
 import { byKey, type Check, checking, type Evidence, groupedBy } from "./check.ts";
 
-/** Every customer, number, account, limit, score and payment that a client was told of is there, with what it was told. */
+/** Every customer, user, number, account, limit, score and payment that a client was told of is there, with what it was told. */
 export const acknowledgedIsThere = ({ ledger, stores }: Evidence): Check => {
-  const check = checking("nothing acknowledged is lost: customers, numbers, accounts, scores, payments", "answers");
+  const check = checking(
+    "nothing acknowledged is lost: customers, users, numbers, accounts, scores, payments",
+    "answers",
+  );
   const customers = byKey(stores.customers, ({ id }) => id);
   const accounts = byKey(stores.accounts, ({ id }) => id);
   const scores = byKey(stores.scores, ({ id }) => id);
@@ -34,6 +38,15 @@ export const acknowledgedIsThere = ({ ledger, stores }: Evidence): Check => {
       check.expect(
         stored === undefined || !verified || stored.verified === 1n,
         () => `${id}: record ${record?.id} was verified, and is not`,
+      );
+    }
+  }
+  for (const { id, request, answers } of ledger.to(AuthService.method.registerUser)) {
+    for (const { user } of answers) {
+      check.look();
+      check.expect(
+        stores.users.some((stored) => stored.id === user?.id && stored.email === request.email),
+        () => `${id}: user ${user?.id} is lost`,
       );
     }
   }

@@ -1,6 +1,13 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { CustomerService } from "@heddle/contracts/customer/v1";
-import { type Order, OrderPlacedSchema, OrderService, OrderState } from "@heddle/contracts/order/v1";
+import {
+  type Order,
+  OrderPlacedSchema,
+  OrderRejectionReason,
+  OrderService,
+  OrderState,
+} from "@heddle/contracts/order/v1";
+import { CALM_WISHES, calmSku } from "../life.ts";
 import type { OrderRow } from "../stores.ts";
 import { byKey, type Check, checking, type Evidence, groupedBy } from "./check.ts";
 
@@ -100,6 +107,29 @@ export const askedForOnce = ({ ledger, stores, answers }: Evidence): Check => {
         () => `order ${id} is cancelled, and nobody asked for that`,
       );
     }
+  }
+  return check.done();
+};
+
+/** The state that a wish ends in. */
+const ENDS = {
+  wait: OrderState.CONFIRMED,
+  fulfil: OrderState.FULFILLED,
+  cancel: OrderState.CANCELLED,
+  return: OrderState.CANCELLED,
+} as const satisfies Record<(typeof CALM_WISHES)[number], OrderState>;
+
+/** Whoever comes after the chaos gets what is wished for, as if there had been none. */
+export const worksAfterwards = ({ answers }: Evidence): Check => {
+  const check = checking("once the chaos is over everything works as before", "orders");
+  for (const wish of CALM_WISHES) {
+    check.look();
+    const order = answers.orders.find(({ lines }) => lines[0]?.sku === calmSku(wish));
+    check.expect(
+      order?.state === ENDS[wish],
+      () =>
+        `${calmSku(wish)}: the order is ${OrderState[order?.state ?? 0]} (${OrderRejectionReason[order?.rejectionReason ?? 0]}), not ${OrderState[ENDS[wish]]}`,
+    );
   }
   return check.done();
 };

@@ -75,7 +75,9 @@ const fold = ({ stores }: Evidence): Map<string, Parts> => {
     if (number === undefined) continue;
     const { customerId, state, $typeName } = number;
     const known = folded.get(customerId)?.number?.verifyTime;
-    const verifyTime = verifyTimeAfter($typeName, timestampFromMs(Number(event.createTimeMs)), known);
+    // The event's own word counts, where its contract has one.
+    const told = "verifyTime" in number ? (number.verifyTime as Timestamp | undefined) : undefined;
+    const verifyTime = told ?? verifyTimeAfter($typeName, timestampFromMs(Number(event.createTimeMs)), known);
     const verified = state === RecordState.VERIFIED;
     put(customerId, overviewWith({ number: { verified, ...(verifyTime && { verifyTime }) } }));
   }

@@ -4,7 +4,8 @@ import { type Check, checking, type Evidence } from "./check.ts";
 const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   "order.v1.OrderService/FulfilOrder": ["ORDER_TRANSITION_ILLEGAL", "AUTHORIZATION_NOT_CAPTURABLE"],
   "order.v1.OrderService/CancelOrder": ["ORDER_TRANSITION_ILLEGAL"],
-  // The customer was deleted meanwhile, and its number with it.
+  // The customer was deleted meanwhile, and its number with it; that it was undeleted has not come through yet.
+  "socialsecurity.v1.SocialSecurityService/RegisterNumber": ["CUSTOMER_DELETED"],
   "socialsecurity.v1.SocialSecurityService/VerifyNumber": ["RECORD_ERASED"],
 };
 
