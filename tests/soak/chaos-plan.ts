@@ -14,7 +14,10 @@ export interface Strike {
 
 /** Milliseconds from one strike to the next: about 240 in a minute. */
 const GAP_MS = [100, 400] as const;
-const STOPPED_MS = [200, 3_000] as const;
+const STOPPED_MS = [200, 600] as const;
+/** One stop of so many is long enough for others to wonder. */
+const LONG_STOP_ONE_IN = 6;
+const STOPPED_LONG_MS = [1_000, 3_000] as const;
 const DOWN_MS = [0, 500] as const;
 /** One strike of so many hits the gateway, through which every call goes. */
 const GATEWAY_ONE_IN = 16;
@@ -28,7 +31,9 @@ export const chaosPlan = (seed: number, seconds: number, services: readonly stri
   for (let atMs = random.between(...GAP_MS); atMs < seconds * 1_000; atMs += random.between(...GAP_MS)) {
     const kind = random.pick<StrikeKind>(["kill", "kill", "kill", "stop", "stop", "stop", "restart"]);
     const service = random.oneIn(GATEWAY_ONE_IN) ? "gateway" : random.pick([first, ...others]);
-    const forMs = kind === "stop" ? random.between(...STOPPED_MS) : random.between(...DOWN_MS);
+    const stoppedMs = random.oneIn(LONG_STOP_ONE_IN) ? STOPPED_LONG_MS : STOPPED_MS;
+    const [leastMs, mostMs] = kind === "stop" ? stoppedMs : DOWN_MS;
+    const forMs = random.between(leastMs, mostMs);
     strikes.push({ atMs, service, kind, forMs });
   }
   return strikes;

@@ -36,6 +36,13 @@ if (readdirSync(folder).length > 0) {
   process.exit(2);
 }
 
+// An exit, and not the signal's own end, so that no process of the mesh is left behind.
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.once(signal, () => process.exit(code));
+
 const onTerminal = process.stderr.isTTY;
 const progress = (line: string) => process.stderr.write(onTerminal ? `\r\x1b[K${line}` : `${line}\n`);
 try {

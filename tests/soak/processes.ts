@@ -87,6 +87,9 @@ export const startProcesses = async (folder: string, timers: Timers): Promise<Pr
     }
   };
   const kept = ALL_SERVICES.map(keep);
+  // One that is stopped would not notice that it is alone.
+  const killAll = () => [...running.values()].forEach((child) => void child.kill("SIGKILL"));
+  process.once("exit", killAll);
 
   const processes: Processes = {
     url: `http://127.0.0.1:${port}`,
@@ -102,6 +105,7 @@ export const startProcesses = async (folder: string, timers: Timers): Promise<Pr
         return;
       }
       downForMs.set(child, forMs);
+      ready.delete(service);
       child.kill(kind === "kill" ? "SIGKILL" : "SIGTERM");
     },
     struck,
@@ -121,6 +125,7 @@ export const startProcesses = async (folder: string, timers: Timers): Promise<Pr
       await Promise.all(ALL_SERVICES.filter((service) => service !== "gateway").map(end));
       await end("gateway");
       await Promise.all(kept);
+      process.off("exit", killAll);
     },
   };
   return processes;

@@ -1,6 +1,6 @@
 import { CustomerService } from "@heddle/contracts/customer/v1";
 import { createHeddleTransport } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
+import { type Runtime, systemRuntime, type Timers } from "@heddle/mesh/runtime";
 import { type Answers, askAll, composeAll, keepAnswers, readAnswers } from "./answers.ts";
 import { createCaller } from "./caller.ts";
 import { strikeAll } from "./chaos.ts";
@@ -8,7 +8,7 @@ import { chaosPlan, type StrikeKind } from "./chaos-plan.ts";
 import { allChecks } from "./checks/all-checks.ts";
 import { type Check, checking } from "./checks/check.ts";
 import { numbersAreSecret } from "./checks/secrecy.ts";
-import { createDriver } from "./driver.ts";
+import { createDriver, type Driver } from "./driver.ts";
 import { type Ledger, openLedger, readLedger } from "./ledger.ts";
 import { calmLife, lives } from "./life.ts";
 import { type Processes, startProcesses } from "./processes.ts";
@@ -45,58 +45,34 @@ export interface SoakResult {
 const PROGRESS_EVERY_MS = 1_000;
 
 /** Starts the mesh, lives in it while it is struck, waits until it is quiet, and checks what is left. */
-export const soak = async ({ folder, seed, seconds, workers, progress }: SoakOptions): Promise<SoakResult> => {
+export const soak = async (options: SoakOptions): Promise<SoakResult> => {
+  const { folder, seed, seconds, workers, progress } = options;
   const runtime = systemRuntime();
-  const { clock, timers } = runtime;
   progress(`seed ${seed}: starting the mesh`);
-  const processes = await startProcesses(folder, timers);
+  const processes = await startProcesses(folder, runtime.timers);
   try {
-    await untilServing(processes, timers);
+    await untilServing(processes, runtime.timers);
     const transport = createHeddleTransport({ baseUrl: processes.url, runtime });
+    const run = { ...options, runtime, processes, transport };
     const ledger = await openLedger(folder);
     const caller = createCaller({ transport, ledger, ...runtime });
-    const numbers = new Set<string>();
-    let led = 0;
-    let chaosIsOver = false;
-    const driver = createDriver({ caller, seed, timers });
-    const work = async (worker: number): Promise<void> => {
-      for (const life of lives(seed, worker)) {
-        if (chaosIsOver) return;
-        numbers.add(life.number);
-        await driver.lead(life);
-        led++;
-      }
-    };
-    const beginMs = clock.monotonicMs();
-    const reporting = timers.every(PROGRESS_EVERY_MS, () => {
-      const at = Math.round((clock.monotonicMs() - beginMs) / 1_000);
-      const down = processes.services.length - processes.ready().length;
-      progress(`${at} s of ${seconds}: ${strikes(processes)} strikes, ${down} services down, ${led} lives led`);
-    });
-    const working = Array.from({ length: workers }, (_, worker) => work(worker));
-    await strikeAll(chaosPlan(seed, seconds, processes.services), processes, { seconds, clock, timers });
-    chaosIsOver = true;
-    // Lives that have begun are led to their end.
-    await Promise.all(working);
-    reporting.cancel();
-    numbers.add(calmLife(seed).number);
+    const driver = createDriver({ caller, seed, timers: runtime.timers });
+    const numbers = await liveThroughChaos(run, driver);
+    progress("the chaos is over: waiting until all is quiet");
+    const first = await untilQuiet({ ...run, ...runtime });
     await driver.lead(calmLife(seed));
-    progress("the chaos is over: repeating what was acknowledged, waiting until all is quiet");
     await repeatAcknowledged(folder, caller);
     await ledger.close();
-    const quietly = () => untilQuiet({ folder, processes, transport, clock, timers, progress });
-    const first = await quietly();
     const customerIds = await createdCustomers(folder);
     await composeAll(transport, customerIds);
-    const second = await quietly();
-    const answers = await askAll(processes.url, transport, customerIds);
-    await keepAnswers(folder, answers);
+    const second = await untilQuiet({ ...run, ...runtime });
+    await keepAnswers(folder, await askAll(processes.url, transport, customerIds));
     await processes.stop();
     progress("checking");
     const evidence = await readEvidence(folder);
     const checks = [
       ...allChecks(evidence, second.restless),
-      numbersAreSecret(folder, numbers),
+      numbersAreSecret(folder, new Set([...numbers, calmLife(seed).number])),
       nobodyEndedByItself(processes),
     ];
     const retriedSagas = first.retriedSagas + second.retriedSagas;
@@ -107,6 +83,43 @@ export const soak = async ({ folder, seed, seconds, workers, progress }: SoakOpt
   }
 };
 
+/** Customers live, one after the other with each worker, while services are struck; resolves to the numbers that they have. */
+const liveThroughChaos = async (
+  { seed, seconds, workers, progress, processes, runtime: { clock, timers } }: SoakOptions & Run,
+  driver: Driver,
+): Promise<Set<string>> => {
+  const numbers = new Set<string>();
+  let led = 0;
+  let chaosIsOver = false;
+  const work = async (worker: number): Promise<void> => {
+    for (const life of lives(seed, worker)) {
+      if (chaosIsOver) return;
+      numbers.add(life.number);
+      // A life that has begun is led to its end.
+      await driver.lead(life);
+      led++;
+    }
+  };
+  const beginMs = clock.monotonicMs();
+  const reporting = timers.every(PROGRESS_EVERY_MS, () => {
+    const at = Math.round((clock.monotonicMs() - beginMs) / 1_000);
+    const down = processes.services.length - processes.ready().length;
+    progress(`${at} s of ${seconds}: ${strikes(processes)} strikes, ${down} services down, ${led} lives led`);
+  });
+  const working = Array.from({ length: workers }, (_, worker) => work(worker));
+  await strikeAll(chaosPlan(seed, seconds, processes.services), processes, { seconds, clock, timers });
+  chaosIsOver = true;
+  await Promise.all(working);
+  reporting.cancel();
+  return numbers;
+};
+
+/** What the parts of a run share. */
+interface Run {
+  readonly processes: Processes;
+  readonly runtime: Runtime;
+}
+
 /** The evidence of a run, of its folder alone. */
 export const readEvidence = async (folder: string): Promise<{ ledger: Ledger; stores: Stores; answers: Answers }> => ({
   ledger: await readLedger(folder),
@@ -114,10 +127,7 @@ export const readEvidence = async (folder: string): Promise<{ ledger: Ledger; st
   answers: await readAnswers(folder),
 });
 
-const untilServing = async (
-  processes: Processes,
-  timers: ReturnType<typeof systemRuntime>["timers"],
-): Promise<void> => {
+const untilServing = async (processes: Processes, timers: Timers): Promise<void> => {
   while (processes.ready().length < processes.services.length) {
     const [end] = processes.ownEnds;
     if (end !== undefined) throw new Error(`the mesh does not start: ${end}`);
