@@ -68,9 +68,13 @@ export const startPeer = async (name: string, args: readonly string[], options: 
 export const startProgram = async (
   command: readonly string[],
   port: number,
-  { core = MEASURED_CORE }: Pick<SpawnOptions, "core"> = {},
+  { core = MEASURED_CORE, env = {}, uid }: Pick<SpawnOptions, "core" | "env"> & { readonly uid?: number } = {},
 ): Promise<Contestant> => {
-  const child = spawn("taskset", ["-c", String(core), ...command], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn("taskset", ["-c", String(core), ...command], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "inherit"],
+    ...(uid !== undefined && { uid }),
+  });
   while (!(await accepts(port))) {
     if (child.exitCode !== null) throw new Error(`${command[0]} ended with ${child.exitCode}`);
     await sleep(20);
@@ -120,9 +124,9 @@ export const startProcess = async (
   };
 };
 
-/** A port that nothing listens on now, for programs that must be told theirs. */
-export const freePort = async (): Promise<number> => {
-  for (let port = 20_000 + (process.pid % 10_000); ; port++) if (!(await accepts(port))) return port;
+/** A port that nothing listens on now, for programs that must be told theirs: the first one from `from` on. */
+export const freePort = async (from = 20_000 + (process.pid % 10_000)): Promise<number> => {
+  for (let port = from; ; port++) if (!(await accepts(port))) return port;
 };
 
 /** What a process says next; throws when it ends without a word. */

@@ -10,6 +10,17 @@ export interface Goal {
   readonly factor: number;
 }
 
+/** The calls that must cost the same however large the table is. */
+const GROWTH_CALLS = [
+  "get-customer",
+  "list-customers",
+  "list-customers-deep",
+  "list-orders",
+  "list-orders-deep",
+  "list-ledger",
+  "list-ledger-deep",
+];
+
 export const GOALS: readonly Goal[] = [
   { row: "get-customer", peer: "grpc-js", bound: "at least", factor: 5 },
   { row: "get-customer", peer: "connect-node", bound: "at least", factor: 25 },
@@ -23,12 +34,21 @@ export const GOALS: readonly Goal[] = [
   { row: "latency-p99", peer: "grpc-js", bound: "at most", factor: 1 },
   { row: "relay-cpu", peer: "nginx", bound: "at most", factor: 1 },
   { row: "relay-cpu", peer: "haproxy", bound: "at most", factor: 1.5 },
+  { row: "durable-writes-64", peer: "commit each", bound: "at least", factor: 50 },
   { row: "policies", peer: "policies off", bound: "at least", factor: 0.9 },
   { row: "idle-connections", bound: "at most", factor: 20 },
   { row: "start-processes", bound: "at most", factor: 1.5 },
   { row: "start-single-process", bound: "at most", factor: 0.4 },
   { row: "memory-processes", bound: "at most", factor: 500 },
   { row: "memory-single-process", bound: "at most", factor: 150 },
+  { row: "place-order", peer: "restate", bound: "at least", factor: 5 },
+  { row: "place-order", peer: "dbos", bound: "at least", factor: 5 },
+  ...GROWTH_CALLS.map((call) => ({
+    row: `growth-${call}`,
+    peer: "1,000 rows",
+    bound: "at most" as const,
+    factor: 1.3,
+  })),
 ];
 
 /** For instance `at least 5 x grpc-js: 5.7 met`; one for each goal that the row has. */

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { verdicts } from "./goals.ts";
+import { RESTATE_SERVER, restateMissing } from "./restate.ts";
 import type { Row } from "./row.ts";
 
 const README = new URL("./README.md", import.meta.url);
@@ -32,22 +33,33 @@ export const updateReadme = (rows: readonly Row[], runs: number): void => {
   writeFileSync(README, readme.slice(0, before) + text + readme.slice(after + END.length));
 };
 
-const beside = ({ ours, peers }: Row): string =>
-  Object.entries(peers)
-    .map(([peer, value]) => `${peer} ${format(value)} (x ${(ours / value).toPrecision(3)})`)
-    .join(", ");
+const beside = ({ ours, peers, notMeasured = {} }: Row): string =>
+  [
+    ...Object.entries(peers).map(([peer, value]) => `${peer} ${format(value)} (x ${(ours / value).toPrecision(3)})`),
+    ...Object.entries(notMeasured).map(([peer, missing]) => `${peer} not measured: ${missing}`),
+  ].join(", ");
 
 const format = (value: number): string => value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+
+const PACKAGES = [
+  "@grpc/grpc-js",
+  "@connectrpc/connect-node",
+  "better-sqlite3",
+  "@restatedev/restate-sdk",
+  "@dbos-inc/dbos-sdk",
+];
 
 const machine = (runs: number): string => {
   const [cpu] = cpus();
   const hardware = `${cpus().length} cores (${cpu?.model.trim()}, ${process.arch}), Linux ${release().split("-")[0]}`;
   const versions = [
     `Node ${process.versions.node}`,
-    ...["@grpc/grpc-js", "@connectrpc/connect-node", "better-sqlite3"].map((name) => `${name} ${versionOf(name)}`),
+    ...PACKAGES.map((name) => `${name} ${versionOf(name)}`),
     programVersion("nginx", "-v"),
     programVersion("haproxy", "-v"),
     programVersion("h2load", "--version"),
+    ...(restateMissing() === undefined ? [programVersion(RESTATE_SERVER, "--version", "restate-server")] : []),
+    programVersion("postgres", "--version"),
   ];
   const date = new Date().toISOString().slice(0, 10);
   return `${date}, ${hardware}. ${versions.join(", ")}. Rounds: ${runs}. Wire: ${process.env.HEDDLE_WIRE ?? "the default"}.`;
@@ -56,7 +68,7 @@ const machine = (runs: number): string => {
 const versionOf = (name: string): string =>
   JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), "utf8")).version;
 
-const programVersion = (command: string, option: string): string => {
+const programVersion = (command: string, option: string, name = command): string => {
   const { stdout, stderr } = spawnSync(command, [option], { encoding: "utf8" });
-  return `${command} ${/\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? "of an unknown version"}`;
+  return `${name} ${/\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? "of an unknown version"}`;
 };

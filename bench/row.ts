@@ -6,6 +6,8 @@ export interface Row {
   readonly ours: number;
   readonly unit: string;
   readonly peers: Readonly<Record<string, number>>;
+  /** Peers that this machine cannot run, and what is missing. */
+  readonly notMeasured?: Readonly<Record<string, string>>;
 }
 
 export interface RunOptions {
@@ -13,6 +15,8 @@ export interface RunOptions {
   readonly runs: number;
   /** About how long each measurement takes. */
   readonly seconds: number;
+  /** Rows of the largest table of `growth`. */
+  readonly rows: number;
   readonly progress: (line: string) => void;
 }
 
@@ -35,6 +39,7 @@ export const H2LOAD = tool("h2load", "nghttp2-client");
 export const NGHTTPD = tool("nghttpd", "nghttp2-server");
 export const NGINX = tool("nginx", "nginx");
 export const HAPROXY = tool("haproxy", "haproxy");
+export const GCC = tool("gcc", "gcc");
 export const TASKSET = tool("taskset", "util-linux");
 
 /** A row of one figure of the contestants' results. */

@@ -1,13 +1,16 @@
 import process from "node:process";
 import { percentile } from "../median.ts";
 
-/** Calls in flight. */
-export const IN_FLIGHT = 64;
+/** Calls in flight, unless a workload says otherwise. */
+const IN_FLIGHT = 64;
+
+/** Orders that are placed at a time. */
+export const ORDERS_IN_FLIGHT = 32;
 
 /** Takes numbers of calls by IPC, makes them with so many in flight, and answers with a `ClientResult`. */
-export const serveCalls = (call: () => Promise<unknown>): void => {
+export const serveCalls = (call: () => Promise<unknown>, { inFlight = IN_FLIGHT } = {}): void => {
   process.on("message", (calls: number) => {
-    measure(call, calls).then(
+    measure(call, calls, inFlight).then(
       (result) => process.send?.(result),
       (error: unknown) => {
         console.error(error);
@@ -20,7 +23,7 @@ export const serveCalls = (call: () => Promise<unknown>): void => {
   process.send?.("ready");
 };
 
-const measure = async (call: () => Promise<unknown>, calls: number) => {
+const measure = async (call: () => Promise<unknown>, calls: number, inFlight: number) => {
   const micros = new Float64Array(calls);
   const startMs = performance.now();
   const cpuBefore = process.cpuUsage();
@@ -33,7 +36,7 @@ const measure = async (call: () => Promise<unknown>, calls: number) => {
       micros[at] = (performance.now() - beganMs) * 1000;
     }
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, oneAfterAnother));
+  await Promise.all(Array.from({ length: inFlight }, oneAfterAnother));
   const { user, system } = process.cpuUsage(cpuBefore);
   const seconds = (performance.now() - startMs) / 1000;
   const sorted = Array.from(micros.sort());

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { residentMegabytes } from "../accounts.ts";
+import { residentMegabytes, treesOf } from "../accounts.ts";
 import { median } from "../median.ts";
 import type { Row, Workload } from "../row.ts";
 
@@ -44,7 +44,7 @@ const startOnce = async (mode: "processes" | "single-process"): Promise<{ second
     for await (const line of createInterface(up.stdout)) if (line.includes("services ready in")) break;
     const seconds = (performance.now() - startMs) / 1000;
     await sleep(SETTLE_MS);
-    return { seconds, megabytes: residentMegabytes([up.pid ?? 0, ...descendants(up.pid ?? 0)]) };
+    return { seconds, megabytes: residentMegabytes(treesOf([up.pid ?? 0])) };
   } finally {
     up.kill("SIGTERM");
     await once(up, "exit");
@@ -54,18 +54,3 @@ const startOnce = async (mode: "processes" | "single-process"): Promise<{ second
 
 /** Milliseconds until memory is looked at: what a start leaves behind is collected by then, or stays. */
 const SETTLE_MS = 1_000;
-
-const descendants = (pid: number): number[] => {
-  const parents = new Map<number, number>();
-  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      parents.set(Number(entry), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-    } catch {
-      // Gone since the folder was read.
-    }
-  }
-  const found = [pid];
-  for (const parent of found) for (const [child, of] of parents) if (of === parent) found.push(child);
-  return found.slice(1);
-};

@@ -45,7 +45,13 @@ export const onPrepared = <E extends DescMessage, P>(
 export interface Subscription {
   /** The name of the service that publishes, such as `billing`. */
   readonly from: string;
+  /** One per type of event. */
   readonly handlers: readonly EventHandler[];
+  /**
+   * Types that an earlier release handled and this one does not. Without it their events are kept as dead letters, because a release
+   * that lacks a handler is most often the older one of two.
+   */
+  readonly ignored?: readonly string[];
 }
 
 /**

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { createLog, type LogLevel } from "./log.ts";
@@ -50,6 +51,36 @@ test("an error is written with its type, its stack and its cause", () => {
   log.error({ err: new TypeError("torn", { cause: new Error("old thread") }) }, "broken");
   expect(last().err).toMatchObject({ type: "TypeError", message: expect.stringContaining("torn") });
   expect(JSON.stringify(last().err)).toContain("old thread");
+});
+
+test("an error is written without what it carries to its caller, however deep it lies", () => {
+  const { log, lines, last } = start();
+  const details = [{ type: "loom.v1.Weaver", value: new Uint8Array([1]), debug: { name: "Ada" } }];
+  const torn = new ConnectError("torn", Code.Internal, { "x-weaver": "Ada" }, [], new Error("old thread"));
+  const of = (error: ConnectError) => Object.assign(error, { details, loom: 7 });
+  const errors = [
+    of(torn),
+    Object.assign(new Error("outer"), { inner: of(new ConnectError("torn")), loom: 7 }),
+    Object.assign(new AggregateError([of(new ConnectError("torn")), "text"], "both"), { loom: 7 }),
+    Object.assign(new Error("both"), { errors: [of(new ConnectError("torn"))], loom: 7 }),
+  ];
+  for (const error of errors) {
+    log.error({ err: error }, "broken");
+    expect(last().err).toMatchObject({ loom: 7, stack: expect.stringContaining("log.test.ts") });
+    log.error(error);
+    expect(last().err).toMatchObject({ loom: 7 });
+  }
+  expect(lines.join()).not.toMatch(/Ada|details|metadata/);
+  expect(lines.join().match(/torn/g)?.length).toBeGreaterThanOrEqual(2 * errors.length);
+  expect(JSON.parse(lines[0] ?? "").err).toMatchObject({ code: Code.Internal, rawMessage: "torn" });
+  expect(torn.details).toBe(details);
+  expect(torn.metadata.get("x-weaver")).toBe("Ada");
+});
+
+test.each([undefined, null, "text", 7])("what was thrown and is no error (%j) is written as it is", (thrown) => {
+  const { log, last } = start();
+  log.error({ err: thrown }, "broken");
+  expect(last().err).toEqual(thrown);
 });
 
 test("a flush of a destination that cannot flush does no harm", () => {

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger as PinoLogger, pino } from "pino";
+import { type DestinationStream, type Logger as PinoLogger, pino, type SerializedError } from "pino";
 import type { Clock, Timers } from "../runtime/index.ts";
 import { type CallLine, CallLines } from "./call-lines.ts";
 
@@ -48,6 +48,7 @@ export const createLog = ({ service, level, clock, destination, timers }: LogOpt
       timestamp: () => `,"time":"${time()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_PATHS, censor: "[redacted]" },
+      serializers: { err: tellError },
     },
     {
       write(line) {
@@ -67,6 +68,28 @@ export const createLog = ({ service, level, clock, destination, timers }: LogOpt
     call: log.isLevelEnabled("info") ? (line: CallLine) => calls.add(line) : () => undefined,
     flush,
   });
+};
+
+/**
+ * An error as a line tells it: type, message, stack and its own fields, but for what a ConnectError carries to its caller. Details
+ * are messages of any content, personal data among it, and headers may hold a secret.
+ */
+const tellError = (error: Error): SerializedError => {
+  const told = pino.stdSerializers.err(error);
+  // What is no error comes back as it is.
+  if (!Object.is(told, error)) dropPayload(told);
+  return told;
+};
+
+const dropPayload = (told: SerializedError): void => {
+  delete told.details;
+  delete told.metadata;
+  // They stand under the one name as they are, and under the other as this makes them.
+  if (told.aggregateErrors !== undefined) delete told.errors;
+  // The errors within it were made like it.
+  const kind: unknown = Object.getPrototypeOf(told);
+  for (const inner of Object.values(told).flat())
+    if (typeof inner === "object" && inner !== null && Object.getPrototypeOf(inner) === kind) dropPayload(inner);
 };
 
 const atExit = new Set<() => void>();

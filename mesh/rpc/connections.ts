@@ -76,8 +76,9 @@ export const trackConnections = (deps: {
     },
   });
   const http1 = http1Acceptor({ handle, limits, closedOne, leaving: () => leaving });
+  const { timers } = runtime;
   const nodeHttp2 =
-    deps.wire === "node" ? nodeHttp2Acceptor({ handle, limits, log, track, sessionHandler }) : undefined;
+    deps.wire === "node" ? nodeHttp2Acceptor({ handle, timers, limits, log, track, sessionHandler }) : undefined;
 
   return {
     http1: http1.accept,

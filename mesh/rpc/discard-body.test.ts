@@ -33,10 +33,12 @@ test("a peer that goes on is stopped, once the answer has left", async () => {
 });
 
 test("a peer that sends much is stopped by that alone", () => {
+  const { timers, pending } = fakeTime();
   const stream = new FakeStream();
-  discardBody(stream, undefined);
+  discardBody(stream, timers);
   for (let i = 0; i < 1_024; i++) stream.data("x".repeat(1_024));
   expect(stream.sent).toEqual([]);
   stream.data("one more");
   expect(stream.sent).toEqual([RESET]);
+  expect(pending()).toBe(0);
 });

@@ -8,19 +8,19 @@ const GRACE_BYTES = 1024 * 1024;
 
 /**
  * Takes what a peer still sends on a stream whose answer is complete, for nobody, so that it stalls no connection. A peer that goes
- * on is stopped (RFC 9113, 8.1: RST_STREAM with NO_ERROR), by the bytes alone where there are no timers.
+ * on is stopped (RFC 9113, 8.1: RST_STREAM with NO_ERROR).
  */
-export const discardBody = (stream: HttpStream, timers: Timers | undefined): void => {
+export const discardBody = (stream: HttpStream, timers: Timers): void => {
   if (!stream.closed) stream.handler = new Discard(stream, timers);
 };
 
 class Discard implements StreamHandler {
   readonly #stream: HttpStream;
-  readonly #timers: Timers | undefined;
+  readonly #timers: Timers;
   #timer: Timer | undefined;
   #bytes = 0;
 
-  constructor(stream: HttpStream, timers: Timers | undefined) {
+  constructor(stream: HttpStream, timers: Timers) {
     this.#stream = stream;
     this.#timers = timers;
     this.#wait();
@@ -46,7 +46,7 @@ class Discard implements StreamHandler {
   onDrain(): void {}
 
   #wait(): void {
-    this.#timer = this.#timers?.after(GRACE_MS, () => {
+    this.#timer = this.#timers.after(GRACE_MS, () => {
       // A reset would take with it what is left of the answer.
       if (this.#stream.queuedBytes > 0) this.#wait();
       else this.#stop();

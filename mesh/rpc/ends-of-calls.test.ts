@@ -258,7 +258,7 @@ describe("an error that cannot be told", () => {
     await server.settle();
     const [line, ...more] = server.ended();
     expect(line).toMatchObject({ level: "error", code: "Internal", errorId: expect.stringMatching(/^err_/) });
-    expect(line).toMatchObject({ err: { rawMessage: "No." } });
+    expect(line).toMatchObject({ err: { rawMessage: "No." }, untold: expect.stringContaining("cannot be encoded: ") });
     expect(JSON.stringify(stream.sent)).toContain(line?.errorId);
     expect(more).toEqual([]);
     expect(found).toEqual([]);

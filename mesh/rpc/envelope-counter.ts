@@ -1,4 +1,4 @@
-import { PREFIX_BYTES } from "./message-reader.ts";
+import { PREFIX_BYTES } from "./envelope.ts";
 
 /** Follows a body of enveloped messages, which comes in pieces of any size, and tells when one of them is whole. */
 export class EnvelopeCounter {

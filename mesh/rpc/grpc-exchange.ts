@@ -3,11 +3,11 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { describeDecodeError } from "../contract/complete-malformed.ts";
 import { HeaderList, type ResetCause } from "../wire/index.ts";
 import { discardBody } from "./discard-body.ts";
+import { COMPRESSED, PREFIX_BYTES } from "./envelope.ts";
 import { GrpcRequest } from "./grpc-request.ts";
 import { statusFields } from "./grpc-status.ts";
 import { TRAILERS_ONLY } from "./grpc-target.ts";
 import { compressGzip } from "./gzip.ts";
-import { COMPRESSED, PREFIX_BYTES } from "./message-reader.ts";
 import { resetError } from "./reset-error.ts";
 
 /** Replies shorter than this are not worth compressing. */

@@ -2,29 +2,24 @@ import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { HttpStream, ResetCause, StreamHandler } from "../wire/index.ts";
 import type { CompiledMethod } from "./compile-method.ts";
+import { COMPRESSED, isOneMessage, PREFIX_BYTES } from "./envelope.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import type { GrpcMethod } from "./grpc-method.ts";
 import type { GrpcTarget } from "./grpc-target.ts";
 import { inflateGzip } from "./gzip.ts";
-import {
-  COMPRESSED,
-  isOneMessage,
-  MessageReader,
-  type MessageSink,
-  ownedCopy,
-  PREFIX_BYTES,
-} from "./message-reader.ts";
+import { MessageBuffer, type WireMessage } from "./message-buffer.ts";
+import { ownedCopy } from "./owned-copy.ts";
 
 /** The request of a gRPC call on the server: bytes in, messages out, whatever is wrong with them. */
-export abstract class GrpcRequest implements StreamHandler, MessageSink {
+export abstract class GrpcRequest implements StreamHandler {
   protected readonly call: GrpcCall;
   protected readonly stream: HttpStream;
   protected readonly grpc: GrpcMethod;
   protected readonly target: GrpcTarget;
-  #reader: MessageReader | undefined = undefined;
+  /** What does not come as one message, all at once. */
+  #buffer: MessageBuffer | undefined = undefined;
   /** The message of a method that takes one. */
-  #kept: Uint8Array | undefined = undefined;
-  #keptCompressed = false;
+  #kept: WireMessage | undefined = undefined;
   /** The status is sent, or nobody waits for it any more. */
   protected done = false;
   /** The caller has sent all of its request. */
@@ -52,13 +47,13 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
     this.stream.consume(chunk.length);
     if (this.done) return;
     const { messageBytesMax } = this.grpc.compiled.deps.limits;
-    if (end && this.#reader === undefined && isOneMessage(chunk, messageBytesMax)) {
+    if (this.#buffer === undefined && this.#kept === undefined && isOneMessage(chunk, messageBytesMax)) {
       // As nearly all are.
-      this.onMessage(chunk[0] as number, ownedCopy(chunk, PREFIX_BYTES, chunk.length));
+      this.#kept = { compressed: chunk[0] === COMPRESSED, bytes: ownedCopy(chunk, PREFIX_BYTES, chunk.length) };
     } else if (chunk.length > 0) {
-      this.#reader ??= new MessageReader(messageBytesMax, this);
-      const wrong = this.#reader.push(chunk);
-      if (wrong !== undefined) this.refuse(wrong);
+      this.#buffer ??= new MessageBuffer(messageBytesMax);
+      this.#buffer.push(chunk);
+      this.#keepFrom(this.#buffer);
     }
     if (end) this.requestEnd();
   }
@@ -67,22 +62,16 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
     this.requestEnd();
   }
 
-  /** Keeps the one message of a method that takes no more. */
-  onMessage(flags: number, bytes: Uint8Array): void {
-    if (this.#kept !== undefined) this.refuse(wrongCount("received extra", this.grpc.compiled));
-    this.#kept = bytes;
-    this.#keptCompressed = flags === COMPRESSED;
-  }
-
   protected requestEnd(): void {
     this.requestEnded = true;
     if (this.done) return;
-    if (this.#reader?.pending) this.refuse(new ConnectError(INCOMPLETE, Code.InvalidArgument));
+    if (this.#buffer !== undefined && this.#buffer.length > 0)
+      this.refuse(new ConnectError(INCOMPLETE, Code.InvalidArgument));
     else this.onRequestsEnd();
   }
 
   /** A message of the request; a promise where inflating it takes long. Throws, or rejects with, a ConnectError. */
-  protected read(bytes: Uint8Array, compressed: boolean): Message | Promise<Message> {
+  protected read({ bytes, compressed }: WireMessage): Message | Promise<Message> {
     const { input, compiled } = this.grpc;
     if (!compressed) return input.parse(bytes);
     if (!this.target.requestGzip) throw new ConnectError(NOT_COMPRESSED, Code.Internal);
@@ -92,15 +81,15 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
 
   /** Reads the message that was kept, and goes on with it; `run` must not throw. */
   protected runKept(run: (message: Message) => void): void {
-    const bytes = this.#kept;
-    if (bytes === undefined) {
+    const kept = this.#kept;
+    if (kept === undefined) {
       this.refuse(wrongCount("missing", this.grpc.compiled));
       return;
     }
     this.#kept = undefined;
     let message: Message | Promise<Message>;
     try {
-      message = this.read(bytes, this.#keptCompressed);
+      message = this.read(kept);
     } catch (error) {
       this.refuse(ConnectError.from(error));
       return;
@@ -113,6 +102,19 @@ export abstract class GrpcRequest implements StreamHandler, MessageSink {
         },
         (error) => this.refuse(ConnectError.from(error)),
       );
+  }
+
+  /** Keeps the one message of a method that takes no more. */
+  #keepFrom(buffer: MessageBuffer): void {
+    try {
+      while (buffer.ready && !this.done) {
+        const message = buffer.take();
+        if (this.#kept !== undefined) this.refuse(wrongCount("received extra", this.grpc.compiled));
+        this.#kept = message;
+      }
+    } catch (error) {
+      this.refuse(ConnectError.from(error));
+    }
   }
 }
 

@@ -9,8 +9,8 @@ import type { HeaderList } from "../wire/index.ts";
  */
 
 export const GRPC_STATUS = "grpc-status";
-export const GRPC_MESSAGE = "grpc-message";
-export const GRPC_STATUS_DETAILS = "grpc-status-details-bin";
+const GRPC_MESSAGE = "grpc-message";
+const GRPC_STATUS_DETAILS = "grpc-status-details-bin";
 
 /** Milliseconds of a `grpc-timeout`, with fractions; undefined when the text is none. */
 export const parseGrpcTimeout = (text: string): number | undefined => {

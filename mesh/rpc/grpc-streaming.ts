@@ -15,7 +15,7 @@ export class GrpcStreaming extends GrpcExchange {
     if (!this.grpc.compiled.streamsRequests) return;
     this.#requests = new RequestMessages({
       messageBytesMax: this.grpc.compiled.deps.limits.messageBytesMax,
-      read: ({ bytes, compressed }) => this.read(bytes, compressed),
+      read: (message) => this.read(message),
       consume: (bytes) => this.stream.consume(bytes),
     });
     this.#run(this.#requests);

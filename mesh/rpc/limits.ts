@@ -4,7 +4,7 @@ export interface RpcLimits {
   readonly messageBytesMax: number;
   /** Streams that one HTTP/2 connection may have open: what one peer may keep busy. */
   readonly streamsPerConnectionMax: number;
-  /** Megabytes that one HTTP/2 connection may hold in buffers: the gateway sends all calls to an instance on one. */
+  /** Megabytes that one connection of `node:http2` may hold: our own engine bounds what it holds piece by piece (`WireLimits`). */
   readonly sessionMegabytesMax: number;
   /** Open connections: file descriptors are shared by all peers. */
   readonly connectionsMax: number;
@@ -14,7 +14,7 @@ export interface RpcLimits {
   readonly prefaceTimeoutMs: number;
   /** Milliseconds until an HTTP/1.1 request must be whole: a slow sender holds a connection (slowloris). */
   readonly requestTimeoutMs: number;
-  /** Milliseconds without any traffic after which an HTTP/2 connection without streams is closed. */
+  /** Milliseconds without a stream after which an HTTP/2 connection is closed: it holds a descriptor for nothing. */
   readonly idleTimeoutMs: number;
   /** Milliseconds that a call may take where its contract says nothing. */
   readonly callTimeoutMs: number;

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { COMPRESSED, messageTooLarge, PREFIX_BYTES } from "./message-reader.ts";
+import { COMPRESSED, messageTooLarge, PREFIX_BYTES } from "./envelope.ts";
+import { ownedCopy } from "./owned-copy.ts";
 
 /** One message as it is on the wire. */
 export interface WireMessage {
@@ -11,14 +12,17 @@ export interface WireMessage {
 const BUFFER_BYTES_MIN = 1024;
 
 /**
- * Messages that wait for their reader, as the bytes that came: they are cut only when they are asked for, so that many small ones
- * hold no more than their bytes (where `MessageReader` hands on each as it comes).
+ * The messages of a body, which comes in pieces of any size, as the bytes that came: they are cut only when they are asked for, so
+ * that many small ones hold no more than their bytes. Holds what has arrived and at most as much again: the length that a peer
+ * promises buys it nothing (compare CVE-2024-37168).
  */
 export class MessageBuffer {
   readonly #bytesMax: number;
   #buffer: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
+  /** Bytes of the next message with its prefix, once that has come; of one that is refused the prefix alone. 0 before. */
+  #nextBytes = 0;
 
   /** `bytesMax` bounds one message as it is on the wire. */
   constructor(bytesMax: number) {
@@ -32,9 +36,12 @@ export class MessageBuffer {
 
   /** True when the next message has come as a whole, or cannot be one: `take` gives an answer. */
   get ready(): boolean {
-    if (this.length < PREFIX_BYTES) return false;
-    const length = this.#messageLength();
-    return this.#flags() > COMPRESSED || length > this.#bytesMax || this.length >= PREFIX_BYTES + length;
+    if (this.#nextBytes === 0) {
+      if (this.#end - this.#start < PREFIX_BYTES) return false;
+      const length = this.#messageLength();
+      this.#nextBytes = this.#flags() > COMPRESSED || length > this.#bytesMax ? PREFIX_BYTES : PREFIX_BYTES + length;
+    }
+    return this.#end - this.#start >= this.#nextBytes;
   }
 
   push(chunk: Uint8Array): void {
@@ -59,9 +66,15 @@ export class MessageBuffer {
     if (flags > COMPRESSED) throw new ConnectError(`protocol error: unknown message flags ${flags}`, Code.Internal);
     if (length > this.#bytesMax) throw messageTooLarge(length, this.#bytesMax);
     const from = this.#start + PREFIX_BYTES;
-    const bytes = this.#buffer.slice(from, from + length);
-    this.#start = from + length;
-    if (this.#start === this.#end) this.clear();
+    const to = from + length;
+    const last = to === this.#end;
+    // One that fills the buffer takes it along: a large message is not copied once more.
+    const takesAll = last && length > this.#buffer.length / 2;
+    const bytes = takesAll ? this.#buffer.subarray(from, to) : ownedCopy(this.#buffer, from, to);
+    if (takesAll) this.#buffer = EMPTY;
+    this.#start = to;
+    this.#nextBytes = 0;
+    if (last) this.clear();
     return { compressed: flags === COMPRESSED, bytes };
   }
 
@@ -69,6 +82,7 @@ export class MessageBuffer {
   clear(): void {
     this.#start = 0;
     this.#end = 0;
+    this.#nextBytes = 0;
     if (this.#buffer.length > BUFFER_BYTES_MIN) this.#buffer = EMPTY;
   }
 

@@ -1,36 +1,30 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ErrorCode, HeaderList, type HttpStream, type StreamHandler } from "../wire/index.ts";
-
-/** Bytes that may come before the application has consumed any; Node's own buffers hold as much again. */
-const UNREAD_BYTES_MAX = 64 * 1024;
+import { ErrorCode, HeaderList, type HttpStream } from "../wire/index.ts";
+import { NodeStreamBase } from "./node-stream-base.ts";
 
 /** A request over HTTP/1.1, seen as a stream of HTTP/2. */
-export class NodeHttp1Stream implements HttpStream {
-  handler: StreamHandler = IGNORE;
-  readonly peer: string;
+export class NodeHttp1Stream extends NodeStreamBase implements HttpStream {
   /** Tells those who must know that two directions at once are not to be had here. */
   readonly httpVersion: string;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  #unread = 0;
   /** The request's end was told. */
   #received: boolean;
   #sent = false;
-  #over = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, { peer, end }: { peer: string; end: boolean }) {
+    super(request, peer);
     this.#request = request;
     this.#response = response;
-    this.peer = peer;
     this.httpVersion = request.httpVersion;
     this.#received = end;
-    request.on("data", (chunk: Buffer) => this.#onData(chunk));
+    this.read();
     request.on("end", () => this.#onEnd());
     // The close that follows says the same.
     request.on("error", () => undefined);
     response.on("error", () => undefined);
     response.on("drain", () => {
-      if (!this.#over) this.handler.onDrain();
+      if (!this.over) this.handler.onDrain();
     });
     response.once("close", () => this.#onClose(response.writableFinished));
     request.once("close", () => {
@@ -39,7 +33,7 @@ export class NodeHttp1Stream implements HttpStream {
   }
 
   get closed(): boolean {
-    return this.#over;
+    return this.over;
   }
 
   get queuedBytes(): number {
@@ -47,7 +41,7 @@ export class NodeHttp1Stream implements HttpStream {
   }
 
   sendHeaders(headers: HeaderList, extra: readonly string[] | undefined, end: boolean): void {
-    if (this.#over || this.#response.headersSent) return;
+    if (this.over || this.#response.headersSent) return;
     const { status, fields, length } = http1Headers(headers, extra);
     const mayHaveBody = this.#request.method !== "HEAD" && status >= 200 && status !== 204 && status !== 304;
     // Otherwise an empty body would be sent in chunks.
@@ -65,7 +59,7 @@ export class NodeHttp1Stream implements HttpStream {
 
   sendData(chunk: Uint8Array, end: boolean, prefix?: Uint8Array): boolean {
     const response = this.#response;
-    if (this.#over || this.#sent) return true;
+    if (this.over || this.#sent) return true;
     if (prefix !== undefined && prefix.length > 0) response.write(prefix);
     // An empty chunk would be the last one (RFC 9112, 7.1).
     const more = chunk.length === 0 || response.write(chunk);
@@ -75,7 +69,7 @@ export class NodeHttp1Stream implements HttpStream {
   }
 
   sendTrailers(trailers: HeaderList, extra: readonly string[] | undefined): void {
-    if (this.#over || this.#sent) return;
+    if (this.over || this.#sent) return;
     // A body of known length has none (RFC 9112, 7.1.2); Node leaves them out then.
     try {
       this.#response.addTrailers(pairs(trailers.fields, extra));
@@ -86,14 +80,9 @@ export class NodeHttp1Stream implements HttpStream {
     this.#end();
   }
 
-  consume(bytes: number): void {
-    this.#unread -= bytes;
-    if (this.#unread <= UNREAD_BYTES_MAX && this.#request.isPaused()) this.#request.resume();
-  }
-
   reset(code: number): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     // The answer is complete and stays; what is left of the request is read for nobody, within its time.
     if (code === ErrorCode.NO_ERROR && this.#sent) this.#request.resume();
     else this.#response.destroy();
@@ -104,43 +93,26 @@ export class NodeHttp1Stream implements HttpStream {
     this.#response.end();
   }
 
-  #onData(chunk: Buffer): void {
-    if (this.#over) return;
-    this.#unread += chunk.length;
-    this.handler.onData(chunk, false);
-    if (this.#unread > UNREAD_BYTES_MAX && !this.#over) this.#request.pause();
-  }
-
   #onEnd(): void {
-    if (this.#received || this.#over) return;
+    if (this.#received || this.over) return;
     this.#received = true;
     const { rawTrailers } = this.#request;
-    if (rawTrailers.length === 0) this.handler.onData(EMPTY, true);
+    if (rawTrailers.length === 0) this.tellEnd();
     else
       this.handler.onTrailers(
         new HeaderList(rawTrailers.map((text, at) => (at % 2 === 0 ? text.toLowerCase() : text))),
       );
-    if (this.#sent && this.#response.writableFinished) this.#over = true;
+    if (this.#sent && this.#response.writableFinished) this.over = true;
   }
 
   #onClose(finished: boolean): void {
-    if (this.#over) return;
+    if (this.over) return;
     // The answer has left, and more of the request may come.
     if (finished && !this.#received && !this.#request.destroyed) return;
-    this.#over = true;
+    this.over = true;
     if (!finished || !this.#received) this.handler.onReset(ErrorCode.CANCEL, "connection");
   }
 }
-
-const EMPTY = new Uint8Array(0);
-
-const IGNORE: StreamHandler = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrain() {},
-};
 
 const http1Headers = (headers: HeaderList, extra: readonly string[] | undefined) => {
   const fields: string[] = [];

@@ -6,31 +6,25 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { ErrorCode, HeaderList, type HttpStream, type ResetCause, type StreamHandler } from "../wire/index.ts";
-
-/** Bytes that may come before the application has consumed any; Node's own buffers hold as much again. */
-const UNREAD_BYTES_MAX = 64 * 1024;
+import { ErrorCode, HeaderList, type HttpStream, type ResetCause } from "../wire/index.ts";
+import { NodeStreamBase } from "./node-stream-base.ts";
 
 /** A stream of `node:http2`, of either side, seen as the engine's. */
-export class NodeHttp2Stream implements HttpStream {
-  handler: StreamHandler = IGNORE;
-  readonly peer: string;
+export class NodeHttp2Stream extends NodeStreamBase implements HttpStream {
   readonly #stream: ServerHttp2Stream | ClientHttp2Stream;
   /** Kept, for a stream that is over does not know it any more. */
   readonly #session: Http2Session | undefined;
   #trailers: HeaderList | undefined;
   #trailersToSend: OutgoingHttpHeaders | undefined;
-  #unread = 0;
   /** The peer's end was told. */
   #received: boolean;
   #sent: boolean;
-  #over = false;
 
   /** `end`: the request's headers were all there is, received by a server or sent by a client. */
   constructor(stream: ServerHttp2Stream | ClientHttp2Stream, { peer, end }: { peer: string; end: boolean }) {
+    super(stream, peer);
     this.#stream = stream;
     this.#session = stream.session;
-    this.peer = peer;
     const isClient = !("respond" in stream);
     this.#received = end && !isClient;
     this.#sent = end && isClient;
@@ -40,7 +34,7 @@ export class NodeHttp2Stream implements HttpStream {
     stream.on("wantTrailers", () => this.#sendTrailers());
     stream.on("end", () => this.#onEnd());
     stream.on("drain", () => {
-      if (!this.#over) this.handler.onDrain();
+      if (!this.over) this.handler.onDrain();
     });
     // The close that follows says the same.
     stream.on("error", () => undefined);
@@ -50,12 +44,12 @@ export class NodeHttp2Stream implements HttpStream {
         this.#onResponse(flags, raw),
       );
     } else {
-      stream.on("data", (chunk: Buffer) => this.#onData(chunk));
+      this.read();
     }
   }
 
   get closed(): boolean {
-    return this.#over || this.#stream.closed || this.#stream.destroyed;
+    return this.over || this.#stream.closed || this.#stream.destroyed;
   }
 
   get queuedBytes(): number {
@@ -86,14 +80,9 @@ export class NodeHttp2Stream implements HttpStream {
     this.#stream.end();
   }
 
-  consume(bytes: number): void {
-    this.#unread -= bytes;
-    if (this.#unread <= UNREAD_BYTES_MAX && this.#stream.isPaused()) this.#stream.resume();
-  }
-
   reset(code: number): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     this.#stream.close(code);
     // Node closes a stream when what it has received was read.
     this.#stream.resume();
@@ -104,7 +93,7 @@ export class NodeHttp2Stream implements HttpStream {
     try {
       send();
     } catch {
-      this.#over = true;
+      this.over = true;
       this.#stream.close(ErrorCode.INTERNAL_ERROR);
       queueMicrotask(() => this.handler.onReset(ErrorCode.INTERNAL_ERROR, "local"));
     }
@@ -115,31 +104,24 @@ export class NodeHttp2Stream implements HttpStream {
   }
 
   #onResponse(flags: number, raw: readonly string[]): void {
-    if (this.#over) return;
+    if (this.over) return;
     const end = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     this.#received = end;
     this.handler.onHeaders(new HeaderList(raw), end);
-    this.#stream.on("data", (chunk: Buffer) => this.#onData(chunk));
-  }
-
-  #onData(chunk: Buffer): void {
-    if (this.#over) return;
-    this.#unread += chunk.length;
-    this.handler.onData(chunk, false);
-    if (this.#unread > UNREAD_BYTES_MAX && !this.#over) this.#stream.pause();
+    this.read();
   }
 
   #onEnd(): void {
     // Node ends what it reads from a broken connection like any other; the close tells the two apart.
-    if (this.#received || this.#over || this.#session?.destroyed) return;
+    if (this.#received || this.over || this.#session?.destroyed) return;
     this.#received = true;
-    if (this.#trailers === undefined) this.handler.onData(EMPTY, true);
+    if (this.#trailers === undefined) this.tellEnd();
     else this.handler.onTrailers(this.#trailers);
   }
 
   #onClose(): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     if (this.#received && this.#sent && this.#stream.writableFinished) return;
     const code = this.#stream.rstCode ?? ErrorCode.CANCEL;
     this.handler.onReset(code, this.#cause(code));
@@ -150,16 +132,6 @@ export class NodeHttp2Stream implements HttpStream {
     return this.#session?.destroyed ? "connection" : "peer";
   }
 }
-
-const EMPTY = new Uint8Array(0);
-
-const IGNORE: StreamHandler = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrain() {},
-};
 
 /** Headers as Node takes them: a field that repeats has an array. */
 export const nodeHeaders = (list: HeaderList, extra: readonly string[] | undefined): OutgoingHttpHeaders => {

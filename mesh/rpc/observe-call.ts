@@ -13,7 +13,9 @@ const OUR_FAULT: ReadonlySet<number> = new Set([Code.Internal, Code.Unknown, Cod
 export const logCall = (
   call: ServedCall,
   code: number,
-  more: { errorId?: string | undefined; err?: unknown; reason?: string | undefined } | undefined,
+  more:
+    | { errorId?: string | undefined; err?: unknown; untold?: string | undefined; reason?: string | undefined }
+    | undefined,
 ): void => {
   const { name, deps } = call.compiled;
   if (!deps.policies) return;
@@ -29,31 +31,34 @@ export const logCall = (
   else deps.log.info(line, "call");
 };
 
+export interface MappedThrown {
+  readonly error: ConnectError;
+  /** Leads from what the caller gets to the line in the log, for an error that is not told. */
+  readonly id: string | undefined;
+  readonly reason: string | undefined;
+  /** Why an error could not be told to the caller as it is. */
+  readonly untold: string | undefined;
+}
+
 /** What was thrown as what a caller sees, and how the log tells it. */
-export const mapThrown = (
-  call: ServedCall,
-  thrown: unknown,
-): { error: ConnectError; id: string | undefined; reason: string | undefined } => {
+export const mapThrown = (call: ServedCall, thrown: unknown): MappedThrown => {
   const { method, deps } = call.compiled;
-  if (!deps.policies) return { error: asConnectHasIt(thrown), id: undefined, reason: undefined };
+  if (!deps.policies) return { error: asConnectHasIt(thrown), id: undefined, reason: undefined, untold: undefined };
   const { ids } = deps.runtime;
   const domain = method.parent.file.proto.package;
   let { error, id } = toRpcError(thrown, { ids, domain });
-  if (!canBeTold(error))
-    ({ error, id } = toRpcError(new Error("an error with details that are no messages", { cause: thrown }), {
-      ids,
-      domain,
-    }));
-  return { error, id, reason: error.findDetails(ErrorInfoSchema)[0]?.reason };
+  const untold = whyUntold(error);
+  if (untold !== undefined) ({ error, id } = toRpcError(new Error(untold, { cause: thrown }), { ids, domain }));
+  return { error, id, reason: error.findDetails(ErrorInfoSchema)[0]?.reason, untold };
 };
 
-/** False for an error whose details cannot be encoded: no protocol has words for it. */
-const canBeTold = (error: ConnectError): boolean => {
+/** What is wrong with an error whose details cannot be encoded: no protocol has words for it. */
+const whyUntold = (error: ConnectError): string | undefined => {
   try {
     if (error.details.length > 0) statusFields(error);
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (why) {
+    return `its details cannot be encoded: ${why instanceof Error ? why.message : String(why)}`;
   }
 };
 
@@ -66,9 +71,9 @@ const asConnectHasIt = (thrown: unknown): ConnectError =>
 /** Logs that a reply could not be sent; returns the error to send instead. */
 export const logUnsent = (call: ServedCall, cause: ConnectError): ConnectError => {
   const { name, deps } = call.compiled;
-  const { error, id } = mapThrown(call, cause);
+  const { error, id, untold } = mapThrown(call, cause);
   deps.log.error(
-    { method: name, code: Code[error.code], traceId: traceIdOf(call.traceparent), errorId: id, err: cause },
+    { method: name, code: Code[error.code], traceId: traceIdOf(call.traceparent), errorId: id, err: cause, untold },
     "the reply could not be sent",
   );
   return error;

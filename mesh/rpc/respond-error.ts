@@ -17,10 +17,10 @@ import { pathOf } from "./request-path.ts";
 
 /**
  * Answers a request with an error in the protocol that it speaks: gRPC as trailers only, gRPC-Web likewise, Connect as JSON
- * or as an end-of-stream message, and plain JSON with an HTTP status for everything else. What the peer still sends is dropped;
- * with `timers`, a peer that goes on is soon stopped.
+ * or as an end-of-stream message, and plain JSON with an HTTP status for everything else. What the peer still sends is dropped,
+ * and a peer that goes on is soon stopped.
  */
-export const respondError = (stream: HttpStream, headers: HeaderList, error: ConnectError, timers?: Timers): void => {
+export const respondError = (stream: HttpStream, headers: HeaderList, error: ConnectError, timers: Timers): void => {
   const contentType = headers.get("content-type") ?? "";
   if (contentType.startsWith("application/grpc")) {
     respond(stream, [":status", "200", "content-type", contentType, ...statusFields(error)]);
@@ -39,7 +39,7 @@ export const respondUnknownMethod = (
   stream: HttpStream,
   headers: HeaderList,
   known: Iterable<string>,
-  timers?: Timers,
+  timers: Timers,
 ): void => {
   const method = pathOf(headers.get(":path") ?? "/").slice(1, METHOD_CHARS_MAX) || "/";
   const names = Array.from(known, (path) => path.slice(1));

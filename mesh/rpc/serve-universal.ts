@@ -65,7 +65,7 @@ const universalRequest = (
   boundTimeouts(header);
   const url = `${scheme}://${authority}${path}`;
   return {
-    httpVersion: "httpVersion" in stream ? String(stream.httpVersion) : "2.0",
+    httpVersion: stream.httpVersion ?? "2.0",
     method,
     // A peer may leave out what it is called by, or say what no URL has room for; only the path matters.
     url: URL.canParse(url) ? url : new URL(path, "http://heddle").href,

@@ -117,10 +117,10 @@ export abstract class ServedCall implements Call, HandlerContext {
 
   /** Ends the call with what was thrown, and returns the error to answer with. */
   fail(thrown: unknown): ConnectError {
-    const { error, id, reason } = mapThrown(this, thrown);
+    const { error, id, reason, untold } = mapThrown(this, thrown);
     if (!this.ended) {
       // The cause stays here: the caller gets the id, and the id leads to this line.
-      logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown }) });
+      logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown, untold }) });
       this.#end();
     }
     return error;

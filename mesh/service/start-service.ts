@@ -2,7 +2,9 @@ import type { DescService } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
+import { EventFeedService } from "@heddle/contracts/heddle/events/v1";
 import { assertAccessDeclared } from "../contract/options.ts";
+import { createEventFeed, Subscriber, subscriptionService } from "../events/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { createRpcServer, type Implementation, type RpcServer } from "../rpc/index.ts";
 import type { Address, Runtime } from "../runtime/index.ts";
@@ -51,6 +53,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
   const instanceId = runtime.ids.next("ins");
   const store = await openOwnStore(definition, config.HEDDLE_DATA, deps);
   let serving: CustomServing | undefined;
+  let events: OwnEvents | undefined;
   try {
     const context: ServiceContext = {
       ...runtime,
@@ -62,10 +65,13 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       instanceId,
     };
     serving = asCustom(await definition.implement(context));
-    const { implementations, stop } = serving;
+    const { stop } = serving;
+    const ownEvents = await followEvents(definition, serving, store, context);
+    events = ownEvents;
+    const implementations = [...serving.implementations, ...ownEvents.implementations];
     for (const { service } of implementations) assertAccessDeclared(service);
     const health = createInstanceHealth(implementations.map(({ service }) => service.typeName));
-    const everything = withStandardServices(serving, health);
+    const everything = withStandardServices({ ...serving, implementations }, health);
     const server = createRpcServer({
       implementations: everything,
       runtime,
@@ -80,6 +86,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     // One that listens is reached over the network, and the gateway not at all: it must not find itself here.
     if (bound === undefined) deps.neighbours.set(address, server);
     health.set(ServingStatus.SERVING);
+    ownEvents.start();
     const sweep =
       store &&
       runtime.timers.every(SWEEP_PERIOD_MS, () => {
@@ -93,6 +100,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       server,
       async stop(timeoutMs) {
         health.set(ServingStatus.NOT_SERVING);
+        await ownEvents.stop();
         const cut = await server.drain(timeoutMs);
         deps.neighbours.delete(address);
         sweep?.cancel();
@@ -102,10 +110,51 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       },
     };
   } catch (error) {
+    await events?.stop();
     await serving?.stop?.();
     await store?.close();
     throw error;
   }
+};
+
+/** What a service does with events: its own, and those of others. */
+interface OwnEvents {
+  /** What it serves for that. */
+  readonly implementations: readonly Implementation[];
+  start(): void;
+  /** Ends the streams of its own feed, and resolves when nothing of others is applied any more. */
+  stop(): Promise<void>;
+}
+
+const followEvents = async (
+  definition: ServiceDefinition,
+  { subscriptions = [], views = [] }: CustomServing,
+  store: Store | undefined,
+  context: ServiceContext,
+): Promise<OwnEvents> => {
+  const { clock, timers, random, ids, network, log } = context;
+  const runtime = { clock, timers, random, ids, network };
+  const subscribes = subscriptions.length > 0 || views.length > 0;
+  if (store === undefined) {
+    if (subscribes)
+      throw new TypeError(`${definition.name} subscribes without a store: give defineService its migrations folder`);
+    return { implementations: [], start: () => undefined, stop: async () => undefined };
+  }
+  const feed = definition.publishes?.length ? createEventFeed({ store, runtime, log }) : undefined;
+  const feedOf = (of: string) => context.client(EventFeedService, { of });
+  const deps = { service: definition.name, store, runtime, log, subscriptions, views, feedOf };
+  const subscriber = subscribes ? await Subscriber.prepare(deps) : undefined;
+  return {
+    implementations: [
+      ...(feed === undefined ? [] : [feed.implementation]),
+      ...(subscriber === undefined ? [] : [subscriptionService(subscriber, deps)]),
+    ],
+    start: () => subscriber?.start(),
+    async stop() {
+      feed?.end();
+      await subscriber?.stop();
+    },
+  };
 };
 
 const openOwnStore = (definition: ServiceDefinition, dataFolder: string, deps: StartDeps) =>

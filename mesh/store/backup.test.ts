@@ -3,14 +3,16 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { systemRuntime } from "../runtime/index.ts";
 import { backupFile } from "./backup.ts";
+import { diskInHand } from "./fixtures/disk-in-hand.ts";
 import { insertNote, migrations, noteIds } from "./fixtures/notes.ts";
 import { temporaryFolder } from "./fixtures/temporary-folder.ts";
-import { openStore } from "./open-store.ts";
+import { openStoreOn } from "./open-store.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
 const runtime = systemRuntime();
 const open = async (path: string) => {
-  const store = await openStore({ path, name: "notes", migrations, runtime });
+  // Writes that wait for no disk, so that many fit into one copy.
+  const store = await openStoreOn(diskInHand().openWal, { path, name: "notes", migrations, runtime });
   onTestFinished(() => store.close());
   return store;
 };

@@ -9,6 +9,11 @@ export class Connection {
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
+  readonly #savepoint: Database.Statement;
+  readonly #rollbackTo: Database.Statement;
+  readonly #release: Database.Statement;
+  readonly #look: Database.Statement;
+  #walLook: Database.Statement | undefined;
 
   constructor(database: Database.Database) {
     this.database = database;
@@ -16,10 +21,19 @@ export class Connection {
     this.#begin = database.prepare(database.readonly ? "BEGIN" : "BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
     this.#rollback = database.prepare("ROLLBACK");
+    this.#savepoint = database.prepare("SAVEPOINT job");
+    this.#rollbackTo = database.prepare("ROLLBACK TO job");
+    this.#release = database.prepare("RELEASE job");
+    this.#look = database.prepare("PRAGMA schema_version");
   }
 
   begin(): void {
     this.#begin.run();
+  }
+
+  /** From here on the transaction sees no later commit; SQLite looks at the first read only. */
+  takeSnapshot(): void {
+    this.#look.get();
   }
 
   commit(): void {
@@ -29,6 +43,19 @@ export class Connection {
   /** Undoes the transaction, unless SQLite has done so by itself. */
   rollback(): void {
     if (this.database.inTransaction) this.#rollback.run();
+  }
+
+  /** A point within the transaction to which it can be undone. One at a time. */
+  savepoint(): void {
+    this.#savepoint.run();
+  }
+
+  rollbackToSavepoint(): void {
+    this.#rollbackTo.run();
+  }
+
+  releaseSavepoint(): void {
+    this.#release.run();
   }
 
   /** The first row, or undefined. */
@@ -43,6 +70,12 @@ export class Connection {
   /** Returns the number of rows that changed. */
   run<P extends Params>(statement: Statement<P, unknown>, params: P): number {
     return this.#execute(statement, params, (prepared) => prepared.run(params)).changes;
+  }
+
+  /** Pages that the write-ahead log holds since it started over, of all connections to the file. */
+  walPages(): number {
+    this.#walLook ??= this.database.prepare("PRAGMA wal_checkpoint(NOOP)");
+    return (this.#walLook.get() as { log: number }).log;
   }
 
   get inTransaction(): boolean {
@@ -116,8 +149,11 @@ export const openWriter = (file: string, lockWaitMs: number): Database.Database 
 /** Changes nothing in the file, so that a file can be looked at before it is touched. */
 export const configureWriter = (database: Database.Database): void => {
   secure(database);
-  // An acknowledged write is on the disk: FULL waits for fsync in each commit (sqlite.org/pragma.html#pragma_synchronous).
-  database.pragma("synchronous = FULL");
+  // Checkpoints sync, commits do not (sqlite.org/pragma.html#pragma_synchronous): GroupCommit syncs, once per batch, before it
+  // answers.
+  database.pragma("synchronous = NORMAL");
+  // A checkpoint syncs several times; Checkpointer makes them beside the event loop.
+  database.pragma("wal_autocheckpoint = 0");
   // What was deleted is overwritten: a service forgets when it is told to (sqlite.org/pragma.html#pragma_secure_delete).
   database.pragma("secure_delete = ON");
   database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT_MAX}`);

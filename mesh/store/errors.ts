@@ -63,10 +63,11 @@ export const sqliteCode = (error: unknown): string | undefined =>
   error instanceof Database.SqliteError ? error.code : undefined;
 
 /** True for `code` and its extended codes, as SQLITE_IOERR_FSYNC is one of SQLITE_IOERR. */
-export const isSqliteError = (error: unknown, code: string): boolean => {
-  const found = sqliteCode(error);
-  return found === code || found?.startsWith(`${code}_`) === true;
-};
+export const isSqliteError = (error: unknown, code: string): boolean => isCode(sqliteCode(error), code);
+
+/** The same of an error's code alone, as it comes from another thread. */
+export const isCode = (found: string | undefined, code: string): boolean =>
+  found === code || found?.startsWith(`${code}_`) === true;
 
 /** What a caller gets to see of an error of SQLite; other errors pass unchanged. */
 export const callErrorFrom = (error: unknown, service: string): unknown => {

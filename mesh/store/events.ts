@@ -11,7 +11,7 @@ import type { Reader } from "./store.ts";
 
 /** One event of a service's feed, as it is kept. */
 export interface StoredEvent {
-  /** Position in the feed: greater than that of every event that was committed before. Starts at 1, may have gaps. */
+  /** Position in the feed, in the order of commits: starts at 1, without gaps. */
   readonly sequence: bigint;
   /** The full name of its message, `customer.v1.CustomerCreated`. */
   readonly type: string;

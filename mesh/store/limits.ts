@@ -3,6 +3,27 @@
 /** Write jobs that wait for the one writer: more than this is a wait that no deadline survives. */
 export const WRITE_JOBS_WAITING_MAX = 1_024;
 
+/** Milliseconds that the oldest write job may have waited when another one comes: a disk so slow is not asked for more. */
+export const WRITE_WAIT_MS_MAX = 1_000;
+
+/** Write jobs of one transaction, which other processes wait for. */
+export const JOBS_PER_BATCH_MAX = 256;
+
+/** Milliseconds that the jobs of a batch run before sockets are served again. */
+export const BATCH_SLICE_MS_MAX = 1;
+
+/** Bytes in the write-ahead log at which a checkpoint is made: less often than that the disk hardly feels it. */
+export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;
+
+/** Batches between two looks at how full the write-ahead log is. */
+export const BATCHES_PER_WAL_CHECK = 16;
+
+/** Milliseconds that a checkpoint waits for readers, with writes held back, before it gives up until the log has grown again. */
+export const CHECKPOINT_WAIT_MS = 100;
+
+/** Milliseconds after which the thread that makes checkpoints is ended: it holds some MB. */
+export const CHECKPOINT_THREAD_IDLE_MS = 5_000;
+
 /** Read jobs that wait for a connection. */
 export const READ_JOBS_WAITING_MAX = 1_024;
 
@@ -27,8 +48,8 @@ export const RETRY_DELAY_MS = 100;
 /** Milliseconds that the reply to a request id is kept at least: longer than any client retries. */
 export const REPLY_KEPT_MS = 7 * 24 * 60 * 60 * 1_000;
 
-/** Recorded replies that one transaction deletes, so that a sweep never holds the writer for long. */
-export const REPLY_SWEEP_ROWS = 500;
+/** Recorded replies that one job deletes, so that a sweep never holds up those that share its batch for long. */
+export const REPLY_SWEEP_ROWS = 100;
 
 /** Events that one read returns at most. */
 export const EVENTS_READ_MAX = 1_000;

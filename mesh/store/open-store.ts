@@ -1,13 +1,15 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import type { Runtime } from "../runtime/index.ts";
+import { openCheckpointThread } from "./checkpointer.ts";
 import { Connection, configureWriter, openReader, openWriter } from "./connection.ts";
 import { isSqliteError, StoreStartError } from "./errors.ts";
 import { LOCK_WAIT_MS, START_LOCK_WAIT_MS } from "./limits.ts";
 import { migrate } from "./migrate.ts";
 import { claimFile, isNewFile } from "./own-file.ts";
 import { SqliteStore } from "./sqlite-store.ts";
+import { openWalFile, syncFolder, type WalFile } from "./wal-file.ts";
 
 export interface OpenStoreOptions {
   /** The database file; it is made, with its folders, when it does not exist. */
@@ -25,13 +27,13 @@ export interface OpenStoreOptions {
  * Opens a service's database: checked (`quick_check`), its own, and migrated. Throws StoreStartError when the file is
  * damaged, of another service or program, newer than the code, or locked for too long.
  */
-export const openStore = async ({
-  path,
-  name,
-  migrations,
-  runtime,
-  onFatal = () => undefined,
-}: OpenStoreOptions): Promise<SqliteStore> => {
+export const openStore = (options: OpenStoreOptions): Promise<SqliteStore> => openStoreOn(openWalFile, options);
+
+/** The same on a write-ahead log that `openWal` opens: where tests stand in for the disk. */
+export const openStoreOn = async (
+  openWal: (file: string) => WalFile,
+  { path, name, migrations, runtime, onFatal = () => undefined }: OpenStoreOptions,
+): Promise<SqliteStore> => {
   const file = resolve(path);
   makeFile(file);
   const database = openFile(file, START_LOCK_WAIT_MS);
@@ -45,10 +47,15 @@ export const openStore = async ({
     migrate(database, { file, owner: "heddle", migrations: new URL("./migrations/", import.meta.url), clock });
     migrate(database, { file, owner: "service", migrations, clock });
     database.pragma(`busy_timeout = ${LOCK_WAIT_MS}`);
+    const wal = openWal(file);
+    // What a process that was killed has committed may not be on the disk yet, and is about to be read.
+    await wal.sync();
     return new SqliteStore({
       service: name,
       writer: new Connection(database),
       openReader: () => openReader(file, LOCK_WAIT_MS),
+      wal,
+      checkpoints: openCheckpointThread(file, runtime),
       runtime,
       onFatal,
     });
@@ -86,12 +93,6 @@ const makeFile = (file: string): void => {
       },
     );
   }
-};
-
-const syncFolder = (folder: string): void => {
-  const descriptor = openSync(folder, "r");
-  fsyncSync(descriptor);
-  closeSync(descriptor);
 };
 
 const checkPages = (database: Database.Database): void => {

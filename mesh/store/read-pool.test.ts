@@ -22,6 +22,8 @@ class CountedConnection {
     this.begins++;
   }
 
+  takeSnapshot(): void {}
+
   rollback(): void {
     if (this.failsToRollBack) throw new Error("SQLITE_IOERR");
     this.inTransaction = false;
@@ -54,6 +56,12 @@ const start = (connectionsMax: number, prepare: (connection: CountedConnection, 
   return { pool, opened, enter };
 };
 
+/** Something is committed, and on the disk at once. */
+const commit = (pool: ReadPool) => {
+  pool.hold();
+  pool.release();
+};
+
 /** Until the event that runs now is over. */
 const nextEvent = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -75,7 +83,7 @@ describe("a snapshot", () => {
   test("is kept for those who read from it when something is committed, and left by who comes later", async () => {
     const { pool, opened, enter } = start(4);
     const before = enter();
-    pool.refresh();
+    commit(pool);
     const after = enter();
     expect(after.connection).not.toBe(before.connection);
     expect(opened.map(({ inTransaction }) => inTransaction)).toEqual([true, true]);
@@ -114,7 +122,7 @@ describe("a job that finds every connection taken", () => {
   test("waits until one is free, and those who wait with it share what it begins", async () => {
     const { pool, opened, enter } = start(1);
     const old = enter();
-    pool.refresh();
+    commit(pool);
     expect(pool.enter()).toBeUndefined();
     const waiting = [pool.wait(), pool.wait()];
     pool.leave(old, false);
@@ -126,7 +134,7 @@ describe("a job that finds every connection taken", () => {
   test("is refused when too many wait", () => {
     const { pool, enter } = start(1);
     enter();
-    pool.refresh();
+    commit(pool);
     for (let count = 0; count < 10; count++) {
       expect(pool.full).toBe(false);
       void pool.wait();
@@ -148,7 +156,7 @@ describe("a connection that fails", () => {
   test("to begin for a job that has waited lets the next one try", async () => {
     const { pool, opened, enter } = start(1);
     const old = enter();
-    pool.refresh();
+    commit(pool);
     const waiting = [pool.wait(), pool.wait(), pool.wait()];
     const [failing] = opened;
     if (failing !== undefined) failing.failsToBegin = true;
@@ -173,7 +181,7 @@ describe("a connection that fails", () => {
       connection.failsToRollBack = index === 0;
     });
     const old = enter();
-    pool.refresh();
+    commit(pool);
     const waiting = [pool.wait(), pool.wait()];
     pool.leave(old, true);
     for (const each of waiting) pool.leave(await each, false);
@@ -213,13 +221,13 @@ test("a waiter for whom no connection can be opened lets the next one try", asyn
       const rollback = () => {
         if (opens === 1) throw new Error("SQLITE_IOERR");
       };
-      return { begin() {}, rollback, close() {} } as unknown as Connection;
+      return { begin() {}, takeSnapshot() {}, rollback, close() {} } as unknown as Connection;
     },
     connectionsMax: 1,
     waitingMax: 10,
   });
   const old = pool.enter() as Snapshot;
-  pool.refresh();
+  commit(pool);
   const waiting = [pool.wait(), pool.wait(), pool.wait()];
   pool.leave(old, true);
   await expect(waiting[0]).rejects.toThrow("SQLITE_CANTOPEN");

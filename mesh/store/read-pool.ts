@@ -9,7 +9,7 @@ export interface Snapshot {
   entriesLeft: number;
   /** A statement has failed in it: SQLite may have ended it. */
   suspect: boolean;
-  /** Nobody enters any more: something was committed since, the event is over, a job failed, or it has served enough. */
+  /** Nobody enters any more, unless it is held: something was committed since, the event is over, a job failed, or it has served enough. */
   stale: boolean;
   /** Its connection is free for another one. */
   ended: boolean;
@@ -20,8 +20,8 @@ const ENTRIES_MAX = 1_000;
 
 /**
  * Read-only connections. Jobs that run for the same event share a snapshot, and with it a connection: to begin and end one for each
- * costs as much as a read. A snapshot is left when this process commits something, and before the next event, which may tell of
- * what another process has committed.
+ * costs as much as a read. A snapshot is left before the next event, which may tell of what another process has committed, and when
+ * something that this process has committed is on the disk. From before such a commit until then it is held: nobody sees more.
  */
 export class ReadPool {
   readonly #open: () => Connection;
@@ -31,6 +31,8 @@ export class ReadPool {
   readonly #free: Connection[] = [];
   readonly #waiting: (() => void)[] = [];
   #current: Snapshot | undefined;
+  /** What everybody enters while a commit is not on the disk yet. */
+  #held: Snapshot | undefined;
 
   constructor(options: { open: () => Connection; connectionsMax: number; waitingMax: number }) {
     this.#open = options.open;
@@ -45,8 +47,10 @@ export class ReadPool {
 
   /** Enters a snapshot; undefined when every connection is in an older one that is still read from: then `wait`. */
   enter(): Snapshot | undefined {
-    const snapshot = this.#current ?? this.#begin();
+    const snapshot = this.#held ?? this.#current ?? this.#begin();
     if (snapshot === undefined) return undefined;
+    // One that is held and that SQLite has ended cannot be had again: whoever reads now waits for its release.
+    if (snapshot === this.#held && hasEnded(snapshot)) return undefined;
     snapshot.jobs++;
     snapshot.entriesLeft--;
     // Reads that follow one another without any event between them must not go on for ever in one moment.
@@ -76,9 +80,26 @@ export class ReadPool {
     this.#endIfUnused(snapshot);
   }
 
-  /** Something was committed: whoever reads from now on must see it. */
-  refresh(): void {
-    if (this.#current !== undefined) this.#retire(this.#current);
+  /**
+   * Keeps all readers at the present moment, those who come later as well: something is about to be committed that is not to be
+   * seen before it is on the disk. Throws when that is not possible.
+   */
+  hold(): void {
+    if (this.#held !== undefined) return;
+    if (this.#current !== undefined && hasEnded(this.#current)) this.#retire(this.#current);
+    const held = this.#current ?? this.#begin(Number.POSITIVE_INFINITY);
+    // SQLite takes a snapshot at the first read only: those who have entered one and have not read yet must not see the commit.
+    for (const connection of this.#all) if (connection.inTransaction) connection.takeSnapshot();
+    this.#held = held;
+  }
+
+  /** What was committed since `hold` is on the disk, or undone: whoever reads from now on sees the newest. */
+  release(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#retire(held);
+    this.#waiting.shift()?.();
   }
 
   /** Closes all connections; no job may be running. */
@@ -88,8 +109,8 @@ export class ReadPool {
     for (const connection of this.#all.splice(0)) connection.close();
   }
 
-  #begin(): Snapshot | undefined {
-    const connection = this.#take();
+  #begin(connectionsMax = this.#connectionsMax): Snapshot | undefined {
+    const connection = this.#take(connectionsMax);
     if (connection === undefined) return undefined;
     try {
       connection.begin();
@@ -118,12 +139,16 @@ export class ReadPool {
   }
 
   #endIfUnused(snapshot: Snapshot): void {
-    if (!snapshot.stale || snapshot.jobs > 0 || snapshot.ended) return;
+    if (!snapshot.stale || snapshot.jobs > 0 || snapshot.ended || snapshot === this.#held) return;
     snapshot.ended = true;
     // Closed meanwhile, with the store.
     if (this.#all.length === 0) return;
     try {
       snapshot.connection.rollback();
+      if (this.#all.length > this.#connectionsMax) {
+        this.#discard(snapshot.connection);
+        return;
+      }
       this.#free.push(snapshot.connection);
     } catch {
       this.#discard(snapshot.connection);
@@ -138,12 +163,15 @@ export class ReadPool {
     this.#waiting.shift()?.();
   }
 
-  #take(): Connection | undefined {
+  #take(connectionsMax: number): Connection | undefined {
     // The one used last has the warmest page cache.
     const free = this.#free.pop();
-    if (free !== undefined || this.#all.length >= this.#connectionsMax) return free;
+    if (free !== undefined || this.#all.length >= connectionsMax) return free;
     const opened = this.#open();
     this.#all.push(opened);
     return opened;
   }
 }
+
+/** True when SQLite has ended its transaction, as it does on some errors. */
+const hasEnded = ({ suspect, connection }: Snapshot): boolean => suspect && !connection.inTransaction;

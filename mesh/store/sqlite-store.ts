@@ -1,53 +1,46 @@
+import { AsyncResource } from "node:async_hooks";
 import { fail } from "../contract/fail.ts";
-import { type Call, currentCall } from "../rpc/call.ts";
+import { type Call, currentCall, type Replay } from "../rpc/call.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { backupFrom } from "./backup.ts";
+import { Checkpointer, type CheckpointThread } from "./checkpointer.ts";
 import type { Connection } from "./connection.ts";
-import {
-  COMMIT_FAILED,
-  callErrorFrom,
-  isSqliteError,
-  STORE_BROKEN,
-  STORE_CLOSED,
-  STORE_OVERLOADED,
-  TOO_LATE,
-} from "./errors.ts";
+import { callErrorFrom, isSqliteError, STORE_CLOSED, STORE_OVERLOADED, TOO_LATE } from "./errors.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { currentMethod, Job, refuseInsideJob, runJob, runReadJob, TurnWatch } from "./job.ts";
-import {
-  READ_CONNECTIONS_MAX,
-  READ_JOBS_WAITING_MAX,
-  REPLY_KEPT_MS,
-  RETRY_DELAY_MS,
-  WRITE_JOBS_WAITING_MAX,
-} from "./limits.ts";
+import { READ_CONNECTIONS_MAX, READ_JOBS_WAITING_MAX, REPLY_KEPT_MS, RETRY_DELAY_MS } from "./limits.ts";
 import { ReadPool, type Snapshot } from "./read-pool.ts";
 import { findRecordedReply, recordReply, refuseApplied, sweepSome } from "./recorded-replies.ts";
 import type { BackupProgress, Reader, RecordedReply, Store, Tx, WriteOptions } from "./store.ts";
 import { SnapshotReader, Transaction } from "./transaction.ts";
-import { WriteQueue } from "./write-queue.ts";
+import type { WalFile } from "./wal-file.ts";
 
 export interface SqliteStoreDeps {
   /** The service that owns the store, for messages. */
   readonly service: string;
   readonly writer: Connection;
   readonly openReader: () => Connection;
-  readonly runtime: Pick<Runtime, "clock">;
+  readonly wal: WalFile;
+  /** Makes checkpoints beside the event loop. */
+  readonly checkpoints: CheckpointThread;
+  readonly runtime: Pick<Runtime, "clock" | "timers">;
   readonly onFatal: (error: unknown) => void;
 }
 
 /** A Store in one SQLite file: one connection that writes, a few that read. Made by `openStore`. */
 export class SqliteStore implements Store {
   readonly #deps: SqliteStoreDeps;
-  readonly #writes = new WriteQueue(WRITE_JOBS_WAITING_MAX);
+  readonly #writes: GroupCommit;
   readonly #reads: ReadPool;
+  readonly #checkpoints: Checkpointer;
   readonly #turns = new TurnWatch();
-  readonly #eventListeners = new Set<() => void>();
   /** Jobs and backups that were admitted and have not settled. */
   #active = 0;
   #onIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
-  /** Set once a commit has failed: what the disk holds is not known any more, until it is opened anew. */
-  #broken: { readonly cause: unknown } | undefined;
+  readonly #listeners = new Set<() => void>();
+  /** A job of the present batch has published. */
+  #published = false;
 
   constructor(deps: SqliteStoreDeps) {
     this.#deps = deps;
@@ -56,13 +49,27 @@ export class SqliteStore implements Store {
       connectionsMax: READ_CONNECTIONS_MAX,
       waitingMax: READ_JOBS_WAITING_MAX,
     });
+    this.#writes = new GroupCommit({
+      service: deps.service,
+      writer: deps.writer,
+      sync: deps.wal.sync,
+      readers: this.#reads,
+      runtime: deps.runtime,
+      onBroken: deps.onFatal,
+      onSynced: () => this.#synced(),
+    });
+    this.#checkpoints = new Checkpointer({
+      writer: deps.writer,
+      writes: this.#writes,
+      thread: deps.checkpoints,
+    });
   }
 
   read<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#refuseClosed();
       refuseInsideJob("read");
-      if (this.#reads.full) throw this.#overloaded(READ_JOBS_WAITING_MAX);
+      if (this.#reads.full) throw this.#overloaded();
       this.#active += 1;
       const fail = (error: unknown) => {
         this.#settled();
@@ -90,6 +97,7 @@ export class SqliteStore implements Store {
       reject(error);
     };
     try {
+      this.#writes.refuseBroken();
       refuseLate(currentCall(), this.#deps.runtime);
       const job = new Job("read");
       const done = (result: T) => {
@@ -106,13 +114,18 @@ export class SqliteStore implements Store {
   write<T>(job: (tx: Tx) => Promise<T>, options: WriteOptions = {}): Promise<T> {
     return this.#admit(async () => {
       refuseInsideJob("write");
-      return this.#exclusive(() => this.#transact(job, options));
+      const replay = options.reply === "later" ? undefined : currentCall()?.replay;
+      const result = await this.#writes.submit(() => this.#runIn(job, replay));
+      if (replay !== undefined) replay.recorded = true;
+      return result;
     });
   }
 
   onEvents(listener: () => void): () => void {
-    this.#eventListeners.add(listener);
-    return () => void this.#eventListeners.delete(listener);
+    // It belongs to whoever asked for it, not to the call whose write is told of.
+    const bound = AsyncResource.bind(listener);
+    this.#listeners.add(bound);
+    return () => void this.#listeners.delete(bound);
   }
 
   findReply(method: string, requestId: string): Promise<RecordedReply | undefined> {
@@ -120,7 +133,7 @@ export class SqliteStore implements Store {
   }
 
   /**
-   * Deletes the replies to request ids that are older than REPLY_KEPT_MS, in small transactions; resolves to their number.
+   * Deletes the replies to request ids that are older than REPLY_KEPT_MS, in small jobs between those of callers; resolves to their number.
    * The owner of the process's timers calls it now and then.
    */
   async sweepReplies(): Promise<number> {
@@ -128,7 +141,7 @@ export class SqliteStore implements Store {
     let total = 0;
     for (;;) {
       const { deleted, more } = await this.#admit(() =>
-        this.#exclusive(async () => this.#commitAfter(() => sweepSome(this.#deps.writer, beforeMs))),
+        this.#writes.submit(() => sweepSome(this.#deps.writer, beforeMs)),
       );
       total += deleted;
       if (!more) return total;
@@ -146,10 +159,11 @@ export class SqliteStore implements Store {
 
   async #close(): Promise<void> {
     if (this.#active > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await this.#checkpoints.close();
     this.#reads.close();
+    const { writer, wal } = this.#deps;
     // A last close checkpoints, which trusts a disk that failed once; the end of the process closes it without.
-    if (this.#broken !== undefined) return;
-    const { writer } = this.#deps;
+    if (this.#writes.broken) return;
     try {
       // Both are left to another process where one uses the file; waiting for it would hold up the end of this one.
       writer.database.pragma("busy_timeout = 0");
@@ -159,6 +173,7 @@ export class SqliteStore implements Store {
       if (!isSqliteError(error, "SQLITE_BUSY")) throw error;
     } finally {
       writer.close();
+      wal.close();
     }
   }
 
@@ -182,89 +197,36 @@ export class SqliteStore implements Store {
 
   #refuseClosed(): void {
     if (this.#closed !== undefined) throw fail(STORE_CLOSED, { service: this.#deps.service });
-    this.#refuseBroken();
+    this.#writes.refuseBroken();
   }
 
-  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#writes.full) throw this.#overloaded(WRITE_JOBS_WAITING_MAX);
-    return this.#writes.run(() => {
-      this.#refuseBroken();
-      return work();
-    });
-  }
-
-  async #transact<T>(work: (tx: Tx) => Promise<T>, options: WriteOptions): Promise<T> {
+  /** Runs `work` in the transaction that is open; what it throws undoes all that it did. */
+  async #runIn<T>(work: (tx: Tx) => Promise<T>, replay: Replay | undefined): Promise<T> {
     const { writer, runtime } = this.#deps;
-    const call = currentCall();
-    refuseLate(call, runtime);
-    const replay = options.reply === "later" ? undefined : call?.replay;
+    refuseLate(currentCall(), runtime);
     const job = new Job("write");
-    let published = false;
-    const result = await this.#commitAfter(async () => {
-      if (replay !== undefined) refuseApplied(writer, job.name, replay);
-      const tx = new Transaction(writer, job, runtime.clock);
-      const made = await runJob(job, () => work(tx), this.#turns);
-      tx.assertWhole();
-      if (replay !== undefined) recordReply(writer, job.name, replay, made, runtime.clock.nowMs());
-      published = tx.published;
-      return made;
-    });
-    if (replay !== undefined) replay.recorded = true;
-    if (published) for (const listener of this.#eventListeners) listener();
-    return result;
+    if (replay !== undefined) refuseApplied(writer, job.name, replay);
+    const tx = new Transaction(writer, job, runtime.clock);
+    const made = await runJob(job, () => work(tx), this.#turns);
+    tx.assertWhole();
+    if (replay !== undefined) recordReply(writer, job.name, replay, made, runtime.clock.nowMs());
+    this.#published ||= tx.published;
+    return made;
   }
 
-  /** Runs `work` in a transaction that is on the disk when this resolves, and undone when it rejects. */
-  async #commitAfter<T>(work: () => T | Promise<T>): Promise<T> {
-    const { writer } = this.#deps;
-    writer.begin();
-    let result: T;
-    try {
-      result = await work();
-    } catch (error) {
-      this.#rollback();
-      throw error;
-    }
-    try {
-      writer.commit();
-    } catch (error) {
-      if (!REFUSED_COMMIT.some((code) => isSqliteError(error, code))) throw this.#break(error);
-      this.#rollback();
-      throw error;
-    }
-    this.#reads.refresh();
-    return result;
+  #synced(): void {
+    this.#checkpoints.batchDone();
+    if (!this.#published) return;
+    this.#published = false;
+    // A listener that throws is a defect of its own, not of the batch.
+    for (const listener of this.#listeners) queueMicrotask(listener);
   }
 
-  #rollback(): void {
-    try {
-      this.#deps.writer.rollback();
-    } catch (error) {
-      throw this.#break(error);
-    }
-  }
-
-  /** An fsync that failed once is never trusted again: from here on every job is refused, and the process should end. */
-  #break(cause: unknown): Error {
-    if (this.#broken === undefined) {
-      this.#broken = { cause };
-      this.#deps.onFatal(cause);
-    }
-    return fail(COMMIT_FAILED, { service: this.#deps.service }, { cause });
-  }
-
-  #refuseBroken(): void {
-    if (this.#broken !== undefined)
-      throw fail(STORE_BROKEN, { service: this.#deps.service }, { cause: this.#broken.cause });
-  }
-
-  #overloaded(waiting: number): Error {
-    return fail(STORE_OVERLOADED, { service: this.#deps.service, waiting }, { retryDelayMs: RETRY_DELAY_MS });
+  #overloaded(): Error {
+    const { service } = this.#deps;
+    return fail(STORE_OVERLOADED, { service, waiting: READ_JOBS_WAITING_MAX }, { retryDelayMs: RETRY_DELAY_MS });
   }
 }
-
-/** Errors with which SQLite refuses a commit before anything of it was written. */
-const REFUSED_COMMIT = ["SQLITE_CONSTRAINT", "SQLITE_BUSY", "SQLITE_FULL"];
 
 /** Work that nobody waits for any more is not begun. */
 const refuseLate = (call: Call | undefined, { clock }: Pick<Runtime, "clock">): void => {

@@ -9,13 +9,16 @@ export interface Store {
    * Runs `job` in one transaction and resolves when its commit is on the disk; rejects with what the job threw, and then
    * nothing of it is kept. In a call that carries a request id, the value that the job returns must be the call's reply:
    * it is recorded in the same transaction, and a repeated call gets it back (`reply: "later"` for writes before the last).
-   * The job may await nothing but its transaction.
+   * The job may await nothing but its transaction, and may be run again from its start: it must have no effect besides.
    */
   write<T>(job: (tx: Tx) => Promise<T>, options?: WriteOptions): Promise<T>;
+  /**
+   * Calls `listener` after each commit that published events, once it is on the disk. It may be called when there is nothing new;
+   * look with `eventsAfter`. The returned function ends it.
+   */
+  onEvents(listener: () => void): () => void;
   /** The reply recorded for a request id, or undefined. `method`: its full name, `customer.v1.CustomerService/CreateCustomer`. */
   findReply(method: string, requestId: string): Promise<RecordedReply | undefined>;
-  /** Calls `listener` after each commit that published events, once it is on the disk, until the returned function is called. */
-  onEvents(listener: () => void): () => void;
   /** Copies the database, consistent as of one moment, to `path`, which must not exist. */
   backup(path: string, progress?: BackupProgress): Promise<void>;
   /** Waits for running jobs, checkpoints and closes. Later jobs are refused. */

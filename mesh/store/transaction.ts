@@ -80,7 +80,7 @@ export class Transaction implements Tx {
     return published;
   }
 
-  /** Whether anything was published in it. */
+  /** True when it holds an event. */
   get published(): boolean {
     return this.#published;
   }

@@ -29,6 +29,15 @@ export interface StreamHandler {
   onDrain(): void;
 }
 
+/** Hears everything and does nothing. */
+export const IGNORE: StreamHandler = {
+  onHeaders() {},
+  onData() {},
+  onTrailers() {},
+  onReset() {},
+  onDrain() {},
+};
+
 /**
  * One HTTP exchange, seen from either end: HTTP/2 by the engine, by node:http2, or an HTTP/1.1 request. Sends are queued in order
  * and leave at the end of the event loop's turn; none of them throws, and after an end or a reset they do nothing.

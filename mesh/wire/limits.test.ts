@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ErrorCode } from "./error-code.ts";
+import { flood, goodClient, OK } from "./fixtures/flood.ts";
 import {
   ACK,
   continuation,
@@ -25,60 +26,9 @@ import { RawPeer, type RawPeerOptions } from "./fixtures/raw-peer.ts";
 import { HeaderList } from "./header-list.ts";
 import type { HttpStream } from "./http-stream.ts";
 import { DEFAULT_WIRE_LIMITS } from "./limits.ts";
-import { processBytes } from "./process-bytes.ts";
 
-const OK = HeaderList.of({ ":status": "200" });
-const GET = HeaderList.of({ ":method": "GET", ":scheme": "http", ":path": "/", ":authority": "test" });
 const CALM = expect.stringMatching(/^GOAWAY \d+ ENHANCE_YOUR_CALM$/);
-
-/** A peer that behaves, on a connection of its own: it must go on whatever another does. */
-const goodClient = () => {
-  const peer = new RawPeer("server", { onStream: (stream) => stream.sendHeaders(OK, undefined, true) });
-  let id = 1;
-  return {
-    /** One call from beginning to end. */
-    calls: () => {
-      peer.send(request(id));
-      expect(peer.said()).toEqual([`HEADERS ${id} :status=200 END`]);
-      id += 2;
-    },
-  };
-};
-
-interface Flood {
-  /** Frames sent until the connection ended, or all of them. */
-  readonly sent: number;
-  /** Frames of the engine. */
-  readonly answers: number;
-  /** Streams that reached the application. */
-  readonly reached: number;
-  readonly last: string | undefined;
-  readonly peer: RawPeer;
-}
-
-/** Sends what `next` yields, one chunk each, until the engine ends the connection; looks at its memory after each. */
-const flood = (
-  next: (turn: number) => Buffer,
-  { turns = 100_000, heldMax = 100_000, ...options }: RawPeerOptions & { turns?: number; heldMax?: number } = {},
-  prepare: (peer: RawPeer) => void = () => undefined,
-): Flood => {
-  const good = goodClient();
-  const peer = new RawPeer("server", options);
-  prepare(peer);
-  let sent = 0;
-  let answers = 0;
-  let last: string | undefined;
-  for (; sent < turns && !peer.connection.closed; sent++) {
-    peer.send(next(sent));
-    expect(peer.connection.heldBytes).toBeLessThanOrEqual(heldMax);
-    const said = peer.said();
-    answers += said.length;
-    last = said.at(-1) ?? last;
-    if (sent % 1_000 === 0) good.calls();
-  }
-  good.calls();
-  return { sent, answers, reached: peer.streams.length, last, peer };
-};
+const GET = HeaderList.of({ ":method": "GET", ":scheme": "http", ":path": "/", ":authority": "test" });
 
 const { resetsBurst, controlFramesBurst, windowUpdatesBurst, tinyDataFramesBurst } = DEFAULT_WIRE_LIMITS;
 
@@ -351,129 +301,6 @@ describe("header blocks", () => {
     send(3, 1);
     expect(peer.streams).toHaveLength(1);
     expect(peer.said()).toEqual(["HEADERS 3 :status=431 END"]);
-  });
-});
-
-describe("slow readers", () => {
-  /** Servers whose every answer is `bytes` long, however the peer reads. */
-  const large =
-    (bytes: number): RawPeerOptions["onStream"] =>
-    (stream) => {
-      stream.sendHeaders(OK, undefined, false);
-      stream.sendData(Buffer.alloc(bytes), true);
-    };
-
-  test("with a window of 0 and many large answers lose the streams that are too much", () => {
-    const good = goodClient();
-    const limits = { queuedBytesMax: 1_000_000, streamQueueBytes: 10_000 };
-    const peer = new RawPeer("server", { limits, onStream: large(100_000) });
-    peer.send(settings([Setting.WINDOW, 0]));
-    let held = 0;
-    for (let id = 1; id < 400; id += 2) {
-      peer.send(request(id));
-      held = Math.max(held, peer.connection.heldBytes);
-    }
-    expect(held).toBeLessThanOrEqual(1_000_000 + 100_000 + 30_000);
-    const said = peer.said();
-    expect(said.filter((line) => line.startsWith("RST_STREAM"))).toHaveLength(190);
-    expect(said).toContain("RST_STREAM 21 ENHANCE_YOUR_CALM");
-    expect(peer.connection.openStreams).toBe(10);
-    expect(peer.connection.closed).toBe(false);
-    good.calls();
-  });
-
-  test("with a window of 0 lose a stream when it has stood still for too long", () => {
-    const peer = new RawPeer("server", { onStream: large(100) });
-    peer.send(settings([Setting.WINDOW, 0]), request(1), request(3));
-    peer.said();
-    peer.connection.resetStalled(1_000, 300_000);
-    peer.send(windowUpdate(3, 10));
-    peer.said();
-    peer.connection.resetStalled(300_999, 300_000);
-    expect(peer.said()).toEqual([]);
-    peer.connection.resetStalled(301_001, 300_000);
-    expect(peer.said()).toEqual(["RST_STREAM 1 CANCEL"]);
-    expect(peer.news().at(-1)).toBe("reset 1 CANCEL local");
-    peer.connection.resetStalled(602_000, 300_000);
-    expect(peer.said()).toEqual(["RST_STREAM 3 CANCEL"]);
-    expect(peer.connection.heldBytes).toBe(0);
-  });
-
-  test("that open the window by a byte at a time cost a frame each, and end by the bound of WINDOW_UPDATE", () => {
-    const { sent, answers, last } = flood(
-      () => windowUpdate(1, 1),
-      { onStream: large(1_000_000), heldMax: 1_100_000 },
-      (peer) => {
-        peer.send(settings([Setting.WINDOW, 0]), request(1));
-        peer.said();
-      },
-    );
-    // Each pays for itself by the DATA frame that it lets go: what bounds it is the body.
-    expect(answers).toBeLessThanOrEqual(sent + 1);
-    expect(last).toBeDefined();
-  });
-});
-
-describe("the process", () => {
-  test("ends the connection that holds most when all together hold too much", () => {
-    const before = processBytes();
-    const limits = { processBytesMax: before + 1_000_000, queuedBytesMax: 10_000_000 };
-    const good = goodClient();
-    const make = (bytes: number) => {
-      const peer = new RawPeer("server", {
-        limits,
-        onStream: (stream) => {
-          stream.sendHeaders(OK, undefined, false);
-          stream.sendData(Buffer.alloc(bytes), true);
-        },
-      });
-      peer.send(settings([Setting.WINDOW, 0]), request(1));
-      peer.said();
-      return peer;
-    };
-    const small = make(200_000);
-    const largest = make(500_000);
-    const third = make(200_000);
-    expect([small, largest, third].map(({ connection }) => connection.closed)).toEqual([false, false, false]);
-    const last = make(150_000);
-    expect([small, largest, third, last].map(({ connection }) => connection.closed)).toEqual([
-      false,
-      true,
-      false,
-      false,
-    ]);
-    expect(largest.said()).toEqual(["GOAWAY 1 ENHANCE_YOUR_CALM"]);
-    expect(processBytes() - before).toBeLessThanOrEqual(1_000_000);
-    good.calls();
-    for (const { connection } of [small, third, last]) connection.lost(undefined);
-    expect(processBytes()).toBe(before);
-  });
-
-  test("holds the headers of open streams, uncompressed, however few bytes they came as", () => {
-    const before = processBytes();
-    const peer = new RawPeer("server");
-    peer.send(request(1, { end: false }), request(3, { end: false }));
-    const two = processBytes() - before;
-    expect(two).toBeGreaterThan(200);
-    peer.streams[0]?.reset(ErrorCode.CANCEL);
-    peer.said();
-    peer.connection.refill();
-    expect(processBytes() - before).toBe(two / 2);
-    peer.connection.lost(undefined);
-    expect(processBytes()).toBe(before);
-  });
-
-  test("is not told of bytes that are gone", () => {
-    const before = processBytes();
-    const peer = new RawPeer("server", { limits: { streamWindowBytes: 100_000 } });
-    peer.send(request(1, { end: false }), data(1, Buffer.alloc(10_000)), data(1, Buffer.alloc(10_000)));
-    peer.said();
-    // The body, and the headers of the open stream.
-    expect(processBytes() - before - 20_000).toBeLessThan(200);
-    expect(processBytes() - before).toBeGreaterThan(20_000);
-    peer.streams[0]?.consume(20_000);
-    peer.connection.refill();
-    expect(processBytes() - before).toBeLessThan(200);
   });
 });
 

@@ -1,6 +1,6 @@
 import { ErrorCode } from "./error-code.ts";
 import { HeaderList } from "./header-list.ts";
-import type { HttpStream, StreamHandler } from "./http-stream.ts";
+import { type HttpStream, IGNORE, type StreamHandler } from "./http-stream.ts";
 import type { Session, SessionHandler } from "./session.ts";
 
 /** Bytes sent and not consumed above which a sender is told to wait. */
@@ -33,7 +33,7 @@ export const memorySession = (
     request(headers, extra, end, handler) {
       if (draining) throw new RangeError("this session opens no further stream");
       const client = new End(handler);
-      const serving = new End(UNHANDLED, true);
+      const serving = new End(IGNORE, true);
       client.onError = (error) => server.onHandlerError?.(error);
       serving.onError = client.onError;
       client.other = serving;
@@ -220,11 +220,3 @@ class End implements HttpStream {
     this.onClosed = undefined;
   }
 }
-
-const UNHANDLED: StreamHandler = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrain() {},
-};

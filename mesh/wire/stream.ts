@@ -1,5 +1,5 @@
 import type { HeaderList } from "./header-list.ts";
-import type { HttpStream, StreamHandler } from "./http-stream.ts";
+import { type HttpStream, IGNORE, type StreamHandler } from "./http-stream.ts";
 import type { ReceiveWindow } from "./receive-window.ts";
 import type { Sender } from "./sender.ts";
 import type { Streams } from "./streams.ts";
@@ -62,7 +62,7 @@ export class Stream implements HttpStream {
     this.id = id;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
-    this.handler = UNHANDLED;
+    this.handler = IGNORE;
   }
 
   get peer(): string {
@@ -89,11 +89,3 @@ export class Stream implements HttpStream {
     this.#owner.streams.reset(this, code);
   }
 }
-
-const UNHANDLED: StreamHandler = {
-  onHeaders() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrain() {},
-};

@@ -1,4 +1,5 @@
 import { fail } from "@heddle/mesh/contract";
+import { continueTrace } from "@heddle/mesh/observe";
 import { type RpcServer, respondError, type WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
@@ -7,7 +8,6 @@ import { RELAY_LOOP } from "./errors.ts";
 import { createForwarder } from "./forwarded-headers.ts";
 import { HangGuard } from "./hang-guard.ts";
 import { RelayedCall } from "./relayed-call.ts";
-import { createTraces } from "./traces.ts";
 import { createUpstreams, type Upstreams } from "./upstreams.ts";
 
 /** Where a call goes, and how long it may take. */
@@ -53,7 +53,6 @@ export interface RelayOptions {
 export const createRelay = ({ runtime, instanceId, wire, neighbours, upstreams: given }: RelayOptions): Relay => {
   const { timers, random } = runtime;
   const upstreams = given ?? createUpstreams(wire, runtime, neighbours);
-  const traces = createTraces(random);
   const forward = createForwarder(instanceId);
   const deps = { upstreams, timers, guard: new HangGuard(timers) };
   return {
@@ -65,7 +64,7 @@ export const createRelay = ({ runtime, instanceId, wire, neighbours, upstreams: 
         respondError(stream, headers, fail(RELAY_LOOP, { service: route.service, address: route.address }), timers);
         return;
       }
-      const extra = ["traceparent", traces(forwarded.traceparent), ...forwarded.changing];
+      const extra = ["traceparent", continueTrace(forwarded.traceparent, random), ...forwarded.changing];
       new RelayedCall(deps, { stream, headers, end, route, sent: forwarded.list, extra }).open();
     },
     forget: (address) => upstreams.forget(address),

@@ -1,6 +1,6 @@
 import type { Clock, Timers } from "../../runtime/index.ts";
 import type { HeaderList, HttpStream, StreamHandler } from "../../wire/index.ts";
-import type { CompiledMethod } from "./compiled-method.ts";
+import type { ClientMethod } from "./client-method.ts";
 import { AcquireError, type ConnectionPool } from "./connection-pool.ts";
 
 /** What all calls of a transport share. */
@@ -17,7 +17,7 @@ export interface ClientWire {
 
 /** The head of one call. */
 export interface CallRequest {
-  readonly compiled: CompiledMethod;
+  readonly compiled: ClientMethod;
   readonly headers: HeaderList;
   /** Fields of this call alone: name and value in turn. */
   readonly extra: readonly string[] | undefined;

@@ -3,8 +3,8 @@ import type { ContextValues, Interceptor, StreamResponse, Transport, UnaryRespon
 import type { Clock, Timers } from "../../runtime/index.ts";
 import { formatGrpcTimeout } from "../grpc-status.ts";
 import { DEFAULT_RPC_LIMITS } from "../limits.ts";
+import { type ClientMethod, clientMethod } from "./client-method.ts";
 import type { CallRequest, ClientWire } from "./client-wire.ts";
-import { type CompiledMethod, compileMethod } from "./compiled-method.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { callStreamingIntercepted, callUnaryIntercepted, type InterceptedCall } from "./intercepted-call.ts";
 import { type HeaderInit, hasField, requestFields, withoutReplaced } from "./request-fields.ts";
@@ -79,11 +79,11 @@ export const transportOn = (
     compressMinBytes: sendGzip ? compressMinBytes : Number.POSITIVE_INFINITY,
   };
   const methodOptions = { ...target, writeMaxBytes, acceptGzip, sendGzip };
-  const methods = new WeakMap<DescMethod, CompiledMethod>();
-  const compiledOf = (method: DescMethod): CompiledMethod => {
+  const methods = new WeakMap<DescMethod, ClientMethod>();
+  const compiledOf = (method: DescMethod): ClientMethod => {
     const known = methods.get(method);
     if (known !== undefined) return known;
-    const compiled = compileMethod(method, methodOptions);
+    const compiled = clientMethod(method, methodOptions);
     methods.set(method, compiled);
     return compiled;
   };

@@ -9,8 +9,8 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
+import { type ClientMethod, CONTENT_TYPE, USER_AGENT } from "./client-method.ts";
 import type { CallRequest, ClientWire } from "./client-wire.ts";
-import { CONTENT_TYPE, type CompiledMethod, USER_AGENT } from "./compiled-method.ts";
 import { requestFields } from "./request-fields.ts";
 import { callStreaming } from "./streaming-call.ts";
 import { callUnary } from "./unary-call.ts";
@@ -18,7 +18,7 @@ import { type CallScope, overAlready, watchCall } from "./watch-call.ts";
 
 export interface InterceptedCall {
   readonly wire: ClientWire;
-  readonly compiled: CompiledMethod;
+  readonly compiled: ClientMethod;
   readonly interceptors: Interceptor[];
   /** The caller's and inherited fields, name and value in turn. */
   readonly extra: readonly string[];
@@ -32,16 +32,19 @@ export const callUnaryIntercepted = (
   message: MessageInitShape<DescMessage>,
 ): Promise<UnaryResponse> => {
   const { signal, release } = linkScope(call);
-  return runUnaryCall({
-    interceptors: call.interceptors,
-    signal,
-    req: { ...requestOf(call), stream: false, method: call.compiled.method as DescMethodUnary, message },
-    next: async (request: UnaryRequest) => {
-      const response = await callUnary(call.wire, sentAs(call, request.header), request.message, scopeOf(request));
-      const { stream, service, method, header, message, trailer } = response;
-      return { stream, service, method, header, message, trailer };
-    },
-  }).finally(release);
+  const run = () =>
+    runUnaryCall({
+      interceptors: call.interceptors,
+      signal,
+      req: { ...requestOf(call), stream: false, method: call.compiled.method as DescMethodUnary, message },
+      next: async (request: UnaryRequest) => {
+        const response = await callUnary(call.wire, sentAs(call, request.header), request.message, scopeOf(request));
+        const { stream, service, method, header, message, trailer } = response;
+        return { stream, service, method, header, message, trailer };
+      },
+    });
+  // An interceptor may throw before there is a promise.
+  return Promise.try(run).finally(release);
 };
 
 /** The same for a streaming call. */
@@ -50,19 +53,20 @@ export const callStreamingIntercepted = (
   message: AsyncIterable<MessageInitShape<DescMessage>>,
 ): Promise<StreamResponse> => {
   const { signal, release } = linkScope(call);
+  // Connect aborts this signal when the call fails or its response has come to the end, whoever has answered.
+  const untilEnd: Interceptor = (next) => async (request) => {
+    request.signal.addEventListener("abort", release, { once: true });
+    return next(request);
+  };
   return runStreamingCall({
-    interceptors: call.interceptors,
+    interceptors: [untilEnd, ...call.interceptors],
     signal,
     req: { ...requestOf(call), stream: true, method: call.compiled.method as DescMethodStreaming, message },
     next: async (request: StreamRequest) => {
-      request.signal.addEventListener("abort", release, { once: true });
       const response = await callStreaming(call.wire, sentAs(call, request.header), request.message, scopeOf(request));
       // As Connect has it: the response of a stream carries its request's properties too.
       return { ...request, ...response };
     },
-  }).catch((error: unknown) => {
-    release();
-    throw error;
   });
 };
 
@@ -70,11 +74,12 @@ export const callStreamingIntercepted = (
 const linkScope = ({ scope, wire }: InterceptedCall): { signal: AbortSignal; release: () => void } => {
   const controller = new AbortController();
   const over = overAlready(scope);
-  if (over !== undefined) controller.abort(over);
-  return {
-    signal: controller.signal,
-    release: watchCall(scope, wire.timers, (error) => controller.abort(error)),
-  };
+  if (over === undefined) {
+    const release = watchCall(scope, wire.timers, (error) => controller.abort(error));
+    return { signal: controller.signal, release };
+  }
+  controller.abort(over);
+  return { signal: controller.signal, release: () => undefined };
 };
 
 const requestOf = ({ compiled, extra, contextValues }: InterceptedCall) => ({
@@ -85,7 +90,7 @@ const requestOf = ({ compiled, extra, contextValues }: InterceptedCall) => ({
   contextValues: contextValues ?? createContextValues(),
 });
 
-const headerOf = (compiled: CompiledMethod, extra: readonly string[]): Headers => {
+const headerOf = (compiled: ClientMethod, extra: readonly string[]): Headers => {
   const header = new Headers({ "content-type": CONTENT_TYPE, "user-agent": USER_AGENT, te: "trailers" });
   for (const name of ["grpc-encoding", "grpc-accept-encoding"]) {
     const value = compiled.headers.get(name);

@@ -1,8 +1,8 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { HttpStream } from "../../wire/index.ts";
+import { COMPRESSED } from "../envelope.ts";
 import { compressGzip } from "../gzip.ts";
-import { COMPRESSED } from "../message-reader.ts";
 import { messagePrefix } from "./client-wire.ts";
 
 /** Bytes of messages that are kept until the response begins, so that a call which was not processed can be sent again. */

@@ -1,16 +1,9 @@
 import type { DescMessage, DescMethodStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, type StreamResponse } from "@connectrpc/connect";
+import type { ConnectError, StreamResponse } from "@connectrpc/connect";
 import { ErrorCode, type HeaderList, type HttpStream, type ResetCause, type StreamHandler } from "../../wire/index.ts";
 import { inflateGzip } from "../gzip.ts";
-import { COMPRESSED, MessageReader, type MessageSink, PREFIX_BYTES } from "../message-reader.ts";
-import {
-  acquireError,
-  incompleteMessage,
-  lateStreamError,
-  missingStatus,
-  streamError,
-  unexpectedCompression,
-} from "./call-errors.ts";
+import type { WireMessage } from "../message-buffer.ts";
+import { acquireError, lateStreamError, missingStatus, streamError, unexpectedCompression } from "./call-errors.ts";
 import { type CallRequest, type ClientWire, StreamOpening, TRANSPARENT_RETRIES_MAX } from "./client-wire.ts";
 import { ReplyMessages } from "./reply-messages.ts";
 import { RequestPump } from "./request-pump.ts";
@@ -34,7 +27,7 @@ export const callStreaming = (
     else call.cancel(over);
   });
 
-class StreamingCall implements StreamHandler, MessageSink {
+class StreamingCall implements StreamHandler {
   readonly #wire: ClientWire;
   readonly #request: CallRequest;
   readonly #opening: StreamOpening;
@@ -42,7 +35,6 @@ class StreamingCall implements StreamHandler, MessageSink {
   readonly #reject: (error: unknown) => void;
   readonly #pump: RequestPump;
   readonly #replies: ReplyMessages;
-  readonly #reader: MessageReader;
   #over = false;
   /** `Clock.monotonicMs` of its end. */
   #deadlineMs = Number.POSITIVE_INFINITY;
@@ -78,11 +70,11 @@ class StreamingCall implements StreamHandler, MessageSink {
       failed: (error) => this.cancel(error),
     });
     this.#replies = new ReplyMessages({
-      decode: (flags, bytes) => this.#decode(flags, bytes),
-      taken: (bytes) => this.#taken(bytes + PREFIX_BYTES),
-      left: () => this.cancel(new ConnectError("the caller reads no further", Code.Canceled)),
+      messageBytesMax: wire.readMaxBytes,
+      read: (message) => this.#read(message),
+      taken: (bytes) => this.#taken(bytes),
+      cancel: (error) => this.cancel(error),
     });
-    this.#reader = new MessageReader(wire.readMaxBytes, this);
   }
 
   start(scope: CallScope): void {
@@ -122,18 +114,10 @@ class StreamingCall implements StreamHandler, MessageSink {
       return;
     }
     this.#owedBytes += chunk.length;
-    const wrong = this.#reader.push(chunk);
-    if (wrong !== undefined) {
-      this.cancel(wrong);
-      return;
-    }
+    this.#replies.push(chunk);
     // What is not a whole message yet must not wait for a consumer: it could be longer than the window.
     if (this.#replies.empty) this.#credit(this.#owedBytes);
     if (end) this.#finish(undefined);
-  }
-
-  onMessage(flags: number, bytes: Uint8Array): void {
-    this.#replies.push(flags, bytes);
   }
 
   onTrailers(trailers: HeaderList): void {
@@ -151,7 +135,7 @@ class StreamingCall implements StreamHandler, MessageSink {
     }
     // What came before it is still good.
     const error = this.#isLate() ? lateStreamError(code, cause) : streamError(code, cause);
-    this.#replies.end(error);
+    this.#replies.breakOff(error);
     this.#abort(error);
   }
 
@@ -184,7 +168,6 @@ class StreamingCall implements StreamHandler, MessageSink {
   }
 
   #outcome(trailers: HeaderList | undefined): ConnectError | undefined {
-    if (this.#reader.pending) return incompleteMessage();
     if (this.#head?.hasStatus) return undefined;
     const status = trailers === undefined ? undefined : readTrailers(trailers);
     if (status === undefined) return missingStatus();
@@ -207,26 +190,12 @@ class StreamingCall implements StreamHandler, MessageSink {
     this.#pump.stop(error);
   }
 
-  #decode(flags: number, bytes: Uint8Array): MessageShape<DescMessage> | Promise<MessageShape<DescMessage>> {
+  #read({ compressed, bytes }: WireMessage): MessageShape<DescMessage> | Promise<MessageShape<DescMessage>> {
     const { decode } = this.#request.compiled;
-    try {
-      if (flags !== COMPRESSED) return decode(bytes);
-      if (!this.#head?.gzip) throw unexpectedCompression();
-      const inflated = inflateGzip(bytes, this.#wire.readMaxBytes);
-      return inflated instanceof Promise
-        ? inflated.then(decode).catch((error: unknown) => this.#undecodable(error))
-        : decode(inflated);
-    } catch (error) {
-      return this.#undecodable(error);
-    }
-  }
-
-  #undecodable(thrown: unknown): never {
-    const error = ConnectError.from(thrown, Code.Internal);
-    this.cancel(error);
-    // Whoever took the message gets the error; nothing comes after it.
-    void this.#replies.return();
-    throw error;
+    if (!compressed) return decode(bytes);
+    if (!this.#head?.gzip) throw unexpectedCompression();
+    const inflated = inflateGzip(bytes, this.#wire.readMaxBytes);
+    return inflated instanceof Promise ? inflated.then(decode) : decode(inflated);
   }
 
   #taken(bytes: number): void {

@@ -1,15 +1,17 @@
 import type { DescMessage, DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type UnaryResponse } from "@connectrpc/connect";
-import { ErrorCode, type HeaderList, type HttpStream, type ResetCause, type StreamHandler } from "../../wire/index.ts";
-import { compressGzip, inflateGzip } from "../gzip.ts";
 import {
-  COMPRESSED,
-  isOneMessage,
-  MessageReader,
-  type MessageSink,
-  ownedCopy,
-  PREFIX_BYTES,
-} from "../message-reader.ts";
+  ErrorCode,
+  type HeaderList,
+  type HttpStream,
+  IGNORE,
+  type ResetCause,
+  type StreamHandler,
+} from "../../wire/index.ts";
+import { COMPRESSED, isOneMessage, PREFIX_BYTES } from "../envelope.ts";
+import { compressGzip, inflateGzip } from "../gzip.ts";
+import { MessageBuffer, type WireMessage } from "../message-buffer.ts";
+import { ownedCopy } from "../owned-copy.ts";
 import {
   acquireError,
   incompleteMessage,
@@ -41,7 +43,7 @@ export const callUnary = (
     else new UnaryCall(wire, request, resolve, reject).start(message, scope);
   });
 
-class UnaryCall implements StreamHandler, MessageSink {
+class UnaryCall implements StreamHandler {
   readonly #wire: ClientWire;
   readonly #request: CallRequest;
   readonly #opening: StreamOpening;
@@ -57,9 +59,9 @@ class UnaryCall implements StreamHandler, MessageSink {
   #retries = 0;
   #headers: HeaderList | undefined;
   #head: ResponseHead | undefined;
-  #reader: MessageReader | undefined;
-  #reply: Uint8Array | undefined;
-  #replyFlags = 0;
+  /** What does not come as one message, all at once. */
+  #buffer: MessageBuffer | undefined;
+  #reply: WireMessage | undefined;
 
   constructor(
     wire: ClientWire,
@@ -99,24 +101,14 @@ class UnaryCall implements StreamHandler, MessageSink {
   onData(chunk: Uint8Array, end: boolean): void {
     this.#stream?.consume(chunk.length);
     if (this.#over) return;
-    if (this.#reader === undefined && this.#reply === undefined && isOneMessage(chunk, this.#wire.readMaxBytes)) {
-      this.onMessage(chunk[0] as number, ownedCopy(chunk, PREFIX_BYTES, chunk.length));
-    } else {
-      this.#reader ??= new MessageReader(this.#wire.readMaxBytes, this);
-      const wrong = this.#reader.push(chunk);
-      if (wrong !== undefined) this.#cancel(wrong);
+    if (this.#buffer === undefined && this.#reply === undefined && isOneMessage(chunk, this.#wire.readMaxBytes)) {
+      this.#reply = { compressed: chunk[0] === COMPRESSED, bytes: ownedCopy(chunk, PREFIX_BYTES, chunk.length) };
+    } else if (chunk.length > 0) {
+      this.#buffer ??= new MessageBuffer(this.#wire.readMaxBytes);
+      this.#buffer.push(chunk);
+      this.#keepFrom(this.#buffer);
     }
     if (end) this.#finish(undefined);
-  }
-
-  onMessage(flags: number, bytes: Uint8Array): void {
-    if (this.#reply !== undefined) {
-      const text = "protocol error: received extra output message for unary method";
-      this.#cancel(new ConnectError(text, Code.Unimplemented));
-      return;
-    }
-    this.#replyFlags = flags;
-    this.#reply = bytes;
   }
 
   onTrailers(trailers: HeaderList): void {
@@ -138,6 +130,19 @@ class UnaryCall implements StreamHandler, MessageSink {
   }
 
   onDrain(): void {}
+
+  /** Keeps the one message that there may be. */
+  #keepFrom(buffer: MessageBuffer): void {
+    try {
+      while (buffer.ready && !this.#over) {
+        const message = buffer.take();
+        if (this.#reply === undefined) this.#reply = message;
+        else this.#cancel(new ConnectError(EXTRA_REPLY, Code.Unimplemented));
+      }
+    } catch (error) {
+      this.#cancel(error);
+    }
+  }
 
   async #compress(): Promise<void> {
     try {
@@ -165,7 +170,7 @@ class UnaryCall implements StreamHandler, MessageSink {
     if (this.#over) return;
     const head = this.#head as ResponseHead;
     const status = trailers === undefined ? undefined : readTrailers(trailers);
-    if (this.#reader?.pending) this.#fail(incompleteMessage());
+    if (this.#buffer !== undefined && this.#buffer.length > 0) this.#fail(incompleteMessage());
     else if (status) this.#fail(withMetadata(status, trailers, this.#headers));
     else if (status === undefined && !head.hasStatus) this.#fail(missingStatus());
     else if (this.#reply === undefined) this.#fail(this.#noReply(status));
@@ -182,9 +187,9 @@ class UnaryCall implements StreamHandler, MessageSink {
     return new ConnectError("protocol error: missing output message for unary method", code);
   }
 
-  #decode(bytes: Uint8Array, trailers: HeaderList | undefined): void {
+  #decode({ compressed, bytes }: WireMessage, trailers: HeaderList | undefined): void {
     try {
-      if (this.#replyFlags !== COMPRESSED) {
+      if (!compressed) {
         this.#succeed(bytes, trailers);
         return;
       }
@@ -225,12 +230,12 @@ class UnaryCall implements StreamHandler, MessageSink {
     this.#over = true;
     this.#unwatch?.();
     // A stream that is over may be remembered for a while: what it belonged to must not be.
-    if (this.#stream !== undefined) this.#stream.handler = SETTLED;
+    if (this.#stream !== undefined) this.#stream.handler = IGNORE;
   }
 }
 
 const NOTHING = new Uint8Array(0);
-const SETTLED: StreamHandler = { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
+const EXTRA_REPLY = "protocol error: received extra output message for unary method";
 const REPLY_AND_ERROR = "protocol error: received output message for unary method with error status";
 
 /** The fields become `Headers` when somebody looks at them. */

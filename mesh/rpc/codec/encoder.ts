@@ -1,5 +1,5 @@
 import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
-import { PREFIX_BYTES } from "../message-reader.ts";
+import { PREFIX_BYTES } from "../envelope.ts";
 import { Output } from "./output.ts";
 import { fieldWriters } from "./write-field.ts";
 import { type Fields, type MessageWriter, writeMessage } from "./write-message.ts";

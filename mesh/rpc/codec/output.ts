@@ -7,9 +7,6 @@ const SHARED_BYTES_MAX = SLAB_BYTES / 4;
 /** With less than this left, the rest of a slab is given up: most messages would not fit and be written twice. */
 const ROOM_BYTES_MIN = 512;
 
-/** Writes one message from `pos` on and returns where it ends. */
-export type WriteContent = (out: Output, pos: number) => number;
-
 /**
  * The memory that messages are written to. Writers take a position and return the next one, which may lie past the end: a store
  * there goes nowhere, as the language has it, and whatever else writes checks `limit`. So nobody asks for room on the way, the

@@ -126,7 +126,7 @@ const writeBool: WriteScalar = (out, pos, value) => {
 };
 
 /** Enums too. */
-export const writeInt32: WriteScalar = (out, pos, value) => {
+const writeInt32: WriteScalar = (out, pos, value) => {
   const number = int32Of(value);
   if (number >= 0) return writeVarint(out.bytes, pos, number);
   return writeVarint64(out.bytes, pos, number, 0xffffffff);

@@ -38,6 +38,21 @@ export declare type SubscribeRequest = Message<"heddle.events.v1.SubscribeReques
    * @generated from field: string subscriber = 3;
    */
   subscriber: string;
+
+  /**
+   * Holds the `fingerprint` that came with the message that brought the subscriber to `after_sequence`, at most 32 bytes. The feed
+   * compares it with that of its own event there. Empty compares nothing.
+   *
+   * @generated from field: bytes after_fingerprint = 4;
+   */
+  afterFingerprint: Uint8Array;
+
+  /**
+   * Says how many events one message holds at most, in `batch`; more than 1000 is taken as 1000. Zero sends each as `event`.
+   *
+   * @generated from field: int32 batch_events_max = 5;
+   */
+  batchEventsMax: number;
 };
 
 /**
@@ -73,7 +88,23 @@ export declare type SubscribeResponse = Message<"heddle.events.v1.SubscribeRespo
      */
     value: FeedHeartbeat;
     case: "heartbeat";
+  } | {
+    /**
+     * Holds several events. Sent to who asked for it by `batch_events_max`.
+     *
+     * @generated from field: heddle.events.v1.EventBatch batch = 3;
+     */
+    value: EventBatch;
+    case: "batch";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Stands for the event at the sequence to which this message brings the subscriber, and means something to the feed alone. Sent
+   * back as `after_fingerprint`. At most 32 bytes, empty while the feed has no event.
+   *
+   * @generated from field: bytes fingerprint = 4;
+   */
+  fingerprint: Uint8Array;
 };
 
 /**
@@ -83,7 +114,42 @@ export declare type SubscribeResponse = Message<"heddle.events.v1.SubscribeRespo
 export declare const SubscribeResponseSchema: GenMessage<SubscribeResponse>;
 
 /**
- * FeedHeartbeat says how far a feed has come. Sent when nothing else was for 10 seconds.
+ * EventBatch is a run of events, at most 1000 and about a mebibyte, or one that is larger.
+ *
+ * @generated from message heddle.events.v1.EventBatch
+ */
+export declare type EventBatch = Message<"heddle.events.v1.EventBatch"> & {
+  /**
+   * Holds the events, in the order of their sequence. May be empty where the filter left many out.
+   *
+   * @generated from field: repeated heddle.events.v1.Event events = 1;
+   */
+  events: Event[];
+
+  /**
+   * Holds the sequence of the last event of the run, sent or left out by the filter. A subscriber that has applied the events may
+   * take it as applied.
+   *
+   * @generated from field: int64 last_sequence = 2;
+   */
+  lastSequence: bigint;
+
+  /**
+   * Holds the sequence of the last event of the feed, as far as it is known when the message is sent.
+   *
+   * @generated from field: int64 feed_last_sequence = 3;
+   */
+  feedLastSequence: bigint;
+};
+
+/**
+ * Describes the message heddle.events.v1.EventBatch.
+ * Use `create(EventBatchSchema)` to create a new message.
+ */
+export declare const EventBatchSchema: GenMessage<EventBatch>;
+
+/**
+ * FeedHeartbeat says that a subscriber has got everything. Sent when it has, and again whenever nothing was sent for 2 seconds.
  *
  * @generated from message heddle.events.v1.FeedHeartbeat
  */
@@ -94,6 +160,13 @@ export declare type FeedHeartbeat = Message<"heddle.events.v1.FeedHeartbeat"> & 
    * @generated from field: int64 last_sequence = 1;
    */
   lastSequence: bigint;
+
+  /**
+   * Says when that event was made. Absent when there never was one.
+   *
+   * @generated from field: google.protobuf.Timestamp last_event_time = 2;
+   */
+  lastEventTime?: Timestamp | undefined;
 };
 
 /**
@@ -202,8 +275,11 @@ export declare const EventFeedService: GenService<{
    * Subscribe sends the events after a sequence: first those that are there, then each new one after its commit is on the
    * disk. Delivery is at least once over several calls: a subscriber keeps the last sequence that it has applied and goes on
    * from there. Ends with UNAVAILABLE when the instance drains. Fails with INVALID_ARGUMENT when the request breaks a rule
-   * of this contract, with OUT_OF_RANGE and reason `SEQUENCE_UNKNOWN` when `after_sequence` lies beyond the last event, and
-   * with OUT_OF_RANGE and reason `SEQUENCE_TRIMMED` when events after it are no longer kept.
+   * of this contract, with OUT_OF_RANGE and reason `SEQUENCE_UNKNOWN` when `after_sequence` lies beyond the last event, with
+   * OUT_OF_RANGE and reason `FEED_DIVERGED` when the event there is another than the one of `after_fingerprint`, with
+   * OUT_OF_RANGE and reason `SEQUENCE_TRIMMED` when events after it are no longer kept, and with RESOURCE_EXHAUSTED and reason
+   * `SUBSCRIBERS_TOO_MANY` when the instance has no room for another stream. The first two say that the feed was restored from an
+   * older copy: what the subscriber has applied is not what the feed holds.
    *
    * @generated from rpc heddle.events.v1.EventFeedService.Subscribe
    */

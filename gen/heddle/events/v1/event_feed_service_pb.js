@@ -12,7 +12,7 @@ import { file_heddle_options_v1_options } from "../../options/v1/options_pb.js";
  * Describes the file heddle/events/v1/event_feed_service.proto.
  */
 export const file_heddle_events_v1_event_feed_service = /*@__PURE__*/
-  fileDesc("CiloZWRkbGUvZXZlbnRzL3YxL2V2ZW50X2ZlZWRfc2VydmljZS5wcm90bxIQaGVkZGxlLmV2ZW50cy52MSJ0ChBTdWJzY3JpYmVSZXF1ZXN0Eh8KDmFmdGVyX3NlcXVlbmNlGAEgASgDQge6SAQiAigAEiIKBXR5cGVzGAIgAygJQhO6SBCSAQ0QQBgBIgdyBRABGP8BEhsKCnN1YnNjcmliZXIYAyABKAlCB7pIBHICGD8iewoRU3Vic2NyaWJlUmVzcG9uc2USKAoFZXZlbnQYASABKAsyFy5oZWRkbGUuZXZlbnRzLnYxLkV2ZW50SAASNAoJaGVhcnRiZWF0GAIgASgLMh8uaGVkZGxlLmV2ZW50cy52MS5GZWVkSGVhcnRiZWF0SABCBgoEYm9keSImCg1GZWVkSGVhcnRiZWF0EhUKDWxhc3Rfc2VxdWVuY2UYASABKAMiFgoUR2V0RmVlZFN0YXR1c1JlcXVlc3QisgEKFUdldEZlZWRTdGF0dXNSZXNwb25zZRIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAIgASgDEjMKD2xhc3RfZXZlbnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoLc3Vic2NyaWJlcnMYBCADKAsyIC5oZWRkbGUuZXZlbnRzLnYxLkZlZWRTdWJzY3JpYmVyImYKDkZlZWRTdWJzY3JpYmVyEgwKBG5hbWUYASABKAkSFQoNc2VudF9zZXF1ZW5jZRgCIAEoAxIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy/AEKEEV2ZW50RmVlZFNlcnZpY2USagoJU3Vic2NyaWJlEiIuaGVkZGxlLmV2ZW50cy52MS5TdWJzY3JpYmVSZXF1ZXN0GiMuaGVkZGxlLmV2ZW50cy52MS5TdWJzY3JpYmVSZXNwb25zZSISkAIB6uAYAPLgGAMaASqI4RgDMAESfAoNR2V0RmVlZFN0YXR1cxImLmhlZGRsZS5ldmVudHMudjEuR2V0RmVlZFN0YXR1c1JlcXVlc3QaJy5oZWRkbGUuZXZlbnRzLnYxLkdldEZlZWRTdGF0dXNSZXNwb25zZSIakAIB6uAYAggC8uAYDRIIb3BlcmF0b3IaASpiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_heddle_events_v1_event, file_heddle_options_v1_options]);
+  fileDesc("CiloZWRkbGUvZXZlbnRzL3YxL2V2ZW50X2ZlZWRfc2VydmljZS5wcm90bxIQaGVkZGxlLmV2ZW50cy52MSK7AQoQU3Vic2NyaWJlUmVxdWVzdBIfCg5hZnRlcl9zZXF1ZW5jZRgBIAEoA0IHukgEIgIoABIiCgV0eXBlcxgCIAMoCUITukgQkgENEEAYASIHcgUQARj/ARIbCgpzdWJzY3JpYmVyGAMgASgJQge6SARyAhg/EiIKEWFmdGVyX2ZpbmdlcnByaW50GAQgASgMQge6SAR6AhggEiEKEGJhdGNoX2V2ZW50c19tYXgYBSABKAVCB7pIBBoCKAAivwEKEVN1YnNjcmliZVJlc3BvbnNlEigKBWV2ZW50GAEgASgLMhcuaGVkZGxlLmV2ZW50cy52MS5FdmVudEgAEjQKCWhlYXJ0YmVhdBgCIAEoCzIfLmhlZGRsZS5ldmVudHMudjEuRmVlZEhlYXJ0YmVhdEgAEi0KBWJhdGNoGAMgASgLMhwuaGVkZGxlLmV2ZW50cy52MS5FdmVudEJhdGNoSAASEwoLZmluZ2VycHJpbnQYBCABKAxCBgoEYm9keSJoCgpFdmVudEJhdGNoEicKBmV2ZW50cxgBIAMoCzIXLmhlZGRsZS5ldmVudHMudjEuRXZlbnQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoAxIaChJmZWVkX2xhc3Rfc2VxdWVuY2UYAyABKAMiWwoNRmVlZEhlYXJ0YmVhdBIVCg1sYXN0X3NlcXVlbmNlGAEgASgDEjMKD2xhc3RfZXZlbnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFgoUR2V0RmVlZFN0YXR1c1JlcXVlc3QisgEKFUdldEZlZWRTdGF0dXNSZXNwb25zZRIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAIgASgDEjMKD2xhc3RfZXZlbnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoLc3Vic2NyaWJlcnMYBCADKAsyIC5oZWRkbGUuZXZlbnRzLnYxLkZlZWRTdWJzY3JpYmVyImYKDkZlZWRTdWJzY3JpYmVyEgwKBG5hbWUYASABKAkSFQoNc2VudF9zZXF1ZW5jZRgCIAEoAxIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy/AEKEEV2ZW50RmVlZFNlcnZpY2USagoJU3Vic2NyaWJlEiIuaGVkZGxlLmV2ZW50cy52MS5TdWJzY3JpYmVSZXF1ZXN0GiMuaGVkZGxlLmV2ZW50cy52MS5TdWJzY3JpYmVSZXNwb25zZSISkAIB6uAYAPLgGAMaASqI4RgDMAESfAoNR2V0RmVlZFN0YXR1cxImLmhlZGRsZS5ldmVudHMudjEuR2V0RmVlZFN0YXR1c1JlcXVlc3QaJy5oZWRkbGUuZXZlbnRzLnYxLkdldEZlZWRTdGF0dXNSZXNwb25zZSIakAIB6uAYAggC8uAYDRIIb3BlcmF0b3IaASpiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_heddle_events_v1_event, file_heddle_options_v1_options]);
 
 /**
  * Describes the message heddle.events.v1.SubscribeRequest.
@@ -29,32 +29,39 @@ export const SubscribeResponseSchema = /*@__PURE__*/
   messageDesc(file_heddle_events_v1_event_feed_service, 1);
 
 /**
+ * Describes the message heddle.events.v1.EventBatch.
+ * Use `create(EventBatchSchema)` to create a new message.
+ */
+export const EventBatchSchema = /*@__PURE__*/
+  messageDesc(file_heddle_events_v1_event_feed_service, 2);
+
+/**
  * Describes the message heddle.events.v1.FeedHeartbeat.
  * Use `create(FeedHeartbeatSchema)` to create a new message.
  */
 export const FeedHeartbeatSchema = /*@__PURE__*/
-  messageDesc(file_heddle_events_v1_event_feed_service, 2);
+  messageDesc(file_heddle_events_v1_event_feed_service, 3);
 
 /**
  * Describes the message heddle.events.v1.GetFeedStatusRequest.
  * Use `create(GetFeedStatusRequestSchema)` to create a new message.
  */
 export const GetFeedStatusRequestSchema = /*@__PURE__*/
-  messageDesc(file_heddle_events_v1_event_feed_service, 3);
+  messageDesc(file_heddle_events_v1_event_feed_service, 4);
 
 /**
  * Describes the message heddle.events.v1.GetFeedStatusResponse.
  * Use `create(GetFeedStatusResponseSchema)` to create a new message.
  */
 export const GetFeedStatusResponseSchema = /*@__PURE__*/
-  messageDesc(file_heddle_events_v1_event_feed_service, 4);
+  messageDesc(file_heddle_events_v1_event_feed_service, 5);
 
 /**
  * Describes the message heddle.events.v1.FeedSubscriber.
  * Use `create(FeedSubscriberSchema)` to create a new message.
  */
 export const FeedSubscriberSchema = /*@__PURE__*/
-  messageDesc(file_heddle_events_v1_event_feed_service, 5);
+  messageDesc(file_heddle_events_v1_event_feed_service, 6);
 
 /**
  * EventFeedService gives out the events of the service that serves it, in the order of their commits. Every service that

@@ -18,7 +18,7 @@ export declare const file_heddle_events_v1_event: GenFile;
  */
 export declare type Event = Message<"heddle.events.v1.Event"> & {
   /**
-   * Numbers the events of one service in the order of their commits, from 1. Gaps may occur, going back may not.
+   * Numbers the events of one service in the order of their commits, from 1 and without a gap.
    *
    * @generated from field: int64 sequence = 1;
    */

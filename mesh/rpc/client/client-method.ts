@@ -10,7 +10,7 @@ import { HeaderList } from "../../wire/index.ts";
 import { binaryCodec } from "../binary-codec.ts";
 
 /** What is the same for every call of a method. */
-export interface CompiledMethod {
+export interface ClientMethod {
   readonly method: DescMethod;
   /** The full URL, as interceptors see it. */
   readonly url: string;
@@ -39,7 +39,7 @@ export const USER_AGENT = "grpc-node-heddle/0.1";
 
 export const CONTENT_TYPE = "application/grpc";
 
-export const compileMethod = (method: DescMethod, options: MethodOptions): CompiledMethod => {
+export const clientMethod = (method: DescMethod, options: MethodOptions): ClientMethod => {
   const { scheme, authority, basePath, writeMaxBytes, acceptGzip, sendGzip } = options;
   const { input, output } = method;
   const path = `${basePath}/${method.parent.typeName}/${method.name}`;

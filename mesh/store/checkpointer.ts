@@ -1,0 +1,117 @@
+import { Worker } from "node:worker_threads";
+import type { Runtime, Timer } from "../runtime/index.ts";
+import type { CheckpointAnswer, CheckpointMode } from "./checkpoint-thread.ts";
+import type { Connection } from "./connection.ts";
+import { isCode } from "./errors.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { BATCHES_PER_WAL_CHECK, CHECKPOINT_THREAD_IDLE_MS, WAL_CHECKPOINT_BYTES } from "./limits.ts";
+
+/** Where checkpoints are made: a checkpoint waits for the disk several times. */
+export interface CheckpointThread {
+  checkpoint(mode: CheckpointMode): Promise<CheckpointAnswer>;
+  /** Resolves when nothing of it runs any more. */
+  close(): Promise<void>;
+}
+
+/**
+ * Keeps the write-ahead log short. When it has grown, most of it goes to the database while writes go on; then, with writes held
+ * back for as long as the rest takes, the log starts over. A reader that stays in an old snapshot, such as a backup, keeps it from
+ * doing so: it is tried again each time the log has grown by as much once more.
+ */
+export class Checkpointer {
+  readonly #writer: Connection;
+  readonly #writes: GroupCommit;
+  readonly #thread: CheckpointThread;
+  readonly #pageBytes: number;
+  #batches = 0;
+  #limitBytes = WAL_CHECKPOINT_BYTES;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(deps: { writer: Connection; writes: GroupCommit; thread: CheckpointThread }) {
+    this.#writer = deps.writer;
+    this.#writes = deps.writes;
+    this.#thread = deps.thread;
+    this.#pageBytes = deps.writer.database.pragma("page_size", { simple: true }) as number;
+  }
+
+  /** Looks now and then how full the log is. */
+  batchDone(): void {
+    this.#batches++;
+    if (this.#batches % BATCHES_PER_WAL_CHECK !== 0 || this.#running !== undefined || this.#closed) return;
+    const bytes = this.#writer.walPages() * this.#pageBytes;
+    if (bytes < this.#limitBytes) return;
+    this.#running = this.#checkpoint(bytes).finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Waits for a checkpoint that runs. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    await this.#thread.close();
+  }
+
+  async #checkpoint(bytes: number): Promise<void> {
+    await this.#try("PASSIVE");
+    await this.#writes.pause();
+    const restarted = this.#writes.broken ? false : await this.#try("RESTART");
+    this.#writes.resume();
+    this.#limitBytes = restarted ? WAL_CHECKPOINT_BYTES : bytes + WAL_CHECKPOINT_BYTES;
+  }
+
+  /** True when all of the log is in the database. */
+  async #try(mode: CheckpointMode): Promise<boolean> {
+    const answer = await this.#thread.checkpoint(mode);
+    if (!("error" in answer)) return answer.done;
+    // The log is whole, whatever a checkpoint fails with, unless the disk did: what it holds is not known then.
+    if (DISK_FAILED.some((code) => isCode(answer.error.code, code)))
+      this.#writes.break(Object.assign(new Error(answer.error.message), { code: answer.error.code }));
+    return false;
+  }
+}
+
+const DISK_FAILED = ["SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB"];
+
+/** A thread with a connection of its own, started when a checkpoint is due, and ended when none has been for a while. */
+export const openCheckpointThread = (file: string, { timers }: Pick<Runtime, "timers">): CheckpointThread => {
+  let worker: Worker | undefined;
+  let idle: Timer | undefined;
+  const end = async () => {
+    const ending = worker;
+    worker = undefined;
+    idle?.cancel();
+    await ending?.terminate();
+  };
+  return {
+    async checkpoint(mode) {
+      idle?.cancel();
+      worker ??= startWorker(file);
+      const answer = await ask(worker, mode);
+      idle = timers.after(CHECKPOINT_THREAD_IDLE_MS, () => void end());
+      return answer;
+    },
+    close: end,
+  };
+};
+
+const startWorker = (file: string): Worker => {
+  // Sources run as they are, the package as it was built.
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+  const worker = new Worker(new URL(`./checkpoint-thread${extension}`, import.meta.url), { workerData: { file } });
+  worker.unref();
+  return worker;
+};
+
+const ask = (worker: Worker, mode: CheckpointMode): Promise<CheckpointAnswer> =>
+  new Promise((resolve) => {
+    const answered = (answer: CheckpointAnswer) => {
+      worker.off("error", failed).off("exit", ended);
+      resolve(answer);
+    };
+    const failed = (error: Error) => answered({ error: { code: "THREAD", message: error.message } });
+    const ended = () => failed(new Error("the thread has ended"));
+    worker.once("message", answered).once("error", failed).once("exit", ended);
+    worker.postMessage(mode);
+  });
