@@ -10,13 +10,13 @@ import {
   type LedgerEntry,
   LedgerEntrySchema,
 } from "@heddle/contracts/billing/v1";
+import { SubscriptionSchema } from "@heddle/contracts/heddle/events/v1";
 import { type Saga, SagaSchema, SagaService } from "@heddle/contracts/heddle/saga/v1";
 import { type Order, OrderSchema, OrderService } from "@heddle/contracts/order/v1";
 import { type CustomerOverview, CustomerOverviewSchema, OverviewService } from "@heddle/contracts/overview/v1";
 import { addressedTo } from "@heddle/mesh/rpc";
 import { unlessUnknown } from "./quiet.ts";
-import { KEEPERS } from "./stores.ts";
-import { allSubscriptions, type Subscription } from "./subscriptions.ts";
+import { allSubscriptions, type OwnSubscription } from "./subscriptions.ts";
 
 /** What the services say of themselves once all is quiet. */
 export interface Answers {
@@ -26,7 +26,7 @@ export interface Answers {
   /** Undefined where no service runs sagas. */
   readonly sagas: readonly Saga[] | undefined;
   /** What every service does with the events of others; empty where none subscribes. */
-  readonly subscriptions: readonly Subscription[];
+  readonly subscriptions: readonly OwnSubscription[];
   /** The materialized views. */
   readonly views: readonly CustomerOverview[];
   /** The same customers, composed live. */
@@ -49,7 +49,7 @@ export const composeAll = (transport: Transport, customerIds: readonly string[])
 };
 
 /** Asks the services for all that is compared with their stores. */
-export const askAll = async (url: string, transport: Transport, customerIds: readonly string[]): Promise<Answers> => {
+export const askAll = async (transport: Transport, customerIds: readonly string[]): Promise<Answers> => {
   const billing = createClient(BillingService, transport);
   const orders = createClient(OrderService, transport);
   const overviews = createClient(OverviewService, transport);
@@ -71,7 +71,7 @@ export const askAll = async (url: string, transport: Transport, customerIds: rea
         (pageToken) => sagas.listSagas({ pageSize: 500, pageToken }),
         (page) => page.sagas,
       )),
-    subscriptions: await allSubscriptions(url, KEEPERS),
+    subscriptions: await allSubscriptions(transport),
     views: await allPages(
       (pageToken) => overviews.listCustomerOverviews({ pageSize: 500, pageToken }),
       ({ customerOverviews }) => customerOverviews,
@@ -87,7 +87,10 @@ export const keepAnswers = async (folder: string, answers: Answers): Promise<voi
     ledgerEntries: answers.ledgerEntries.map((entry) => toJson(LedgerEntrySchema, entry)),
     orders: answers.orders.map((order) => toJson(OrderSchema, order)),
     sagas: answers.sagas?.map((saga) => toJson(SagaSchema, saga)),
-    subscriptions: answers.subscriptions,
+    subscriptions: answers.subscriptions.map(({ service, subscription }) => ({
+      service,
+      subscription: toJson(SubscriptionSchema, subscription),
+    })),
     views: answers.views.map((view) => toJson(CustomerOverviewSchema, view)),
     compositions: answers.compositions.map((composition) => toJson(CustomerOverviewSchema, composition)),
   };
@@ -95,15 +98,15 @@ export const keepAnswers = async (folder: string, answers: Answers): Promise<voi
 };
 
 export const readAnswers = async (folder: string): Promise<Answers> => {
-  const json: JsonObject & { readonly subscriptions: Subscription[] } = JSON.parse(
-    await readFile(answersFile(folder), "utf8"),
-  );
+  const json: JsonObject = JSON.parse(await readFile(answersFile(folder), "utf8"));
   return {
     trialBalance: fromJson(GetTrialBalanceResponseSchema, json.trialBalance ?? null),
     ledgerEntries: messages(LedgerEntrySchema, json.ledgerEntries),
     orders: messages(OrderSchema, json.orders),
     sagas: json.sagas === undefined ? undefined : messages(SagaSchema, json.sagas),
-    subscriptions: json.subscriptions,
+    subscriptions: (json.subscriptions as { service: string; subscription: JsonValue }[]).map(
+      ({ service, subscription }) => ({ service, subscription: fromJson(SubscriptionSchema, subscription) }),
+    ),
     views: messages(CustomerOverviewSchema, json.views),
     compositions: messages(CustomerOverviewSchema, json.compositions),
   };

@@ -4,7 +4,7 @@ import { OrderService, OrderState } from "@heddle/contracts/order/v1";
 import { addressedTo } from "@heddle/mesh/rpc";
 import type { Clock, Timers } from "@heddle/mesh/runtime";
 import type { Processes } from "./processes.ts";
-import { feedHeads, KEEPERS } from "./stores.ts";
+import { feedHeads } from "./stores.ts";
 import { allSubscriptions, behind } from "./subscriptions.ts";
 
 /** Milliseconds between looks, and looks in a row that must find nothing moving. */
@@ -77,9 +77,9 @@ const whatMoves = async (deps: {
     retried.add(id);
     await sagaClient(transport).retrySaga({ sagaId: id });
   }
-  const subscriptions = await allSubscriptions(processes.url, KEEPERS);
+  const subscriptions = await allSubscriptions(transport);
   return [
-    ...subscriptions.flatMap((subscription) => behind(subscription, feeds.get(subscription.source) ?? 0n) ?? []),
+    ...subscriptions.flatMap((own) => behind(own, feeds.get(own.subscription.source) ?? 0n) ?? []),
     ...orders.map(({ id }) => `order ${id} is pending`),
     ...sagas.map(({ id, name, key, state }) => `saga ${id} (${name} of ${key}) is ${SagaState[state]}`),
   ];

@@ -66,7 +66,7 @@ export const soak = async (options: SoakOptions): Promise<SoakResult> => {
     const customerIds = await createdCustomers(folder);
     await composeAll(transport, customerIds);
     const second = await untilQuiet({ ...run, ...runtime });
-    await keepAnswers(folder, await askAll(processes.url, transport, customerIds));
+    await keepAnswers(folder, await askAll(transport, customerIds));
     await processes.stop();
     progress("checking");
     const evidence = await readEvidence(folder);

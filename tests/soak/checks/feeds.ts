@@ -75,10 +75,11 @@ export const everyEventTookEffect = ({ answers }: Evidence): Check => {
     return { name, checked: 0, unit: "subscriptions", violations: [], skipped: "no service subscribes yet" };
   }
   const check = checking(name, "subscriptions");
-  for (const { service, source, deadLetters = "0", lastError } of answers.subscriptions) {
+  for (const { service, subscription } of answers.subscriptions) {
     check.look();
+    const { source, deadLetters, lastError } = subscription;
     check.expect(
-      deadLetters === "0",
+      deadLetters === 0n,
       () => `${service} has ${deadLetters} dead letters of ${source}, the last error was: ${lastError}`,
     );
   }

@@ -75,7 +75,7 @@ const fold = ({ stores }: Evidence): Map<string, Parts> => {
     if (number === undefined) continue;
     const { customerId, state, $typeName } = number;
     const known = folded.get(customerId)?.number?.verifyTime;
-    // The event's own word counts, where its contract has one.
+    // The event's own word counts, where its contract has one; that of the owner's clock differs from it.
     const told = "verifyTime" in number ? (number.verifyTime as Timestamp | undefined) : undefined;
     const verifyTime = told ?? verifyTimeAfter($typeName, timestampFromMs(Number(event.createTimeMs)), known);
     const verified = state === RecordState.VERIFIED;

@@ -34,7 +34,7 @@ const UNFINISHED: ReadonlySet<SagaStepState> = new Set([
 export const deletionsFlow = ({ ledger, stores, answers }: Evidence): Check => {
   const name = "a deleted customer has no open order and no number";
   const reads = (reader: string) =>
-    answers.subscriptions.some(({ service, source }) => service === reader && source === "customer");
+    answers.subscriptions.some(({ service, subscription }) => service === reader && subscription.source === "customer");
   if (!reads("order") && !reads("socialsecurity")) {
     return { name, checked: 0, unit: "customers", violations: [], skipped: "no service reads the deletion yet" };
   }
