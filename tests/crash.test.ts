@@ -153,6 +153,15 @@ const TAMPERINGS: readonly {
     names: /calm-fulfil: the order is UNSPECIFIED/,
   },
   {
+    what: "a watcher was told twice",
+    tamper: (copy) => {
+      const line = ledgerLines(copy).find(({ kind }) => kind === "watched");
+      if (line !== undefined) append(copy, line);
+    },
+    check: /who watches an order is told of each transition once/,
+    names: /order ord_\w+: was told 1:1,/,
+  },
+  {
     what: "a saga never ended",
     tamper: (copy) =>
       tamperAnswers(copy, ({ sagas }) => Object.assign(sagas[0] ?? {}, { state: "SAGA_STATE_RUNNING" })),
@@ -234,8 +243,9 @@ const TAMPERINGS: readonly {
   {
     what: "a request failed for a reason that no contract has",
     tamper: (copy) => {
-      const [line] = ledgerLines(copy);
-      if (line !== undefined) append(copy, { ...line, kind: "unanswered", code: "Internal", message: "bug" });
+      const line = ledgerLines(copy).find(({ kind }) => kind === "sent");
+      if (line?.kind !== "sent") throw new Error("nothing was sent");
+      append(copy, { call: line.call, atMs: line.atMs, kind: "unanswered", code: "Internal", message: "bug" });
     },
     check: /errors are those that the contracts promise/,
     names: /failed with Internal/,

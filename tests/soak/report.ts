@@ -1,5 +1,5 @@
 import { SagaState } from "@heddle/contracts/heddle/saga/v1";
-import { OrderState } from "@heddle/contracts/order/v1";
+import { OrderRejectionReason, OrderState } from "@heddle/contracts/order/v1";
 import type { Check } from "./checks/check.ts";
 import type { LedgerCall } from "./ledger.ts";
 import type { SoakResult } from "./soak.ts";
@@ -16,6 +16,8 @@ export interface Report {
   readonly requests: Readonly<Record<string, RequestCounts>>;
   /** Orders by the state that they ended in. */
   readonly orders: Readonly<Record<string, number>>;
+  /** Rejected orders by their reason. */
+  readonly rejections: Readonly<Record<string, number>>;
   /** Sagas by how they ended; those that had to be set going again are counted apart. */
   readonly sagas: Readonly<Record<string, number>>;
   readonly events: Readonly<Record<string, number>>;
@@ -50,6 +52,10 @@ export const reportOf = (result: SoakResult): Report => {
     starts,
     requests: Object.fromEntries([...methods].map(([method, calls]) => [method, countsOf(calls)])),
     orders: countBy(stores.orders, ({ state }) => nameOf(OrderState, Number(state))),
+    rejections: countBy(
+      stores.orders.filter(({ rejectionReason }) => rejectionReason !== 0n),
+      ({ rejectionReason }) => nameOf(OrderRejectionReason, Number(rejectionReason)),
+    ),
     sagas: {
       ...countBy(answers.sagas, ({ state }) => nameOf(SagaState, state)),
       parked_and_retried: result.retriedSagas,
@@ -64,7 +70,7 @@ export const reportOf = (result: SoakResult): Report => {
 const VIOLATIONS_PRINTED_MAX = 12;
 
 export const printReport = (report: Report): string => {
-  const { seed, seconds, workers, requests, orders, sagas, events, checks, violations } = report;
+  const { seed, seconds, workers, requests, orders, rejections, sagas, events, checks, violations } = report;
   const rows = (table: Readonly<Record<string, object>>) =>
     Object.entries(table).map(([name, counts]) => [name, ...Object.values(counts).map(String)]);
   return [
@@ -78,6 +84,7 @@ export const printReport = (report: Report): string => {
     ),
     "",
     `orders   ${listed(orders)}`,
+    `rejected ${listed(rejections)}`,
     `sagas    ${listed(sagas)}`,
     `events   ${listed(events)}`,
     "",
