@@ -6,6 +6,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { SubscriptionService } from "@heddle/contracts/heddle/events/v1";
 import { addressedTo } from "@heddle/mesh/rpc";
+import { cpuMicros } from "../accounts.ts";
 import { freePort, OTHER_CORE, startProcess, startService, type TalkingProcess } from "../contestant.ts";
 import { median } from "../median.ts";
 import { type Row, TASKSET, type Workload } from "../row.ts";
@@ -53,20 +54,26 @@ export const events: Workload = {
       await applied(1);
       const before = (await sink.ask("content")) as { hash: string };
       const rates: number[] = [];
+      const cpu: number[] = [];
       for (let round = 0; round < runs; round++) {
         const startMs = performance.now();
+        const startMicros = cpuMicros([sink.pid]);
         const { generation } = await rebuild(client);
         await applied(generation);
+        cpu.push((cpuMicros([sink.pid]) - startMicros) / REPLAY_EVENTS);
         rates.push(REPLAY_EVENTS / ((performance.now() - startMs) / 1_000));
         const after = (await sink.ask("content")) as { generation: number; hash: string };
         if (after.generation !== generation || after.hash !== before.hash)
           throw new Error(`the rows of generation ${after.generation} are not those of the first`);
-        progress(`replay: ${Math.round(rates.at(-1) ?? 0).toLocaleString("en-US")} events/s, the rows are the same`);
+        progress(
+          `replay: ${Math.round(rates.at(-1) ?? 0).toLocaleString("en-US")} events/s, ${cpu.at(-1)?.toFixed(1)} us of the subscriber each; the rows are the same`,
+        );
       }
       const lag = await lags(source, sink);
       progress(`lag: p50 ${lag.p50.toFixed(2)} ms, p99 ${lag.p99.toFixed(2)} ms`);
       return [
         row("event-replay", Math.round(median(rates)), "events/s"),
+        row("event-replay-cpu", Math.round(median(cpu) * 10) / 10, "us/event"),
         row("event-lag-p50", Math.round(lag.p50 * 100) / 100, "ms"),
         row("event-lag-p99", Math.round(lag.p99 * 100) / 100, "ms"),
       ];
