@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),
+  restore: async () => (await import("./commands/restore.ts")).restoreCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
 };

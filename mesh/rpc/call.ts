@@ -3,7 +3,8 @@ import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 
 /** The one call that the current code runs for; made by the server once per call. */
 export interface Call {
-  readonly method: DescMethod;
+  /** Undefined where work goes on that no caller waits for. */
+  readonly method: DescMethod | undefined;
   /** W3C trace context of this hop, passed on to every call that is made for this one. */
   readonly traceparent: string;
   /** `Clock.monotonicMs` at which work stops, or undefined where neither caller nor contract set a deadline. */
@@ -52,3 +53,27 @@ export const currentCall = (): Call | undefined => calls.getStore();
 
 /** Runs `work` as part of `call`. */
 export const runInCall = <T>(call: Call, work: () => T): T => calls.run(call, work);
+
+/** What work runs in that belongs to a trace and to no caller: it has no deadline, and nobody can cancel it. */
+export const backgroundCall = (traceparent: string): Call => new BackgroundCall(traceparent);
+
+class BackgroundCall implements Call {
+  readonly traceparent: string;
+  readonly method = undefined;
+  readonly deadlineMs = undefined;
+  readonly aborted = false;
+  readonly peer = "";
+  readonly replay = undefined;
+  readonly forwarded: readonly string[] = [];
+  constructor(traceparent: string) {
+    this.traceparent = traceparent;
+  }
+  get signal(): AbortSignal {
+    return NEVER;
+  }
+  onEnd(): () => void {
+    return () => undefined;
+  }
+}
+
+const NEVER = new AbortController().signal;

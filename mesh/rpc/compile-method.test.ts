@@ -491,7 +491,7 @@ describe("a caller that goes away", () => {
         for await (const _ of client.repeat({}, { signal: stop.signal })) stop.abort();
       })(),
     );
-    expect((await cleaned.promise)?.method.name).toBe("Repeat");
+    expect((await cleaned.promise)?.method?.name).toBe("Repeat");
   });
 });
 

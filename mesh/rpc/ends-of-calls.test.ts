@@ -61,7 +61,7 @@ describe.each(cuts)("a call that is ended by %s", (_, code, statuses, cut) => {
         yield { text: "a" };
         await new Promise((_, reject) => currentCall()?.onEnd(reject));
       } finally {
-        cleaned.push(currentCall()?.method.name);
+        cleaned.push(currentCall()?.method?.name);
         // biome-ignore lint/correctness/noUnsafeFinally: a cleanup that fails is what this is about
         throw new Error("the cleanup failed");
       }
@@ -75,7 +75,7 @@ describe.each(cuts)("a call that is ended by %s", (_, code, statuses, cut) => {
       [Symbol.asyncIterator]: () => ({
         next: () => new Promise(() => undefined),
         return() {
-          stopped.push(currentCall()?.method.name);
+          stopped.push(currentCall()?.method?.name);
           return Promise.resolve({ done: true, value: undefined });
         },
       }),

@@ -1,11 +1,13 @@
 export type { TlsOptions } from "./accept-tls.ts";
 export { addressedTo, SERVICE_HEADER } from "./address-service.ts";
-export { AlreadyApplied, type Call, currentCall, type Replay, runInCall } from "./call.ts";
+export { AlreadyApplied, backgroundCall, type Call, currentCall, type Replay, runInCall } from "./call.ts";
 export { type ConnectionPool, createConnectionPool } from "./client/connection-pool.ts";
 export type { HeddleTransport } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";
 export { grpcTransport, memoryTransport } from "./client.ts";
+export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
+export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";
 export { discardBody } from "./discard-body.ts";
 export { type Handler, type Implementation, implementation } from "./implementation.ts";
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";

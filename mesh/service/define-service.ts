@@ -4,6 +4,7 @@ import type { Subscription, View } from "../events/index.ts";
 import type { Logger } from "../observe/index.ts";
 import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
+import type { SagaDefinition, Sagas } from "../saga/index.ts";
 import type { Store } from "../store/store.ts";
 import type { Config, MeshConfig, Variables } from "./config.ts";
 import type { HealthSource } from "./health.ts";
@@ -59,6 +60,11 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
    * service that is meant, such as `billing`, where several serve the contract.
    */
   client<S extends DescService>(service: S, options?: { readonly of?: string }): Client<S>;
+  /**
+   * Declares the sagas that the service runs, each version that may still be under way, and returns what begins them. Once, in
+   * `implement`: the runtime serves `heddle.saga.v1` over them, and runs them from the start to the stop of the service.
+   */
+  sagas(definitions: readonly SagaDefinition[]): Sagas;
   /** Servers in this process by their address, when the mesh runs in one process. */
   readonly neighbours: ReadonlyMap<string, RpcServer>;
   /** Identifies this run of the service. */

@@ -8,6 +8,7 @@ import { createEventFeed, Subscriber, subscriptionService } from "../events/inde
 import type { Logger } from "../observe/index.ts";
 import { createRpcServer, type Implementation, type RpcServer } from "../rpc/index.ts";
 import type { Address, Runtime } from "../runtime/index.ts";
+import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore } from "../store/index.ts";
 import type { Store } from "../store/store.ts";
 import { MESH_VARIABLES, parseConfig, type Variables } from "./config.ts";
@@ -25,6 +26,8 @@ export interface StartDeps {
   readonly neighbours: Map<string, RpcServer>;
   /** Where to listen; undefined for a service that is only called within its process. */
   readonly listenOn: Address | undefined;
+  /** What the service sees of its store, for tests that cut it off. Default: the store itself. */
+  readonly storeSeen?: ((store: Store) => Store) | undefined;
   /** The store can no longer be trusted: the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -53,20 +56,30 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
   const instanceId = runtime.ids.next("ins");
   const store = await openOwnStore(definition, config.HEDDLE_DATA, deps);
   let serving: CustomServing | undefined;
+  let engine: SagaEngine | undefined;
   let events: OwnEvents | undefined;
   try {
+    const seen = store === undefined ? noStore(definition.name) : (deps.storeSeen?.(store) ?? store);
+    const sagas = (definitions: readonly SagaDefinition[]): SagaEngine => {
+      if (engine !== undefined)
+        throw new TypeError(`${definition.name} declares its sagas twice: give all of them at once`);
+      engine = new SagaEngine({ ...runtime, service: definition.name, store: seen, log, definitions });
+      return engine;
+    };
     const context: ServiceContext = {
       ...runtime,
-      store: store ?? noStore(definition.name),
+      store: seen,
       log,
       config: config as ServiceContext["config"],
       client: (service, options) => createClient(service, deps.transportFor(service, options?.of)),
+      sagas,
       neighbours: deps.neighbours,
       instanceId,
     };
-    serving = asCustom(await definition.implement(context));
+    serving = withSagas(asCustom(await definition.implement(context)), engine, seen);
+    await engine?.check();
     const { stop } = serving;
-    const ownEvents = await followEvents(definition, serving, store, context);
+    const ownEvents = await followEvents(definition, serving, store && seen, context);
     events = ownEvents;
     const implementations = [...serving.implementations, ...ownEvents.implementations];
     for (const { service } of implementations) assertAccessDeclared(service);
@@ -86,6 +99,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     // One that listens is reached over the network, and the gateway not at all: it must not find itself here.
     if (bound === undefined) deps.neighbours.set(address, server);
     health.set(ServingStatus.SERVING);
+    engine?.begin();
     ownEvents.start();
     const sweep =
       store &&
@@ -104,12 +118,14 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
         const cut = await server.drain(timeoutMs);
         deps.neighbours.delete(address);
         sweep?.cancel();
+        await engine?.stop();
         await stop?.();
         await store?.close();
         return cut;
       },
     };
   } catch (error) {
+    await engine?.stop();
     await events?.stop();
     await serving?.stop?.();
     await store?.close();
@@ -170,6 +186,12 @@ const openOwnStore = (definition: ServiceDefinition, dataFolder: string, deps: S
 
 const asCustom = (serving: readonly Implementation[] | CustomServing): CustomServing =>
   "implementations" in serving ? serving : { implementations: serving };
+
+/** Sagas are shown, and set going again, by whoever runs them. */
+const withSagas = (serving: CustomServing, engine: SagaEngine | undefined, store: Store): CustomServing =>
+  engine === undefined
+    ? serving
+    : { ...serving, implementations: [...serving.implementations, sagaImplementation(engine, store)] };
 
 const withStandardServices = (
   serving: CustomServing,

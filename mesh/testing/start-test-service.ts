@@ -9,6 +9,7 @@ import { type Runtime, systemRuntime } from "../runtime/index.ts";
 import type { Variables } from "../service/config.ts";
 import type { ServiceDefinition } from "../service/define-service.ts";
 import { startService } from "../service/start-service.ts";
+import type { Store } from "../store/store.ts";
 
 export interface TestServiceOptions {
   /** Environment variables of the service's own. */
@@ -17,6 +18,8 @@ export interface TestServiceOptions {
   readonly others?: readonly Implementation[];
   /** Time and chance in the test's hands; see `fakeClock`. */
   readonly runtime?: Runtime;
+  /** What the service sees of its store, such as one that is cut off at some moment. */
+  readonly storeSeen?: (store: Store) => Store;
   /** A data folder to take over, for a restart; by default a fresh one that goes with `stop`. */
   readonly dataFolder?: string;
 }
@@ -64,6 +67,7 @@ export const startTestService = async <V extends Variables>(
     log,
     transportFor: () => memoryTransport(neighbours, runtime),
     neighbours: new Map(),
+    storeSeen: options.storeSeen,
     listenOn: undefined,
     onFatal: (error) => {
       throw error;

@@ -41,6 +41,11 @@ export const REFERENCE_ALREADY_AUTHORIZED = reason(
   Code.AlreadyExists,
   "Authorization {authorizationId} has the reference {reference} already.",
 );
+export const REFERENCE_VOIDED = reason(
+  "REFERENCE_VOIDED",
+  Code.FailedPrecondition,
+  "Nothing can be authorized for the reference {reference} any more: it was given up.",
+);
 export const AUTHORIZATION_NOT_FOUND = reason(
   "AUTHORIZATION_NOT_FOUND",
   Code.NotFound,

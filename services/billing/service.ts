@@ -22,6 +22,7 @@ import { recordPayment } from "./handlers/record-payment.ts";
 import { refundPayment } from "./handlers/refund-payment.ts";
 import { setCreditLimit } from "./handlers/set-credit-limit.ts";
 import { voidPayment } from "./handlers/void-payment.ts";
+import { voidReference } from "./handlers/void-reference.ts";
 import manifest from "./package.json" with { type: "json" };
 import { accountStore } from "./store/account-store.ts";
 import { authorizationStore } from "./store/authorization-store.ts";
@@ -54,6 +55,7 @@ export const billing = defineService({
           authorizePayment: authorizePayment(deps),
           capturePayment: capturePayment(deps),
           voidPayment: voidPayment(deps),
+          voidReference: voidReference(deps),
           refundPayment: refundPayment(deps),
           recordPayment: recordPayment(deps),
           listLedgerEntries: listLedgerEntries(deps),

@@ -34,25 +34,20 @@ export const recordTransition = async (
 };
 
 /**
- * Changes an order in one transaction: the row, its history and the event; then wakes those who watch it. `change` gets the
- * order as it is in the transaction and returns the same object where there is nothing to do. Throws ORDER_NOT_FOUND and what
- * `change` throws.
+ * Changes an order: the row, its history and the event. `change` gets the order as it is in the transaction and returns the same
+ * object where there is nothing to do. Throws ORDER_NOT_FOUND and what `change` throws.
  */
-export const changeOrder =
-  ({ orders, store, clock, notifier }: Pick<Deps, "orders" | "store" | "clock" | "notifier">) =>
-  async (orderId: string, change: (current: Order, now: Timestamp) => Order, reason?: string): Promise<Order> => {
-    const order = await store.write(
-      async (tx) => {
-        const before = await orders.find(tx, orderId);
-        if (before === undefined) throw fail(ORDER_NOT_FOUND, { orderId });
-        const after = change(before, clock.now());
-        if (after === before) return before;
-        await orders.update(tx, after);
-        await recordTransition(orders, tx, { before, after, ...(reason !== undefined && { reason }) });
-        return after;
-      },
-      { reply: "later" },
-    );
-    notifier.notify(orderId);
-    return order;
-  };
+export const changeOrder = async (
+  { orders, clock }: Pick<Deps, "orders" | "clock">,
+  tx: Tx,
+  orderId: string,
+  change: (current: Order, now: Timestamp) => Order,
+  reason?: string,
+): Promise<void> => {
+  const before = await orders.find(tx, orderId);
+  if (before === undefined) throw fail(ORDER_NOT_FOUND, { orderId });
+  const after = change(before, clock.now());
+  if (after === before) return;
+  await orders.update(tx, after);
+  await recordTransition(orders, tx, { before, after, ...(reason !== undefined && { reason }) });
+};

@@ -25,3 +25,8 @@ export const ORDER_TOTAL_TOO_LARGE = reason(
   Code.InvalidArgument,
   "The total of {total} minor units is more than the {totalMax} that an order may have.",
 );
+export const ORDER_CHANGE_UNDER_WAY = reason(
+  "ORDER_CHANGE_UNDER_WAY",
+  Code.Unavailable,
+  "Billing has not answered in time: the {verb} of order {orderId} goes on without this call. Watch the order, or ask again.",
+);

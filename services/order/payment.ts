@@ -1,86 +1,77 @@
-import { type Order, OrderRejectionReason } from "@heddle/contracts/order/v1";
-import { type Attempt, type Patience, refusedFor } from "./attempt.ts";
+import type { CallOptions } from "@connectrpc/connect";
+import { type Refusal, refuse } from "@heddle/mesh/saga";
 import type { Owners } from "./handlers/deps.ts";
-import { requestIdFor } from "./request-ids.ts";
+import { refusedFor } from "./refused-for.ts";
 
-/** Milliseconds that one answer may take. Billing's contract caps these calls at the same. */
-const ANSWER_MS_MAX = 5_000;
-
-/** What billing said to the request to hold an order's total. */
-export type Authorized =
-  | { readonly authorizationId: string; readonly refusal?: undefined }
-  | { readonly authorizationId?: undefined; readonly refusal: OrderRejectionReason };
-
-/** What an order asks of billing. Each is harmless to repeat, also after a crash and by another process. */
-export interface Payment {
-  /** Holds the total. Any error leaves open whether it is held: ask again to know. */
-  authorize(order: Order, patience: Patience): Promise<Authorized>;
-  /** Charges what is held; false when it is held no longer. */
-  capture(order: Order, patience: Patience): Promise<boolean>;
-  /** Gives up what is held, and gives back what was charged. */
-  giveBack(order: Order, patience: Patience): Promise<void>;
-  /** Gives up the hold of an authorization that belongs to no order. */
-  void(authorizationId: string, patience: Patience): Promise<void>;
+/** What an order asks billing to hold. */
+export interface Hold {
+  readonly orderId: string;
+  readonly customerId: string;
+  readonly currencyCode: string;
+  readonly minorUnits: bigint;
 }
 
-/** Billing's refusals of an authorization. Nothing is held after one of these. */
-const REFUSALS: readonly (readonly [string, OrderRejectionReason])[] = [
-  ["ACCOUNT_NOT_FOUND", OrderRejectionReason.ACCOUNT_NOT_FOUND],
-  ["CURRENCY_MISMATCH", OrderRejectionReason.CURRENCY_MISMATCH],
-  ["CREDIT_LIMIT_EXCEEDED", OrderRejectionReason.CREDIT_LIMIT_EXCEEDED],
-];
+/** One request of a saga's step: its id and the bounds of the attempt. */
+export interface Asking {
+  readonly stepId: string;
+  readonly options: CallOptions;
+}
 
-export const payment = ({ owners: { billing }, attempt }: { owners: Owners; attempt: Attempt }): Payment => {
-  const refund = async (order: Order, patience: Patience): Promise<void> => {
-    const request = { authorizationId: order.authorizationId, requestId: requestIdFor("refund", order.id) };
+/** What an order asks of billing. Each is harmless to repeat, also after a crash and by another process. Throws ConnectError. */
+export interface Payment {
+  /** Holds the total; resolves to the authorization's id, or to billing's refusal, after which nothing is held. */
+  authorize(hold: Hold, asking: Asking): Promise<string | Refusal>;
+  /** Makes sure that nothing is held for the order, whatever became of `authorize`, now and from now on. */
+  giveUp(hold: Pick<Hold, "orderId" | "customerId">, asking: Asking): Promise<void>;
+  /** Charges what is held; a refusal where it is held no longer. */
+  capture(authorizationId: string, asking: Asking): Promise<Refusal | undefined>;
+  /** Gives up what is held, or gives back what was charged. */
+  giveBack(authorizationId: string, asking: Asking): Promise<void>;
+}
+
+export const payment = ({ billing }: Owners): Payment => ({
+  async authorize({ orderId, customerId, currencyCode, minorUnits }, { stepId: requestId, options }) {
+    const payer = { case: "customerId", value: customerId } as const;
+    const request = { payer, amount: { currencyCode, minorUnits }, reference: orderId, requestId };
     try {
-      await attempt(patience, ANSWER_MS_MAX, (options) => billing.refundPayment(request, options));
+      const { authorization } = await billing.authorizePayment(request, options);
+      if (authorization === undefined) throw new Error("billing's reply holds no authorization");
+      return authorization.id;
     } catch (error) {
-      // It was charged, so nothing is left to refund only when all of it was refunded before.
-      if (!refusedFor(error, "billing.v1", "AUTHORIZATION_NOT_REFUNDABLE")) throw error;
+      // The reference is this order's own: somebody has asked for it before, under another request id.
+      const held = refusedFor(error, "billing.v1", "REFERENCE_ALREADY_AUTHORIZED")?.metadata.authorizationId;
+      if (held !== undefined) return held;
+      const refusal = refusedFor(error, "billing.v1", ...REFUSALS);
+      if (refusal === undefined) throw error;
+      return refuse(refusal.reason);
     }
-  };
+  },
+  async giveUp({ orderId, customerId }, { options }) {
+    await billing.voidReference({ customerId, reference: orderId }, options);
+  },
+  async capture(authorizationId, { options }) {
+    try {
+      await billing.capturePayment({ authorizationId }, options);
+      return undefined;
+    } catch (error) {
+      const refusal = refusedFor(error, "billing.v1", "AUTHORIZATION_NOT_CAPTURABLE");
+      if (refusal === undefined) throw error;
+      return refuse(refusal.reason);
+    }
+  },
+  async giveBack(authorizationId, { stepId: requestId, options }) {
+    try {
+      await billing.voidPayment({ authorizationId }, options);
+    } catch (error) {
+      // Charged: by this order's fulfilment, also by one that was not written down yet.
+      if (!refusedFor(error, "billing.v1", "AUTHORIZATION_NOT_VOIDABLE")) throw error;
+      await billing.refundPayment({ authorizationId, requestId }, options).catch((refundError: unknown) => {
+        // It was charged, so nothing is left to refund only when all of it was refunded before.
+        if (!refusedFor(refundError, "billing.v1", "AUTHORIZATION_NOT_REFUNDABLE")) throw refundError;
+      });
+    }
+  },
+});
 
-  const giveUp = async (authorizationId: string, patience: Patience): Promise<void> => {
-    await attempt(patience, ANSWER_MS_MAX, (options) => billing.voidPayment({ authorizationId }, options));
-  };
-
-  return {
-    void: giveUp,
-    async authorize(order, patience) {
-      const request = {
-        payer: { case: "customerId", value: order.customerId },
-        ...(order.total && { amount: order.total }),
-        reference: order.id,
-        requestId: requestIdFor("authorize", order.id),
-      } as const;
-      try {
-        const reply = await attempt(patience, ANSWER_MS_MAX, (options) => billing.authorizePayment(request, options));
-        if (reply.authorization === undefined) throw new Error("billing's reply holds no authorization");
-        return { authorizationId: reply.authorization.id };
-      } catch (error) {
-        const refusal = REFUSALS.find(([reason]) => refusedFor(error, "billing.v1", reason))?.[1];
-        if (refusal === undefined) throw error;
-        return { refusal };
-      }
-    },
-    async capture({ authorizationId }, patience) {
-      try {
-        await attempt(patience, ANSWER_MS_MAX, (options) => billing.capturePayment({ authorizationId }, options));
-        return true;
-      } catch (error) {
-        if (refusedFor(error, "billing.v1", "AUTHORIZATION_NOT_CAPTURABLE")) return false;
-        throw error;
-      }
-    },
-    async giveBack(order, patience) {
-      try {
-        await giveUp(order.authorizationId, patience);
-      } catch (error) {
-        // Charged: by this order's fulfilment, also by one that was not written down yet.
-        if (!refusedFor(error, "billing.v1", "AUTHORIZATION_NOT_VOIDABLE")) throw error;
-        await refund(order, patience);
-      }
-    },
-  };
-};
+/** Billing's refusals of an authorization, named as the rejections of an order. Nothing is held after one of these. */
+const REFUSALS = ["ACCOUNT_NOT_FOUND", "CURRENCY_MISMATCH", "CREDIT_LIMIT_EXCEEDED"] as const;

@@ -12,7 +12,7 @@ import {
 import { SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService } from "@heddle/mesh/service";
-import { attempting } from "./attempt.ts";
+import { customerEvents } from "./customer-events.ts";
 import { cancelOrder } from "./handlers/cancel-order.ts";
 import { fulfilOrder } from "./handlers/fulfil-order.ts";
 import { getOrder } from "./handlers/get-order.ts";
@@ -23,27 +23,33 @@ import { watchOrder } from "./handlers/watch-order.ts";
 import { orderNotifier } from "./order-notifier.ts";
 import manifest from "./package.json" with { type: "json" };
 import { payment } from "./payment.ts";
-import { settling } from "./settle.ts";
-import { startSettler } from "./settler.ts";
+import { cancelOrderSaga } from "./sagas/cancel-order.ts";
+import { fulfilOrderSaga } from "./sagas/fulfil-order.ts";
+import { placeOrderSaga } from "./sagas/place-order.ts";
 import { orderStore } from "./store.ts";
+import { takeUpPending } from "./take-up-pending.ts";
 
 export const order = defineService({
   name: "order",
   version: manifest.version,
   migrations: new URL("./migrations/", import.meta.url),
   publishes: [OrderPlacedSchema, OrderConfirmedSchema, OrderRejectedSchema, OrderCancelledSchema, OrderFulfilledSchema],
-  implement({ store, client, clock, timers, random, ids, log }) {
+  async implement({ store, client, clock, timers, ids, sagas: declare }) {
     const owners = {
       customer: client(CustomerService),
       socialSecurity: client(SocialSecurityService),
       creditScore: client(CreditScoreService),
       billing: client(BillingService),
     };
-    const attempt = attempting({ clock, timers, random });
-    const tools = { store, owners, attempt, clock, timers, ids, log };
-    const own = { orders: orderStore(), notifier: orderNotifier(), payment: payment({ owners, attempt }) };
-    const deps = { ...tools, ...own, settle: settling({ ...tools, ...own }) };
-    const settler = startSettler(deps);
+    const orders = orderStore();
+    const notifier = orderNotifier();
+    const sagaDeps = { orders, owners, payment: payment(owners), notifier, clock };
+    const placement = placeOrderSaga(sagaDeps);
+    const cancellation = cancelOrderSaga(sagaDeps);
+    const fulfilment = fulfilOrderSaga(sagaDeps);
+    const sagas = declare([placement, cancellation, fulfilment]);
+    const deps = { orders, store, sagas, placement, cancellation, fulfilment, notifier, clock, timers, ids };
+    await takeUpPending(deps);
     return {
       implementations: [
         implementation(OrderService, {
@@ -56,7 +62,7 @@ export const order = defineService({
           watchOrder: watchOrder(deps),
         }),
       ],
-      stop: () => settler.stop(),
+      subscriptions: [customerEvents(deps)],
     };
   },
 });

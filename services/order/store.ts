@@ -22,14 +22,7 @@ type OrderRow = {
   update_time_ms: number;
   lines: Uint8Array;
 };
-type PlacementRow = {
-  request_id: string | null;
-  request_hash: Uint8Array | null;
-  checks_passed: number;
-  due_time_ms: number | null;
-  attempts: number;
-};
-type Row = OrderRow & PlacementRow;
+type Row = OrderRow & { request_id: string | null; request_hash: Uint8Array | null };
 type TransitionRow = {
   order_id: string;
   sequence: number;
@@ -39,13 +32,11 @@ type TransitionRow = {
   create_time_ms: number;
 };
 
-/** An order and how far its placement has come. */
-export interface Placement {
+/** An order and the request that made it. */
+export interface RequestedOrder {
   readonly order: Order;
   /** SHA-256 of the request, where it had a request id. */
   readonly requestHash: Uint8Array | undefined;
-  /** True once customer, number and score were found good. */
-  readonly checksPassed: boolean;
 }
 
 /** Which orders a list asks for. */
@@ -59,36 +50,16 @@ export interface OrderList {
   readonly limit: number;
 }
 
-/** A pending order whose placement somebody should take up. */
-export interface DueOrder {
-  readonly id: string;
-  /** How often that was done before. */
-  readonly attempts: number;
-}
-
 const insertRow = sql<Row>(`
   INSERT INTO orders (id, customer_id, currency_code, total_minor_units, state, rejection_reason, authorization_id,
-    create_time_ms, update_time_ms, request_id, request_hash, checks_passed, due_time_ms, attempts, lines)
+    create_time_ms, update_time_ms, request_id, request_hash, lines)
   VALUES (:id, :customer_id, :currency_code, :total_minor_units, :state, :rejection_reason, :authorization_id,
-    :create_time_ms, :update_time_ms, :request_id, :request_hash, :checks_passed, :due_time_ms, :attempts, :lines)`);
+    :create_time_ms, :update_time_ms, :request_id, :request_hash, :lines)`);
 
 const updateRow = sql<Pick<OrderRow, "id" | "state" | "rejection_reason" | "authorization_id" | "update_time_ms">>(`
   UPDATE orders SET state = :state, rejection_reason = :rejection_reason, authorization_id = :authorization_id,
-    update_time_ms = :update_time_ms, due_time_ms = NULL
+    update_time_ms = :update_time_ms
   WHERE id = :id`);
-
-const setChecksPassed = sql<{ id: string }>("UPDATE orders SET checks_passed = 1 WHERE id = :id");
-
-const setDue = sql<{ id: string; dueMs: number }>(
-  "UPDATE orders SET due_time_ms = :dueMs WHERE id = :id AND due_time_ms IS NOT NULL",
-);
-
-const claimDue = sql<{ id: string; nowMs: number; nextMs: number }>(`
-  UPDATE orders SET due_time_ms = :nextMs, attempts = attempts + 1 WHERE id = :id AND due_time_ms <= :nowMs`);
-
-const due = sql<{ nowMs: number; limit: number }, DueOrder>(
-  "SELECT id, attempts FROM orders WHERE due_time_ms <= :nowMs ORDER BY due_time_ms LIMIT :limit",
-);
 
 const byId = sql<{ id: string }, Row>("SELECT * FROM orders WHERE id = :id");
 const byRequest = sql<{ requestId: string }, Row>("SELECT * FROM orders WHERE request_id = :requestId");
@@ -117,6 +88,16 @@ const transitionsAfter = sql<{ orderId: string; after: bigint; limit: number }, 
   "SELECT * FROM order_transitions WHERE order_id = :orderId AND sequence > :after ORDER BY sequence LIMIT :limit",
 );
 
+const insertDeletedCustomer = sql<{ customerId: string; nowMs: number }>(
+  "INSERT INTO deleted_customers (customer_id, create_time_ms) VALUES (:customerId, :nowMs) ON CONFLICT DO NOTHING",
+);
+const deleteDeletedCustomer = sql<{ customerId: string }>(
+  "DELETE FROM deleted_customers WHERE customer_id = :customerId",
+);
+const deletedCustomer = sql<{ customerId: string }, { found: number }>(
+  "SELECT 1 AS found FROM deleted_customers WHERE customer_id = :customerId",
+);
+
 /** Sorts after every id. */
 const AFTER_ALL = "~";
 
@@ -125,18 +106,12 @@ export const orderStore = () => ({
   async insert(
     tx: Tx,
     order: Order,
-    placement: { request: { requestId: string; requestHash: Uint8Array } | undefined; dueMs: number },
+    request: { readonly requestId: string; readonly requestHash: Uint8Array } | undefined,
   ): Promise<void> {
-    await tx.run(insertRow, {
-      ...toRow(order),
-      request_id: placement.request?.requestId ?? null,
-      request_hash: placement.request?.requestHash ?? null,
-      checks_passed: 0,
-      due_time_ms: placement.dueMs,
-      attempts: 0,
-    });
+    const { requestId = null, requestHash = null } = request ?? {};
+    await tx.run(insertRow, { ...toRow(order), request_id: requestId, request_hash: requestHash });
   },
-  /** Writes what a transition changes. The order is not pending any more. */
+  /** Writes what a transition changes. */
   async update(tx: Tx, order: Order): Promise<void> {
     const { id, state, rejection_reason, authorization_id, update_time_ms } = toRow(order);
     await tx.run(updateRow, { id, state, rejection_reason, authorization_id, update_time_ms });
@@ -151,30 +126,23 @@ export const orderStore = () => ({
       create_time_ms: after.updateTime ? timestampMs(after.updateTime) : 0,
     });
   },
-  async passChecks(tx: Tx, id: string): Promise<void> {
-    await tx.run(setChecksPassed, { id });
-  },
-  /** Has a pending order taken up again at `dueMs`, milliseconds since the epoch. */
-  async postpone(tx: Tx, id: string, dueMs: number): Promise<void> {
-    await tx.run(setDue, { id, dueMs });
-  },
-  /** Takes a due order up, unless somebody else has; it is due again at `nextMs`. */
-  async claim(tx: Tx, id: string, { nowMs, nextMs }: { nowMs: number; nextMs: number }): Promise<boolean> {
-    return (await tx.run(claimDue, { id, nowMs, nextMs })) > 0;
-  },
-  /** Longest due first. */
-  listDue: (reader: Reader, nowMs: number, limit: number): Promise<DueOrder[]> => reader.all(due, { nowMs, limit }),
   async find(reader: Reader, id: string): Promise<Order | undefined> {
     const row = await reader.get(byId, { id });
     return row && toOrder(row);
   },
-  async findPlacement(reader: Reader, id: string): Promise<Placement | undefined> {
-    const row = await reader.get(byId, { id });
-    return row && toPlacement(row);
-  },
-  async findByRequest(reader: Reader, requestId: string): Promise<Placement | undefined> {
+  async findByRequest(reader: Reader, requestId: string): Promise<RequestedOrder | undefined> {
     const row = await reader.get(byRequest, { requestId });
-    return row && toPlacement(row);
+    return row && { order: toOrder(row), requestHash: row.request_hash ?? undefined };
+  },
+  /** Remembers that a customer is deleted. */
+  async putDeletedCustomer(tx: Tx, customerId: string, nowMs: number): Promise<void> {
+    await tx.run(insertDeletedCustomer, { customerId, nowMs });
+  },
+  async removeDeletedCustomer(tx: Tx, customerId: string): Promise<void> {
+    await tx.run(deleteDeletedCustomer, { customerId });
+  },
+  async isDeletedCustomer(reader: Reader, customerId: string): Promise<boolean> {
+    return (await reader.get(deletedCustomer, { customerId })) !== undefined;
   },
   /** Latest first. */
   async list(reader: Reader, list: OrderList): Promise<Order[]> {
@@ -231,12 +199,6 @@ const toOrder = (row: Row): Order => {
   order.etag = etagOf(OrderSchema, order);
   return order;
 };
-
-const toPlacement = (row: Row): Placement => ({
-  order: toOrder(row),
-  requestHash: row.request_hash ?? undefined,
-  checksPassed: row.checks_passed === 1,
-});
 
 const toTransition = (row: TransitionRow): OrderTransition =>
   create(OrderTransitionSchema, {

@@ -354,6 +354,53 @@ export declare type VoidPaymentResponse = Message<"billing.v1.VoidPaymentRespons
 export declare const VoidPaymentResponseSchema: GenMessage<VoidPaymentResponse>;
 
 /**
+ * VoidReferenceRequest is the request of VoidReference.
+ *
+ * @generated from message billing.v1.VoidReferenceRequest
+ */
+export declare type VoidReferenceRequest = Message<"billing.v1.VoidReferenceRequest"> & {
+  /**
+   * Names the customer of the account, whether or not there is one.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * Says what the payment was for, such as an order's id, 1 to 64 characters.
+   *
+   * @generated from field: string reference = 2;
+   */
+  reference: string;
+};
+
+/**
+ * Describes the message billing.v1.VoidReferenceRequest.
+ * Use `create(VoidReferenceRequestSchema)` to create a new message.
+ */
+export declare const VoidReferenceRequestSchema: GenMessage<VoidReferenceRequest>;
+
+/**
+ * VoidReferenceResponse is the reply of VoidReference.
+ *
+ * @generated from message billing.v1.VoidReferenceResponse
+ */
+export declare type VoidReferenceResponse = Message<"billing.v1.VoidReferenceResponse"> & {
+  /**
+   * Holds the authorization that was held under the reference when it was voided, as it is now. Absent when there was none.
+   *
+   * @generated from field: billing.v1.Authorization authorization = 1;
+   */
+  authorization?: Authorization | undefined;
+};
+
+/**
+ * Describes the message billing.v1.VoidReferenceResponse.
+ * Use `create(VoidReferenceResponseSchema)` to create a new message.
+ */
+export declare const VoidReferenceResponseSchema: GenMessage<VoidReferenceResponse>;
+
+/**
  * RefundPaymentRequest is the request of RefundPayment.
  *
  * @generated from message billing.v1.RefundPaymentRequest
@@ -633,8 +680,9 @@ export declare const BillingService: GenService<{
   /**
    * AuthorizePayment holds an amount of the credit line for a payment. At most one authorization of an account with the same
    * reference is held or captured at any time. Fails with NOT_FOUND and reason `ACCOUNT_NOT_FOUND`, with
-   * FAILED_PRECONDITION and reason `CREDIT_LIMIT_EXCEEDED` when the amount is more than what is available, or
-   * `CURRENCY_MISMATCH`, and with ALREADY_EXISTS and reason `REFERENCE_ALREADY_AUTHORIZED`.
+   * FAILED_PRECONDITION and reason `CREDIT_LIMIT_EXCEEDED` when the amount is more than what is available,
+   * `CURRENCY_MISMATCH`, or `REFERENCE_VOIDED` after VoidReference, and with ALREADY_EXISTS and reason
+   * `REFERENCE_ALREADY_AUTHORIZED`, whose metadata names the authorization.
    *
    * @generated from rpc billing.v1.BillingService.AuthorizePayment
    */
@@ -668,6 +716,20 @@ export declare const BillingService: GenService<{
     methodKind: "unary";
     input: typeof VoidPaymentRequestSchema;
     output: typeof VoidPaymentResponseSchema;
+  },
+  /**
+   * VoidReference makes sure that nothing is held for a reference, now and from now on: it voids the authorization that is held under
+   * it, if there is one, and every later AuthorizePayment with it fails with FAILED_PRECONDITION and reason `REFERENCE_VOIDED`, also
+   * one that was sent before and arrives late. For a caller that does not know what became of its AuthorizePayment. Repeating it
+   * succeeds and changes nothing. Fails with FAILED_PRECONDITION and reason `AUTHORIZATION_NOT_VOIDABLE` when what is under the
+   * reference is captured.
+   *
+   * @generated from rpc billing.v1.BillingService.VoidReference
+   */
+  voidReference: {
+    methodKind: "unary";
+    input: typeof VoidReferenceRequestSchema;
+    output: typeof VoidReferenceResponseSchema;
   },
   /**
    * RefundPayment gives back what was captured, or a part of it, as often as something is left. Fails with NOT_FOUND and

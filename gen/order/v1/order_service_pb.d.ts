@@ -441,8 +441,9 @@ export declare const OrderService: GenService<{
   /**
    * CancelOrder calls off a confirmed or fulfilled order: voids what is authorized, refunds what was charged. Cancelling a
    * cancelled order succeeds and changes nothing. Fails with NOT_FOUND and reason `ORDER_NOT_FOUND`, with
-   * FAILED_PRECONDITION and reason `ORDER_TRANSITION_ILLEGAL` for a pending or rejected order, and with ABORTED and reason
-   * `ETAG_MISMATCH`.
+   * FAILED_PRECONDITION and reason `ORDER_TRANSITION_ILLEGAL` for a pending or rejected order, with ABORTED and reason
+   * `ETAG_MISMATCH`, and with UNAVAILABLE and reason `ORDER_CHANGE_UNDER_WAY` when billing does not answer in time: the order is
+   * then cancelled as soon as it does, and WatchOrder tells.
    *
    * @generated from rpc order.v1.OrderService.CancelOrder
    */
@@ -454,8 +455,9 @@ export declare const OrderService: GenService<{
   /**
    * FulfilOrder charges a confirmed order and marks it fulfilled. Fulfilling a fulfilled order succeeds and changes nothing.
    * Fails with NOT_FOUND and reason `ORDER_NOT_FOUND`, with FAILED_PRECONDITION and reason `ORDER_TRANSITION_ILLEGAL` for
-   * an order that is not confirmed, or `AUTHORIZATION_NOT_CAPTURABLE` when the authorization has expired, and with ABORTED
-   * and reason `ETAG_MISMATCH`.
+   * an order that is not confirmed, or `AUTHORIZATION_NOT_CAPTURABLE` when the authorization has expired, with ABORTED
+   * and reason `ETAG_MISMATCH`, and with UNAVAILABLE and reason `ORDER_CHANGE_UNDER_WAY` when billing does not answer in time: the
+   * order is then fulfilled as soon as it does, and WatchOrder tells.
    *
    * @generated from rpc order.v1.OrderService.FulfilOrder
    */

@@ -5,7 +5,7 @@ import type { Handler } from "@heddle/mesh/rpc";
 import type { Tx } from "@heddle/mesh/store";
 import { type Account, withHold } from "../account.ts";
 import { asOf, DEFAULT_HOLD_MS, newAuthorization } from "../authorization.ts";
-import { REFERENCE_ALREADY_AUTHORIZED } from "../errors.ts";
+import { REFERENCE_ALREADY_AUTHORIZED, REFERENCE_VOIDED } from "../errors.ts";
 import { expireHold } from "../expire-holds.ts";
 import { accountMessage, authorizationMessage } from "../messages.ts";
 import { payerMinorUnitsIn } from "../money.ts";
@@ -31,7 +31,7 @@ export const authorizePayment =
       return { authorization };
     });
 
-/** Makes sure that a reference is held or captured by nobody. Throws REFERENCE_ALREADY_AUTHORIZED. */
+/** Makes sure that a reference is held or captured by nobody. Throws REFERENCE_ALREADY_AUTHORIZED, REFERENCE_VOIDED. */
 const freeReference = async (
   deps: Omit<Deps, "ledger">,
   tx: Tx,
@@ -39,6 +39,8 @@ const freeReference = async (
   reference: string,
   nowMs: number,
 ): Promise<void> => {
+  const given = await deps.authorizations.findVoidedReference(tx, account.customerId, reference);
+  if (given !== undefined) throw fail(REFERENCE_VOIDED, { reference });
   const live = await deps.authorizations.findLive(tx, account.id, reference);
   if (live === undefined) return;
   if (asOf(live, nowMs) === live) throw fail(REFERENCE_ALREADY_AUTHORIZED, { authorizationId: live.id, reference });

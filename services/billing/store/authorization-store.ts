@@ -47,6 +47,25 @@ const heldUntil = sql<{ nowMs: number; limit: number }, Row>(
   { bigints: true },
 );
 
+const insertVoidedReference = sql<{
+  customerId: string;
+  reference: string;
+  authorizationId: string | null;
+  nowMs: number;
+}>(`
+  INSERT INTO voided_references (customer_id, reference, authorization_id, create_time_ms)
+  VALUES (:customerId, :reference, :authorizationId, :nowMs)`);
+
+const voidedReference = sql<{ customerId: string; reference: string }, VoidedReference>(`
+  SELECT authorization_id AS authorizationId FROM voided_references
+  WHERE customer_id = :customerId AND reference = :reference`);
+
+/** A reference with which nothing is authorized any more. */
+export interface VoidedReference {
+  /** What was held under it. */
+  readonly authorizationId: string | null;
+}
+
 /** The authorizations, as rows and back: as they were written, so ask `asOf` whether the time of a hold is over. */
 export const authorizationStore = () => ({
   insert: (tx: Tx, authorization: Authorization) => tx.run(insertRow, toRow(authorization)),
@@ -60,6 +79,15 @@ export const authorizationStore = () => ({
   async findLive(reader: Reader, accountId: string, reference: string): Promise<Authorization | undefined> {
     const row = await reader.get(liveByReference, { accountId, reference });
     return row && toAuthorization(row);
+  },
+  /** A reference that was given up. */
+  findVoidedReference: (reader: Reader, customerId: string, reference: string): Promise<VoidedReference | undefined> =>
+    reader.get(voidedReference, { customerId, reference }),
+  async giveUpReference(
+    tx: Tx,
+    given: { customerId: string; reference: string; authorizationId: string | null; nowMs: number },
+  ): Promise<void> {
+    await tx.run(insertVoidedReference, given);
   },
   /** Holds whose time is over and that were not written down as expired; those that ended first come first. */
   async listOver(reader: Reader, nowMs: number, limit: number): Promise<Authorization[]> {

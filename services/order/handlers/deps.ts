@@ -3,27 +3,27 @@ import type { BillingService } from "@heddle/contracts/billing/v1";
 import type { CreditScoreService } from "@heddle/contracts/creditscore/v2";
 import type { CustomerService } from "@heddle/contracts/customer/v1";
 import type { SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
-import type { Logger } from "@heddle/mesh/observe";
 import type { Clock, Ids, Timers } from "@heddle/mesh/runtime";
+import type { SagaDefinition, Sagas } from "@heddle/mesh/saga";
 import type { Store } from "@heddle/mesh/store";
-import type { Attempt } from "../attempt.ts";
 import type { OrderNotifier } from "../order-notifier.ts";
-import type { Payment } from "../payment.ts";
+import type { Cancellation } from "../sagas/cancel-order.ts";
+import type { Fulfilment } from "../sagas/fulfil-order.ts";
+import type { Placement } from "../sagas/place-order.ts";
 import type { OrderStore } from "../store.ts";
 
 /** What the handlers of this service work with. */
 export interface Deps {
   readonly orders: OrderStore;
   readonly store: Store;
-  readonly owners: Owners;
-  /** Asks one of them. */
-  readonly attempt: Attempt;
-  readonly payment: Payment;
+  readonly sagas: Sagas;
+  readonly placement: SagaDefinition<Placement>;
+  readonly cancellation: SagaDefinition<Cancellation>;
+  readonly fulfilment: SagaDefinition<Fulfilment>;
   readonly notifier: OrderNotifier;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly ids: Ids;
-  readonly log: Logger;
 }
 
 /** The services that an order is checked with and charged by. */

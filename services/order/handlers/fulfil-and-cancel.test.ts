@@ -1,3 +1,4 @@
+import { SagaState } from "@heddle/contracts/heddle/saga/v1";
 import { OrderState } from "@heddle/contracts/order/v1";
 import { expectFailure } from "@heddle/mesh/testing";
 import { describe, expect, test, vi } from "vitest";
@@ -69,13 +70,13 @@ test("an order that does not exist is NOT_FOUND to every RPC that names one", as
     for await (const _ of client.watchOrder({ orderId: NOBODY })) expect.unreachable();
   };
   for (const call of [
-    client.getOrder({ orderId: NOBODY }),
-    client.fulfilOrder({ orderId: NOBODY }),
-    client.cancelOrder({ orderId: NOBODY }),
-    client.listOrderTransitions({ orderId: NOBODY }),
-    watched(),
+    () => client.getOrder({ orderId: NOBODY }),
+    () => client.fulfilOrder({ orderId: NOBODY }),
+    () => client.cancelOrder({ orderId: NOBODY }),
+    () => client.listOrderTransitions({ orderId: NOBODY }),
+    watched,
   ]) {
-    expect(await expectFailure(call)).toMatchObject(missing);
+    expect(await expectFailure(call())).toMatchObject(missing);
   }
 });
 
@@ -126,20 +127,49 @@ test("an expired authorization cannot be charged, and the order can still be can
 });
 
 describe("billing that does not answer", () => {
-  test.each(["fulfilOrder", "cancelOrder"] as const)("fails %s, and the order stays as it is", async (verb) => {
-    const { client, owners, order, read } = await startWithConfirmed();
+  test.each([
+    ["fulfilOrder", "captured", FULFILLED],
+    ["cancelOrder", "voided", CANCELLED],
+  ] as const)(
+    "fails %s, which is done as soon as billing is back, and asked of it by nobody",
+    async (verb, paid, state) => {
+      const { client, owners, order, read, pass } = await startWithConfirmed();
+      owners.beforeBilling = () => Promise.reject(unavailable());
+      expect(await expectFailure(client[verb]({ orderId: order.id }))).toMatchObject({
+        code: "Unavailable",
+        reason: "ORDER_CHANGE_UNDER_WAY",
+        retryable: true,
+      });
+      expect(await read(order.id)).toEqual(order);
+      expect(payments(owners)).toEqual(["authorized"]);
+      owners.beforeBilling = () => undefined;
+      await pass(60_000);
+      expect((await read(order.id)).state).toBe(state);
+      expect(payments(owners)).toEqual([paid]);
+    },
+  );
+
+  test("for a quarter of an hour parks the cancellation, which an operator sees and sets going again", async () => {
+    const { client, sagas, owners, order, read, pass, log } = await startWithConfirmed();
     owners.beforeBilling = () => Promise.reject(unavailable());
-    expect(await expectFailure(client[verb]({ orderId: order.id }))).toMatchObject({
-      code: "Unavailable",
-      retryable: true,
-    });
-    expect(await read(order.id)).toEqual(order);
-    expect(payments(owners)).toEqual(["authorized"]);
+    await expectFailure(client.cancelOrder({ orderId: order.id }));
+    await pass(3_600_000);
+    const parked = (await sagas.listSagas({ key: order.id, states: [SagaState.PARKED] })).sagas;
+    expect(parked).toMatchObject([{ name: "cancel-order", failure: { step: "give-back-payment" } }]);
+    const errors = log.filter(({ level }) => level === "error");
+    expect(errors).toMatchObject([{ msg: "a saga is parked", next: expect.stringContaining("heddle sagas retry") }]);
+    owners.beforeBilling = () => undefined;
+    await pass(600_000);
+    expect((await read(order.id)).state).toBe(CONFIRMED);
+    await sagas.retrySaga({ sagaId: parked[0]?.id ?? "" });
+    await pass(1_000);
+    expect((await read(order.id)).state).toBe(CANCELLED);
+    expect(payments(owners)).toEqual(["voided"]);
   });
 });
 
 describe("between billing's work and our own write", () => {
-  test("a lost charge is found by the next fulfilment, also of a new process", async () => {
+  test("a lost charge is found by the same fulfilment, also in a new process that nobody asks", async () => {
     const owners = losing("capture");
     const dataFolder = freshFolder();
     const before = await startWithConfirmed({ owners, dataFolder });
@@ -149,28 +179,35 @@ describe("between billing's work and our own write", () => {
     expect(payments(owners)).toEqual(["captured"]);
     await before.stop();
     owners.afterBilling = () => undefined;
-    const { client } = await startOrder({ owners, dataFolder });
-    expect((await client.fulfilOrder({ orderId })).order?.state).toBe(FULFILLED);
+    const { read, pass } = await startOrder({ owners, dataFolder });
+    await pass(60_000);
+    expect((await read(orderId)).state).toBe(FULFILLED);
     expect(payments(owners)).toEqual(["captured"]);
   });
 
-  test("a lost charge is refunded by a cancellation", async () => {
+  test("a lost charge is refunded by a cancellation, and its fulfilment ends refused", async () => {
     const owners = losing("capture");
-    const { client, order, history } = await startWithConfirmed({ owners });
+    const { client, sagas, order, history, pass } = await startWithConfirmed({ owners });
     await expectFailure(client.fulfilOrder({ orderId: order.id }));
     expect((await client.cancelOrder({ orderId: order.id })).order?.state).toBe(CANCELLED);
     expect(payments(owners)).toEqual(["refunded"]);
+    await pass(60_000);
     expect(await history(order.id)).toEqual([PENDING, CONFIRMED, CANCELLED]);
+    const { sagas: fulfilments } = await sagas.listSagas({ key: order.id, name: "fulfil-order" });
+    expect(fulfilments).toMatchObject([
+      { state: SagaState.COMPENSATED, failure: { reason: "AUTHORIZATION_NOT_CAPTURABLE" } },
+    ]);
   });
 
-  test("a lost void, or refund, is found by the next cancellation", async () => {
+  test("a lost void, or refund, is found by the same cancellation", async () => {
     for (const [lost, state] of [["void", "voided"] as const, ["refund", "refunded"] as const]) {
       const owners = losing(lost);
-      const { client, order } = await startWithConfirmed({ owners });
+      const { client, order, read, pass } = await startWithConfirmed({ owners });
       if (lost === "refund") await client.fulfilOrder({ orderId: order.id });
       await expectFailure(client.cancelOrder({ orderId: order.id }));
       owners.afterBilling = () => undefined;
-      expect((await client.cancelOrder({ orderId: order.id })).order?.state).toBe(CANCELLED);
+      await pass(60_000);
+      expect((await read(order.id)).state).toBe(CANCELLED);
       expect(payments(owners)).toEqual([state]);
     }
   });

@@ -1,65 +1,58 @@
 import { type Order, OrderService, OrderState, type PlaceOrderRequest } from "@heddle/contracts/order/v1";
 import { isSameRequest, requestIdReused } from "@heddle/mesh/contract";
 import { currentCall, type Handler } from "@heddle/mesh/rpc";
-import type { Patience } from "../attempt.ts";
+import type { StartedSaga } from "@heddle/mesh/saga";
+import type { Reader } from "@heddle/mesh/store";
 import { recordTransition } from "../change-order.ts";
 import { newOrder } from "../order.ts";
-import type { Settle } from "../settle.ts";
-import { DUE_AFTER_CALL_MS, DUE_AFTER_PLACEMENT_MS } from "../settler.ts";
+import { placementOf } from "../sagas/place-order.ts";
 import type { Deps } from "./deps.ts";
-
-/** The part of the caller's time in which an order is settled; the rest is for the answer and its way. */
-const SETTLE_SHARE = 0.8;
+import { runInCallersTime } from "./run-in-callers-time.ts";
 
 /**
- * Places an order: writes it down as pending, then settles it while the caller waits. An order that is pending when the
- * caller's time is nearly over, or whose call breaks off, is settled in the background. The same request_id finds the order
+ * Places an order: writes it down as pending together with the saga that settles it, and waits for that. An order that is pending
+ * when the caller's time is nearly over, or whose call breaks off, is settled without the caller. The same request_id finds the order
  * of its first call, also when that call ended without an answer.
  */
 export const placeOrder =
-  (deps: Deps & { settle: Settle }): Handler<typeof OrderService.method.placeOrder> =>
+  (deps: Deps): Handler<typeof OrderService.method.placeOrder> =>
   async (request) => {
-    const { orders, store, clock, settle } = deps;
-    const { id } = await writtenDown(deps, request);
-    await settle(id, patienceOfCall(deps));
-    // The one write that records the reply: whatever happened before it, a repeated call comes back to this order.
-    return store.write(async (tx) => {
-      const order = await orders.find(tx, id);
+    const { orders, store } = deps;
+    const { id, saga } = await writtenDown(deps, request);
+    if (saga !== undefined) await runInCallersTime(deps, saga);
+    const reply = async (reader: Reader): Promise<{ order: Order }> => {
+      const order = await orders.find(reader, id);
       if (order === undefined) throw new Error(`order ${id} is gone`);
-      if (order.state === OrderState.PENDING) await orders.postpone(tx, id, clock.nowMs() + DUE_AFTER_CALL_MS);
       return { order };
-    });
+    };
+    // The one write that records the reply: whatever happened before it, a repeated call comes back to this order.
+    return currentCall()?.replay === undefined ? store.read(reply) : store.write(reply);
   };
 
-/** The order of a request: a new one, or the one that an earlier call with its request id has made. */
+/** The order of a request, a new one or the one that an earlier call with its request id has made, and its saga while it runs. */
 const writtenDown = async (
-  { orders, store, clock, ids, notifier }: Deps,
+  { orders, store, sagas, placement, clock, ids, notifier }: Deps,
   request: PlaceOrderRequest,
-): Promise<Order> => {
+): Promise<{ id: string; saga: StartedSaga | undefined }> => {
   const replay = currentCall()?.replay;
-  const order = await store.write(
+  const written = await store.write(
     async (tx) => {
       const known = replay && (await orders.findByRequest(tx, replay.requestId));
       if (known !== undefined) {
         if (replay !== undefined && !isSameRequest(replay.requestHash, known.requestHash ?? new Uint8Array())) {
           throw requestIdReused(OrderService.method.placeOrder, replay.requestId);
         }
-        return known.order;
+        const { id, state } = known.order;
+        return { id, saga: state === OrderState.PENDING ? await sagas.findLive(tx, placement, id) : undefined };
       }
       const after = newOrder(request, { id: ids.next("ord"), now: clock.now() });
-      await orders.insert(tx, after, { request: replay, dueMs: clock.nowMs() + DUE_AFTER_PLACEMENT_MS });
+      await orders.insert(tx, after, replay);
       await recordTransition(orders, tx, { after });
-      return after;
+      const saga = await sagas.start(tx, placement, { key: after.id, state: placementOf(after) });
+      return { id: after.id, saga };
     },
     { reply: "later" },
   );
-  notifier.notify(order.id);
-  return order;
-};
-
-const patienceOfCall = ({ clock }: Deps): Patience => {
-  const call = currentCall();
-  const nowMs = clock.monotonicMs();
-  const leftMs = (call?.deadlineMs ?? Number.POSITIVE_INFINITY) - nowMs;
-  return { endMs: nowMs + leftMs * SETTLE_SHARE, signal: call?.signal };
+  notifier.notify(written.id);
+  return written;
 };

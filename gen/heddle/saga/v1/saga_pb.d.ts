@@ -87,6 +87,20 @@ export declare type Saga = Message<"heddle.saga.v1.Saga"> & {
    * @generated from field: google.protobuf.Timestamp end_time = 10;
    */
   endTime?: Timestamp | undefined;
+
+  /**
+   * Says why it is undone, or parked. Absent while nothing went wrong for good.
+   *
+   * @generated from field: heddle.saga.v1.SagaFailure failure = 11;
+   */
+  failure?: SagaFailure | undefined;
+
+  /**
+   * Says when it is undone unless it is completed by then. Steps that may not be given up go on past it.
+   *
+   * @generated from field: google.protobuf.Timestamp deadline_time = 12;
+   */
+  deadlineTime?: Timestamp | undefined;
 };
 
 /**
@@ -94,6 +108,40 @@ export declare type Saga = Message<"heddle.saga.v1.Saga"> & {
  * Use `create(SagaSchema)` to create a new message.
  */
 export declare const SagaSchema: GenMessage<Saga>;
+
+/**
+ * SagaFailure says why a saga is undone, or parked.
+ *
+ * @generated from message heddle.saga.v1.SagaFailure
+ */
+export declare type SagaFailure = Message<"heddle.saga.v1.SagaFailure"> & {
+  /**
+   * Names the step at which it happened.
+   *
+   * @generated from field: string step = 1;
+   */
+  step: string;
+
+  /**
+   * Says what kind of failure it was.
+   *
+   * @generated from field: heddle.saga.v1.SagaFailureKind kind = 2;
+   */
+  kind: SagaFailureKind;
+
+  /**
+   * Holds the reason of the refusal, or code and reason of the last error, at most 500 characters. Holds no personal data.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message heddle.saga.v1.SagaFailure.
+ * Use `create(SagaFailureSchema)` to create a new message.
+ */
+export declare const SagaFailureSchema: GenMessage<SagaFailure>;
 
 /**
  * SagaStep is one step of a saga: an action, and the compensation that undoes it.
@@ -116,40 +164,48 @@ export declare type SagaStep = Message<"heddle.saga.v1.SagaStep"> & {
   state: SagaStepState;
 
   /**
-   * Counts how often its action, or its compensation, was tried.
+   * Counts how often its action was tried.
    *
    * @generated from field: int32 attempts = 3;
    */
   attempts: number;
 
   /**
-   * Says how the last attempt failed, by code and reason, at most 500 characters. Empty when it did not. Holds no personal
-   * data.
+   * Says how the last attempt at its action failed, by code and reason, at most 500 characters. Empty when it did not. Holds no
+   * personal data.
    *
    * @generated from field: string last_error = 4;
    */
   lastError: string;
 
   /**
-   * Says when the first attempt began. Absent before.
+   * Says when the first attempt at its action began. Absent before.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 5;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Says when the step was done, compensated or given up. Absent before.
+   * Says when its action was done or given up. Absent before.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 6;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Holds the W3C trace id of the last attempt, 32 lower-case hexadecimal digits. Empty before the first.
+   * Holds the W3C trace id of the last attempt at its action, 32 lower-case hexadecimal digits. Empty before the first.
    *
    * @generated from field: string trace_id = 7;
    */
   traceId: string;
+
+  /**
+   * Tells of its compensation. Absent unless it is owed: its action, or an attempt at it, may have had an effect, and the saga is
+   * undone.
+   *
+   * @generated from field: heddle.saga.v1.SagaCompensation compensation = 8;
+   */
+  compensation?: SagaCompensation | undefined;
 };
 
 /**
@@ -157,6 +213,61 @@ export declare type SagaStep = Message<"heddle.saga.v1.SagaStep"> & {
  * Use `create(SagaStepSchema)` to create a new message.
  */
 export declare const SagaStepSchema: GenMessage<SagaStep>;
+
+/**
+ * SagaCompensation is what undoes the action of a step.
+ *
+ * @generated from message heddle.saga.v1.SagaCompensation
+ */
+export declare type SagaCompensation = Message<"heddle.saga.v1.SagaCompensation"> & {
+  /**
+   * Names it, such as `void-payment`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Counts how often it was tried.
+   *
+   * @generated from field: int32 attempts = 2;
+   */
+  attempts: number;
+
+  /**
+   * Says how the last attempt failed, by code and reason, at most 500 characters. Empty when it did not. Holds no personal data.
+   *
+   * @generated from field: string last_error = 3;
+   */
+  lastError: string;
+
+  /**
+   * Says when the first attempt began. Absent before.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 4;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Says when it was done. Absent before.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 5;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Holds the W3C trace id of the last attempt, 32 lower-case hexadecimal digits. Empty before the first.
+   *
+   * @generated from field: string trace_id = 6;
+   */
+  traceId: string;
+};
+
+/**
+ * Describes the message heddle.saga.v1.SagaCompensation.
+ * Use `create(SagaCompensationSchema)` to create a new message.
+ */
+export declare const SagaCompensationSchema: GenMessage<SagaCompensation>;
 
 /**
  * SagaState says how far a saga has come.
@@ -200,7 +311,8 @@ export enum SagaState {
   COMPENSATED = 4,
 
   /**
-   * Means that a compensation kept failing, and that an operator has to look. RetrySaga sets it going again.
+   * Means that a compensation, or an action that may not be given up, kept failing, and that an operator has to look. RetrySaga
+   * sets it going again.
    *
    * @generated from enum value: SAGA_STATE_PARKED = 5;
    */
@@ -268,7 +380,7 @@ export enum SagaStepState {
   COMPENSATED = 6,
 
   /**
-   * Means that its compensation kept failing.
+   * Means that its compensation, or its action that may not be given up, kept failing.
    *
    * @generated from enum value: SAGA_STEP_STATE_PARKED = 7;
    */
@@ -279,4 +391,44 @@ export enum SagaStepState {
  * Describes the enum heddle.saga.v1.SagaStepState.
  */
 export declare const SagaStepStateSchema: GenEnum<SagaStepState>;
+
+/**
+ * SagaFailureKind says what made a saga turn round.
+ *
+ * @generated from enum heddle.saga.v1.SagaFailureKind
+ */
+export enum SagaFailureKind {
+  /**
+   * Is never set on a failure.
+   *
+   * @generated from enum value: SAGA_FAILURE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Means that the business said no, such as for a credit score that is too low.
+   *
+   * @generated from enum value: SAGA_FAILURE_KIND_REFUSED = 1;
+   */
+  REFUSED = 1,
+
+  /**
+   * Means that the step failed for good, or too often.
+   *
+   * @generated from enum value: SAGA_FAILURE_KIND_FAILED = 2;
+   */
+  FAILED = 2,
+
+  /**
+   * Means that the saga's time was over.
+   *
+   * @generated from enum value: SAGA_FAILURE_KIND_TIMEOUT = 3;
+   */
+  TIMEOUT = 3,
+}
+
+/**
+ * Describes the enum heddle.saga.v1.SagaFailureKind.
+ */
+export declare const SagaFailureKindSchema: GenEnum<SagaFailureKind>;
 

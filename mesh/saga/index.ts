@@ -1,0 +1,14 @@
+export {
+  type ActionContext,
+  defineSaga,
+  type Outcome,
+  Refusal,
+  refuse,
+  type SagaDefinition,
+  type SagaFailure,
+  type SagaStep,
+  type StepContext,
+} from "./define-saga.ts";
+export type { SagaRecord, SagaStatus } from "./saga-record.ts";
+export { sagaImplementation } from "./saga-service.ts";
+export { SagaEngine, type SagaResult, type Sagas, type StartedSaga } from "./sagas.ts";

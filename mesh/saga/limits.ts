@@ -1,0 +1,46 @@
+/** Each bound of the sagas of a service, with its unit and its reason. */
+
+/** Steps of one saga, as the contract of `heddle.saga.v1.Saga` says. */
+export const STEPS_MAX = 32;
+
+/** Sagas that run at a time in one process: beyond it they wait in their rows, where they cost nothing. */
+export const RUNNING_MAX = 1_024;
+
+/** Sagas beside those that run that one look for due ones takes up. */
+export const DUE_READ_MAX = 256;
+
+/** Milliseconds between looks for sagas that are due: after a restart, a long wait, or a start within an event's transaction. */
+export const LOOK_PERIOD_MS = 1_000;
+
+/** Milliseconds after its start at which a saga is due, unless it runs by then: whoever started it is about to run it. */
+export const START_GRACE_MS = 1_000;
+
+/**
+ * Milliseconds that a saga which is written while it runs is left alone by other processes on the same store. After that one of them
+ * takes it up, which is safe: the row's revision tells the first that it has lost it.
+ */
+export const TAKEN_MS = 30_000;
+
+/** Milliseconds that a saga waits in memory for its next attempt; a longer wait is written down, with what went wrong. */
+export const WAIT_IN_MEMORY_MS = 1_000;
+
+/** Milliseconds that one attempt may take where its step does not say. */
+export const ATTEMPT_MS = 5_000;
+
+/** Milliseconds before the second attempt at most; doubled for each further one. */
+export const BACKOFF_START_MS = 200;
+
+/** Milliseconds between two attempts at most. */
+export const BACKOFF_MAX_MS = 60_000;
+
+/**
+ * Failed attempts in a row after which a compensation, or an action that may not be given up, is parked: with their waits about a
+ * quarter of an hour, longer than a restart of anything.
+ */
+export const PARK_ATTEMPTS = 40;
+
+/** Characters of a step's last error, as the contract says. */
+export const ERROR_CHARS_MAX = 500;
+
+/** Bytes of what a saga begins with, as JSON: it is written with every step. */
+export const STATE_BYTES_MAX = 16 * 1024;

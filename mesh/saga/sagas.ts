@@ -1,0 +1,268 @@
+import type { Logger } from "../observe/index.ts";
+import { continueTrace } from "../observe/index.ts";
+import { backgroundCall, currentCall, runInCall } from "../rpc/call.ts";
+import { type Runtime, StartError, type Timer } from "../runtime/index.ts";
+import type { Reader, Store, Tx } from "../store/store.ts";
+import type { SagaDefinition, SagaFailure } from "./define-saga.ts";
+import { DUE_READ_MAX, LOOK_PERIOD_MS, RUNNING_MAX, START_GRACE_MS, STATE_BYTES_MAX } from "./limits.ts";
+import { reduce } from "./reduce.ts";
+import { SagaRun } from "./runner.ts";
+import { newSaga, type SagaRecord, type SagaStatus, statusOf } from "./saga-record.ts";
+import { sagaStore } from "./store.ts";
+
+/** A saga that is written, or will be with its transaction. */
+export interface StartedSaga {
+  readonly id: string;
+  readonly record: SagaRecord;
+}
+
+/** How far a saga had come when nobody waited for it any more. */
+export interface SagaResult {
+  readonly id: string;
+  readonly status: SagaStatus;
+  /** Why it is undone, or parked. */
+  readonly failure: SagaFailure | undefined;
+}
+
+/** The sagas of a service. */
+export interface Sagas {
+  /**
+   * Begins a saga in the transaction of what it is about; `key` names that, such as an order's id. While one of the same name is
+   * under way for the key, that one is returned and nothing is written. `run` it once the transaction has committed; one that
+   * nobody runs begins by itself a little later.
+   */
+  start<S extends object>(
+    tx: Tx,
+    definition: SagaDefinition<S>,
+    begin: { readonly key: string; readonly state: S },
+  ): Promise<StartedSaga>;
+  /** The saga of a definition's name that is under way for a key. */
+  findLive(reader: Reader, definition: { readonly name: string }, key: string): Promise<StartedSaga | undefined>;
+  /**
+   * Takes a saga up in this process and waits until it has ended or is parked, or for `timeoutMs` milliseconds, or until the current
+   * call ends. The saga itself goes on, whoever waits.
+   */
+  run(started: StartedSaga, options: { readonly timeoutMs: number }): Promise<SagaResult>;
+}
+
+export interface SagasDeps extends Pick<Runtime, "clock" | "timers" | "random" | "ids"> {
+  /** The service that owns them, for messages. */
+  readonly service: string;
+  readonly store: Store;
+  readonly log: Logger;
+  readonly definitions: readonly SagaDefinition[];
+}
+
+/** Begins, runs and shows the sagas of one service. */
+export class SagaEngine implements Sagas {
+  readonly #deps: SagasDeps;
+  readonly #definitions = new Map<string, SagaDefinition>();
+  /** Those that this process runs. Undefined: taken up, and being read. */
+  readonly #running = new Map<string, SagaRun | undefined>();
+  readonly #drives = new Set<Promise<void>>();
+  readonly #waiting = new Map<string, Set<(saga: SagaRecord) => void>>();
+  readonly #stop = new AbortController();
+  #timer: Timer | undefined;
+  #looking: Promise<void> | undefined;
+
+  /** Throws a TypeError when two definitions have the same name and version. */
+  constructor(deps: SagasDeps) {
+    this.#deps = deps;
+    for (const definition of deps.definitions) {
+      const id = versionOf(definition);
+      if (this.#definitions.has(id)) throw new TypeError(`${deps.service} defines the saga ${id} twice`);
+      this.#definitions.set(id, definition);
+    }
+  }
+
+  /** Throws a StartError when sagas are under way that this release cannot end. */
+  async check(): Promise<void> {
+    const live = await this.#deps.store.read((reader) => sagaStore.liveVersions(reader));
+    const unknown = live.filter((each) => !this.#definitions.has(versionOf(each)));
+    if (unknown.length === 0) return;
+    const list = unknown.map((each) => `${each.sagas} of ${versionOf(each)}`).join(", ");
+    throw new StartError(
+      `${this.#deps.service} has sagas under way that this release does not define: ${list}.`,
+      "start the release that began them and let it end them (heddle sagas list), or keep their definition beside the new one.",
+    );
+  }
+
+  /** Takes up what is under way, now and whenever something is due. */
+  begin(): void {
+    this.#timer = this.#deps.timers.every(LOOK_PERIOD_MS, () => this.look());
+    this.look();
+  }
+
+  /** Drops running attempts, which the next start takes up again; resolves when nothing touches the store any more. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#stop.abort(new Error("the service stops"));
+    await this.#looking;
+    await Promise.all(this.#drives);
+  }
+
+  async start<S extends object>(
+    tx: Tx,
+    definition: SagaDefinition<S>,
+    { key, state }: { readonly key: string; readonly state: S },
+  ): Promise<StartedSaga> {
+    const known = this.#definitions.get(versionOf(definition));
+    if (known === undefined) throw new TypeError(`${this.#deps.service} does not define ${versionOf(definition)}`);
+    const bytes = Buffer.byteLength(JSON.stringify(state));
+    if (bytes > STATE_BYTES_MAX)
+      throw new TypeError(`${versionOf(definition)} begins with ${bytes} bytes of state: at most ${STATE_BYTES_MAX}`);
+    const live = await this.findLive(tx, definition, key);
+    if (live !== undefined) return live;
+    const { clock, ids, random } = this.#deps;
+    const nowMs = clock.nowMs();
+    const record = newSaga(known, {
+      id: ids.next("sag"),
+      key,
+      state,
+      traceparent: continueTrace(currentCall()?.traceparent, random),
+      nowMs,
+      dueMs: nowMs + START_GRACE_MS,
+    });
+    await sagaStore.insert(tx, record);
+    return { id: record.id, record };
+  }
+
+  async findLive(reader: Reader, { name }: { readonly name: string }, key: string): Promise<StartedSaga | undefined> {
+    const record = await sagaStore.findLive(reader, name, key);
+    return record && { id: record.id, record };
+  }
+
+  async run({ id, record }: StartedSaga, { timeoutMs }: { readonly timeoutMs: number }): Promise<SagaResult> {
+    const settled = this.#settled(id, timeoutMs);
+    if (this.#mayRun(id)) {
+      // One that was just begun is as it is in memory; any other must be read by whoever has taken it up.
+      if (record.resumed) this.#drive(id, () => this.#read(id));
+      else this.#drive(id, async () => record);
+    }
+    const saga = (await settled) ?? this.current(id) ?? record;
+    return { id, status: statusOf(saga), failure: saga.failure };
+  }
+
+  /** The definition that a saga runs on; undefined when this release has it no more. */
+  definitionOf(saga: { readonly name: string; readonly version: number }): SagaDefinition | undefined {
+    return this.#definitions.get(versionOf(saga));
+  }
+
+  /** How far a saga has come that this process runs. */
+  current(id: string): SagaRecord | undefined {
+    return this.#running.get(id)?.saga;
+  }
+
+  /** Sets a parked saga going; returns it as it is then, undefined when there is none. Changes nothing where it is not parked. */
+  async retry(id: string): Promise<SagaRecord | undefined> {
+    const { store, clock } = this.#deps;
+    const saga = await store.write(
+      async (tx) => {
+        const found = await sagaStore.find(tx, id);
+        const definition = found && this.#definitions.get(versionOf(found));
+        if (found === undefined || definition === undefined || !found.parked) return found;
+        return sagaStore.update(tx, reduce(found, definition, { type: "retried" }, clock.nowMs()));
+      },
+      { reply: "later" },
+    );
+    if (saga !== undefined && saga.endMs === undefined && !saga.parked && this.#mayRun(id))
+      this.#drive(id, () => this.#read(id));
+    return this.current(id) ?? saga;
+  }
+
+  /** Takes up what is due and does not run. */
+  look(): void {
+    if (this.#looking !== undefined || this.#stop.signal.aborted) return;
+    this.#looking = this.#takeUpDue()
+      .catch((error: unknown) => this.#deps.log.warn({ err: error }, "sagas that are due could not be looked for"))
+      .finally(() => {
+        this.#looking = undefined;
+      });
+  }
+
+  async #takeUpDue(): Promise<void> {
+    const { store, clock } = this.#deps;
+    const limit = this.#running.size + DUE_READ_MAX;
+    const due = await store.read((reader) => sagaStore.listDue(reader, clock.nowMs(), limit));
+    for (const id of due) if (this.#mayRun(id)) this.#drive(id, () => this.#read(id));
+    // Somebody may wait here for one that another process has ended.
+    for (const id of [...this.#waiting.keys()]) {
+      if (this.#running.has(id)) continue;
+      const saga = await this.#read(id);
+      if (saga !== undefined && rests(saga)) this.#settle(saga);
+    }
+  }
+
+  #mayRun(id: string): boolean {
+    return !this.#running.has(id) && this.#running.size < RUNNING_MAX && !this.#stop.signal.aborted;
+  }
+
+  #read(id: string): Promise<SagaRecord | undefined> {
+    return this.#deps.store.read((reader) => sagaStore.find(reader, id));
+  }
+
+  /** Runs a saga; it is taken up before it is read, so that nobody in this process runs an older state of it. */
+  #drive(id: string, load: () => Promise<SagaRecord | undefined>): void {
+    this.#running.set(id, undefined);
+    // Whoever starts it may be a call, which ends, is cancelled and has a deadline: none of that is the saga's.
+    const drive = runInCall(backgroundCall(""), () => this.#runLoaded(id, load))
+      .catch((error: unknown) => this.#deps.log.warn({ sagaId: id, err: error }, "a saga could not be taken up"))
+      .finally(() => {
+        this.#drives.delete(drive);
+      });
+    this.#drives.add(drive);
+  }
+
+  async #runLoaded(id: string, load: () => Promise<SagaRecord | undefined>): Promise<void> {
+    try {
+      const saga = await load();
+      if (saga === undefined || rests(saga)) {
+        if (saga !== undefined) this.#settle(saga);
+        return;
+      }
+      const definition = this.#definitions.get(versionOf(saga));
+      if (definition === undefined) {
+        this.#deps.log.error({ sagaId: id, saga: versionOf(saga) }, "a saga is due that this release does not define");
+        return;
+      }
+      const deps = { ...this.#deps, stop: this.#stop.signal };
+      // Whoever takes it up does so now, whatever it waits for.
+      const now = { ...saga, dueMs: this.#deps.clock.nowMs() };
+      const run = new SagaRun(now, definition, deps, () => this.#waiting.has(id));
+      this.#running.set(id, run);
+      await run.run();
+      this.#running.delete(id);
+      if (rests(run.saga) && run.saga.saved) this.#settle(run.saga);
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  /** Resolves to the saga when it has ended or is parked, or to undefined when there is no more time, or no more caller. */
+  #settled(id: string, timeoutMs: number): Promise<SagaRecord | undefined> {
+    return new Promise((resolve) => {
+      const waiters = this.#waiting.get(id) ?? new Set();
+      this.#waiting.set(id, waiters);
+      let forget: (() => void) | undefined;
+      const done = (saga?: SagaRecord) => {
+        waiters.delete(done);
+        if (waiters.size === 0 && this.#waiting.get(id) === waiters) this.#waiting.delete(id);
+        timer.cancel();
+        forget?.();
+        resolve(saga);
+      };
+      waiters.add(done);
+      const timer = this.#deps.timers.after(Math.max(0, timeoutMs), () => done());
+      forget = currentCall()?.onEnd(() => done());
+    });
+  }
+
+  #settle(saga: SagaRecord): void {
+    for (const done of [...(this.#waiting.get(saga.id) ?? [])]) done(saga);
+  }
+}
+
+const versionOf = ({ name, version }: { readonly name: string; readonly version: number }): string =>
+  `${name}@${version}`;
+
+const rests = (saga: SagaRecord): boolean => saga.endMs !== undefined || saga.parked;

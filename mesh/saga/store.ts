@@ -1,0 +1,198 @@
+import { type Reader, sql, type Tx } from "../store/index.ts";
+import type { SagaFailure } from "./define-saga.ts";
+import { type SagaRecord, type SagaStatus, type StepRecord, statusOf } from "./saga-record.ts";
+
+type Row = {
+  id: string;
+  name: string;
+  version: number;
+  key: string;
+  status: string;
+  direction: string;
+  state: string;
+  steps: string;
+  failure: string | null;
+  traceparent: string;
+  deadline_ms: number;
+  due_time_ms: number | null;
+  create_time_ms: number;
+  update_time_ms: number;
+  end_time_ms: number | null;
+  revision: number;
+};
+
+/** Which sagas a list asks for; latest first. */
+export interface SagaList {
+  /** Empty: any. */
+  readonly name: string;
+  /** Empty: any. */
+  readonly key: string;
+  /** Empty: any. */
+  readonly statuses: readonly SagaStatus[];
+  /** Only those before this one; undefined: from the latest on. */
+  readonly beforeId: string | undefined;
+  readonly limit: number;
+}
+
+const insertRow = sql<Row>(`
+  INSERT INTO heddle_sagas (id, name, version, key, status, direction, state, steps, failure, traceparent, deadline_ms, due_time_ms,
+    create_time_ms, update_time_ms, end_time_ms, revision)
+  VALUES (:id, :name, :version, :key, :status, :direction, :state, :steps, :failure, :traceparent, :deadline_ms, :due_time_ms,
+    :create_time_ms, :update_time_ms, :end_time_ms, :revision)`);
+
+const updateRow = sql<
+  Pick<
+    Row,
+    | "id"
+    | "status"
+    | "direction"
+    | "state"
+    | "steps"
+    | "failure"
+    | "due_time_ms"
+    | "update_time_ms"
+    | "end_time_ms"
+    | "revision"
+  >
+>(`
+  UPDATE heddle_sagas SET status = :status, direction = :direction, state = :state, steps = :steps, failure = :failure,
+    due_time_ms = :due_time_ms, update_time_ms = :update_time_ms, end_time_ms = :end_time_ms, revision = :revision + 1
+  WHERE id = :id AND revision = :revision`);
+
+const byId = sql<{ id: string }, Row>("SELECT * FROM heddle_sagas WHERE id = :id");
+
+const liveOf = sql<{ name: string; key: string }, Row>(
+  "SELECT * FROM heddle_sagas WHERE name = :name AND key = :key AND end_time_ms IS NULL",
+);
+
+const due = sql<{ nowMs: number; limit: number }, { id: string }>(
+  "SELECT id FROM heddle_sagas WHERE due_time_ms <= :nowMs ORDER BY due_time_ms LIMIT :limit",
+);
+
+const liveVersions = sql<Record<string, never>, { name: string; version: number; sagas: number }>(`
+  SELECT name, version, count(*) AS sagas FROM heddle_sagas INDEXED BY heddle_sagas_live
+  WHERE end_time_ms IS NULL GROUP BY name, version ORDER BY name, version`);
+
+// One statement per shape of list, so that each has an index that fits.
+const all = sql<{ before: string; limit: number }, Row>(
+  "SELECT * FROM heddle_sagas WHERE id < :before ORDER BY id DESC LIMIT :limit",
+);
+const completed = sql<{ before: string; limit: number }, Row>(
+  "SELECT * FROM heddle_sagas WHERE status = 'completed' AND id < :before ORDER BY id DESC LIMIT :limit",
+);
+const odd = sql<{ status: string; before: string; limit: number }, Row>(`
+  SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_odd
+  WHERE status = :status AND status <> 'completed' AND id < :before ORDER BY id DESC LIMIT :limit`);
+const named = sql<{ name: string; status: string; before: string; limit: number }, Row>(`
+  SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_by_name
+  WHERE name = :name AND status = :status AND id < :before ORDER BY id DESC LIMIT :limit`);
+const aboutKey = sql<{ key: string; name: string; statuses: string; before: string; limit: number }, Row>(`
+  SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_by_key
+  WHERE key = :key AND id < :before AND (:name = '' OR name = :name)
+    AND (:statuses = '[]' OR status IN (SELECT value FROM json_each(:statuses)))
+  ORDER BY id DESC LIMIT :limit`);
+
+const ALL_STATUSES: readonly SagaStatus[] = ["running", "compensating", "completed", "compensated", "parked"];
+
+/** Sorts after every id. */
+const AFTER_ALL = "~";
+
+/** Somebody else has changed the saga since it was read. */
+export class StaleSaga extends Error {
+  constructor(id: string) {
+    super(`Saga ${id} was changed by another runner.`);
+    this.name = "StaleSaga";
+  }
+}
+
+/** The sagas, as rows and back. */
+export const sagaStore = {
+  insert: (tx: Tx, saga: SagaRecord): Promise<number> => tx.run(insertRow, toRow(saga)),
+  /**
+   * Writes what has changed, and returns the saga as it is written. `dueMs`: when another process may take it up. Throws StaleSaga.
+   */
+  async update(tx: Tx, saga: SagaRecord, dueMs: number = saga.dueMs): Promise<SagaRecord> {
+    const row = toRow({ ...saga, dueMs });
+    const { id, status, direction, state, steps, failure, due_time_ms, update_time_ms, end_time_ms, revision } = row;
+    const change = { id, status, direction, state, steps, failure, due_time_ms, update_time_ms, end_time_ms, revision };
+    if ((await tx.run(updateRow, change)) === 0) throw new StaleSaga(id);
+    return { ...saga, revision: revision + 1, saved: true };
+  },
+  async find(reader: Reader, id: string): Promise<SagaRecord | undefined> {
+    const row = await reader.get(byId, { id });
+    return row && toSaga(row);
+  },
+  /** The one of a name that is under way for a key. */
+  async findLive(reader: Reader, name: string, key: string): Promise<SagaRecord | undefined> {
+    const row = await reader.get(liveOf, { name, key });
+    return row && toSaga(row);
+  },
+  /** Longest due first. */
+  async listDue(reader: Reader, nowMs: number, limit: number): Promise<string[]> {
+    return (await reader.all(due, { nowMs, limit })).map(({ id }) => id);
+  },
+  /** How many are under way, by name and version. */
+  liveVersions: (reader: Reader) => reader.all(liveVersions, {}),
+  /** Latest first. */
+  async list(reader: Reader, { name, key, statuses, beforeId, limit }: SagaList): Promise<SagaRecord[]> {
+    const page = { before: beforeId ?? AFTER_ALL, limit };
+    if (key !== "") {
+      return (await reader.all(aboutKey, { key, name, statuses: JSON.stringify(statuses), ...page })).map(toSaga);
+    }
+    if (name === "" && statuses.length === 0) return (await reader.all(all, page)).map(toSaga);
+    const rows: Row[] = [];
+    for (const status of statuses.length === 0 ? ALL_STATUSES : statuses) {
+      if (name !== "") rows.push(...(await reader.all(named, { name, status, ...page })));
+      else if (status === "completed") rows.push(...(await reader.all(completed, page)));
+      else rows.push(...(await reader.all(odd, { status, ...page })));
+    }
+    return rows
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, limit)
+      .map(toSaga);
+  },
+};
+
+const toRow = (saga: SagaRecord): Row => {
+  const status = statusOf(saga);
+  const rests = status === "completed" || status === "compensated" || status === "parked";
+  return {
+    id: saga.id,
+    name: saga.name,
+    version: saga.version,
+    key: saga.key,
+    status,
+    direction: saga.direction,
+    state: JSON.stringify(saga.state),
+    steps: JSON.stringify(saga.steps),
+    failure: saga.failure === undefined ? null : JSON.stringify(saga.failure),
+    traceparent: saga.traceparent,
+    deadline_ms: saga.deadlineMs,
+    due_time_ms: rests ? null : saga.dueMs,
+    create_time_ms: saga.createMs,
+    update_time_ms: saga.updateMs,
+    end_time_ms: saga.endMs ?? null,
+    revision: saga.revision,
+  };
+};
+
+const toSaga = (row: Row): SagaRecord => ({
+  id: row.id,
+  name: row.name,
+  version: row.version,
+  key: row.key,
+  state: JSON.parse(row.state) as object,
+  steps: JSON.parse(row.steps) as StepRecord[],
+  direction: row.direction as SagaRecord["direction"],
+  parked: row.status === "parked",
+  failure: row.failure === null ? undefined : (JSON.parse(row.failure) as SagaFailure),
+  traceparent: row.traceparent,
+  deadlineMs: row.deadline_ms,
+  dueMs: row.due_time_ms ?? row.update_time_ms,
+  createMs: row.create_time_ms,
+  updateMs: row.update_time_ms,
+  endMs: row.end_time_ms ?? undefined,
+  revision: row.revision,
+  saved: true,
+  resumed: true,
+});
