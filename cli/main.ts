@@ -27,11 +27,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   down: async () => (await import("./commands/down.ts")).downCommand(),
   wait: async () => (await import("./commands/wait.ts")).waitCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
+  events: async () => (await import("./commands/events.ts")).eventsCommand(),
   call: async () => (await import("./commands/call.ts")).callCommand(),
   list: async () => (await import("./commands/list.ts")).listCommand(),
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),
+  restore: async () => (await import("./commands/restore.ts")).restoreCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
 };

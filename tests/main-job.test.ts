@@ -23,7 +23,12 @@ describe.each([
       ).toEqual(Object.keys(first.trialBalance).map(() => 0));
       expect(first.orders.fulfilled).toBeGreaterThan(0);
       const second = JSON.parse((await run("bash", [LENDING, "--json", "--run", "test"], { env })).stdout);
-      expect(second).toEqual(first);
+      // Scores follow what happened in the first run, shortly after.
+      const lasting = ({ scores: _, overview: { score: __, ...overview }, ...report }: typeof first) => ({
+        ...report,
+        overview,
+      });
+      expect(lasting(second)).toEqual(lasting(first));
     } finally {
       await up.stop();
     }

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { systemClock } from "@heddle/mesh/runtime";
 import { backupFile } from "@heddle/mesh/store";
 import { Command } from "commander";
+import { type BackupManifest, sha256Of, writeManifest } from "../backup-manifest.ts";
 import { dataFolder } from "../data-folder.ts";
 import { Failure } from "../failure.ts";
 import { dataOption, jsonOption } from "../mesh-options.ts";
@@ -29,20 +31,22 @@ export const backupCommand = (): Command =>
       if (services.length === 0)
         throw new Failure(`There is no database in ${folder.path}.`, { next: "Check --data." });
       mkdirSync(target, { recursive: true, mode: 0o700 });
-      const copies: { service: string; path: string; bytes: number }[] = [];
+      const copies: (BackupManifest & { path: string })[] = [];
       for (const service of services) {
         const path = resolve(join(target, `${service}.db`));
         err(`copying ${service}`);
-        await backupFile(folder.database(service), path).catch((error: Error) => {
-          throw new Failure(`${service} was not copied: ${error.message}`, {
-            next:
-              copies.length > 0
-                ? `Complete are ${copies.map((copy) => copy.service).join(", ")}.`
-                : "Choose another folder.",
-            cause: error,
-          });
-        });
-        copies.push({ service, path, bytes: statSync(path).size });
+        await copyWithManifest(folder.database(service), path).then(
+          (manifest) => copies.push({ ...manifest, path }),
+          (error: Error) => {
+            throw new Failure(`${service} was not copied: ${error.message}`, {
+              next:
+                copies.length > 0
+                  ? `Complete are ${copies.map((copy) => copy.service).join(", ")}.`
+                  : "Choose another folder.",
+              cause: error,
+            });
+          },
+        );
       }
       const keys = join(folder.path, "socialsecurity", "dev-keys.json");
       if (services.includes("socialsecurity") && existsSync(keys)) {
@@ -57,8 +61,26 @@ export const backupCommand = (): Command =>
       const columns = [
         { heading: "SERVICE" },
         { heading: "SIZE", align: "right" as const },
+        { heading: "ROWS", align: "right" as const },
+        { heading: "LAST EVENT", align: "right" as const },
         { heading: "CHECKED COPY" },
       ];
-      const cells = copies.map(({ service, bytes, path }) => [service, formatBytes(bytes), path]);
+      const cells = copies.map(({ service, bytes, rows, lastEventSequence, path }) => [
+        service,
+        formatBytes(bytes),
+        String(Object.values(rows).reduce((sum, count) => sum + count, 0)),
+        String(lastEventSequence),
+        path,
+      ]);
       for (const line of formatTable(columns, cells, outColors.bold)) out(line);
     });
+
+const copyWithManifest = async (file: string, path: string): Promise<BackupManifest> => {
+  const manifestFile = path.replace(/\.db$/, ".json");
+  if (existsSync(manifestFile)) throw new Error(`${manifestFile} exists already; a backup overwrites nothing.`);
+  const time = new Date(systemClock.nowMs()).toISOString();
+  const contents = await backupFile(file, path);
+  const manifest = { version: 1 as const, time, bytes: statSync(path).size, sha256: await sha256Of(path), ...contents };
+  writeManifest(manifestFile, manifest);
+  return manifest;
+};

@@ -1,3 +1,4 @@
+import { SubscriptionState } from "@heddle/contracts/heddle/events/v1";
 import { type Instance, ServingState } from "@heddle/contracts/heddle/registry/v1";
 import { systemClock } from "@heddle/mesh/runtime";
 import { Command } from "commander";
@@ -7,8 +8,9 @@ import { dataOption, gatewayOption, gatewayUrl, jsonOption } from "../mesh-optio
 import { residentBytes } from "../process-info.ts";
 import { listInstances } from "../registry.ts";
 import { type MeshState, readState, type ServiceState, supervisorLives } from "../state-file.ts";
+import { isAlarm, lagMsOf, listSubscriptions, type SubscriptionReport, stateName } from "../subscriptions.ts";
 import { formatTable } from "../table.ts";
-import { processTerminal } from "../terminal.ts";
+import { type Colors, processTerminal } from "../terminal.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 
 /** One service as `status` shows it. */
@@ -21,6 +23,18 @@ interface Row {
   readonly restarts: number | undefined;
   readonly uptimeMs: number | undefined;
   readonly residentBytes: number | undefined;
+  /** How it follows the events of others; undefined where it follows none. */
+  readonly events: EventsRow | undefined;
+}
+
+/** How a service follows the events of others, all of its subscriptions together. */
+interface EventsRow {
+  /** The worst of its subscriptions' states, or "no answer". */
+  readonly state: string;
+  /** The longest of their lags. */
+  readonly lagMs: number;
+  readonly deadLetters: number;
+  readonly alarm: boolean;
 }
 
 /** `heddle status`: what runs, from the supervisor's state and the gateway's registry. */
@@ -40,7 +54,8 @@ export const statusCommand = (): Command =>
       const state = written && supervisorLives(written) ? written : undefined;
       const gateway = gatewayUrl(options.gateway, state);
       const instances = await listInstances(gateway);
-      const services = rows(state, instances);
+      const reports = instances === undefined ? [] : await listSubscriptions(gateway, instances);
+      const services = rows(state, instances).map((row) => ({ ...row, events: eventsOf(row.service, reports) }));
       const terminal = processTerminal();
       if (options.json) {
         terminal.out(
@@ -49,14 +64,36 @@ export const statusCommand = (): Command =>
       } else {
         print(services, terminal);
         if (state === undefined) terminal.err(`No mesh is supervised on ${folder.path}; heddle up starts one.`);
+        for (const { service, events } of services) {
+          if (events?.alarm)
+            terminal.err(`${service} does not keep up with the events of others; heddle events status says why.`);
+        }
         if (instances === undefined) terminal.err(`The gateway does not answer at ${gateway}.`);
       }
-      const well = services.length > 0 && instances !== undefined && services.every((row) => row.state === "serving");
+      const well =
+        services.length > 0 &&
+        instances !== undefined &&
+        services.every((row) => row.state === "serving" && !row.events?.alarm);
       process.exitCode = well ? EXIT.ok : EXIT.failed;
     });
 
-const rows = (state: MeshState | undefined, instances: readonly Instance[] = []): Row[] => {
-  const supervised = (state?.services ?? []).map((service): Row => {
+const eventsOf = (service: string, reports: readonly SubscriptionReport[]): EventsRow | undefined => {
+  const report = reports.find((each) => each.service === service);
+  if (report === undefined) return undefined;
+  const { subscriptions, silence } = report;
+  if (silence !== undefined) return { state: "no answer", lagMs: 0, deadLetters: 0, alarm: true };
+  const worst = subscriptions.find(isAlarm) ?? subscriptions.find(({ state }) => state === SubscriptionState.RETRYING);
+  return {
+    state: stateName(worst?.state ?? SubscriptionState.CONNECTED),
+    // A view that is being built lags by its nature.
+    lagMs: Math.round(Math.max(0, ...subscriptions.filter(({ inForce }) => inForce).map(lagMsOf))),
+    deadLetters: subscriptions.reduce((sum, { deadLetters }) => sum + Number(deadLetters), 0),
+    alarm: subscriptions.some(isAlarm),
+  };
+};
+
+const rows = (state: MeshState | undefined, instances: readonly Instance[] = []): Omit<Row, "events">[] => {
+  const supervised = (state?.services ?? []).map((service): Omit<Row, "events"> => {
     const instance = instances.find(({ instanceId }) => instanceId === service.instanceId);
     return {
       service: service.name,
@@ -73,7 +110,7 @@ const rows = (state: MeshState | undefined, instances: readonly Instance[] = [])
   // Somebody else's instances may have joined; they are part of what runs.
   const joined = instances
     .filter(({ instanceId }) => !known.has(instanceId))
-    .map((instance): Row => {
+    .map((instance): Omit<Row, "events"> => {
       return {
         service: instance.serviceName,
         version: instance.version,
@@ -110,6 +147,7 @@ const print = (services: readonly Row[], { out, outColors }: ReturnType<typeof p
     { heading: "RESTARTS", align: "right" as const },
     { heading: "UP", align: "right" as const },
     { heading: "MEMORY", align: "right" as const },
+    { heading: "LAG", align: "right" as const },
   ];
   const cells = services.map((row) => [
     row.service,
@@ -120,6 +158,15 @@ const print = (services: readonly Row[], { out, outColors }: ReturnType<typeof p
     String(row.restarts ?? ""),
     row.uptimeMs === undefined ? "" : formatDuration(row.uptimeMs),
     row.residentBytes === undefined ? "" : formatBytes(row.residentBytes),
+    row.events === undefined ? "" : lagOf(row.events, outColors),
   ]);
   for (const line of formatTable(columns, cells, outColors.bold)) out(line);
+};
+
+/** `0 s`, `12 s stalled, 3 dead` */
+const lagOf = ({ state, lagMs, deadLetters, alarm }: EventsRow, colors: Colors): string => {
+  const dead = deadLetters > 0 ? `, ${deadLetters} dead` : "";
+  if (state === "no answer") return colors.red(state);
+  if (alarm) return colors.red(`${formatDuration(lagMs)} ${state}${dead}`);
+  return `${formatDuration(lagMs)}${dead}`;
 };

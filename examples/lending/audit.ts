@@ -10,6 +10,7 @@ import { type Order, OrderState, OrderRejectionReason as Reason } from "@heddle/
 import { systemClock } from "@heddle/mesh/runtime";
 import { held, type Mesh } from "./mesh.ts";
 import { paymentReference, type Walk } from "./person-walk.ts";
+import { wrongView } from "./view-check.ts";
 
 /** What the books say about one person's order of this run, and what does not add up. */
 export interface Audit {
@@ -50,6 +51,7 @@ export const audit = async (mesh: Mesh, walk: Walk, runId: string): Promise<Audi
     const should = expected[name as keyof typeof expected];
     if (actual !== should) problems.push(`${name} ${actual} minor units for order ${order.id}, not ${should}`);
   }
+  problems.push(...(await wrongView(mesh, customerId)));
   return {
     held: order.state === OrderState.CONFIRMED ? total : 0n,
     captured,

@@ -83,9 +83,8 @@ const moneyOf = (results: readonly Walk[], audits: readonly Audit[]): Report["mo
 const readTrialBalance = async ({ billing }: Mesh, problems: string[]): Promise<Report["trialBalance"]> => {
   const { trialBalances } = await billing.getTrialBalance({});
   return Object.fromEntries(
-    trialBalances.map(({ currencyCode, debitTotal, creditTotal, balanced }) => {
-      const debits = debitTotal?.minorUnits ?? 0n;
-      const credits = creditTotal?.minorUnits ?? 0n;
+    trialBalances.map(({ currencyCode, debitMinorUnits, creditMinorUnits, balanced }) => {
+      const [debits, credits] = [BigInt(debitMinorUnits), BigInt(creditMinorUnits)];
       if (!balanced || debits !== credits)
         problems.push(`the trial balance in ${currencyCode} is off by ${debits - credits}`);
       const texts = { debits: decimal(debits), credits: decimal(credits), difference: decimal(debits - credits) };

@@ -6,6 +6,8 @@ export type { HeddleTransport } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";
 export { grpcTransport, memoryTransport } from "./client.ts";
+export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
+export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";
 export { discardBody } from "./discard-body.ts";
 export { type Handler, type Implementation, implementation } from "./implementation.ts";
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";

@@ -30,7 +30,7 @@ const openFilled = async (path: string) => {
 };
 
 /** Writes pairs, one pair per transaction, until the copy is made; resolves to the number of pairs. */
-const writePairsDuring = async (store: SqliteStore, copy: Promise<void>): Promise<number> => {
+const writePairsDuring = async (store: SqliteStore, copy: Promise<unknown>): Promise<number> => {
   let copying = true;
   const copied = copy.finally(() => {
     copying = false;

@@ -149,7 +149,7 @@ export class SqliteStore implements Store {
   }
 
   backup(path: string, progress?: BackupProgress): Promise<void> {
-    return this.#admit(async () => backupFrom(this.#deps.openReader(), path, progress));
+    return this.#admit(async () => void (await backupFrom(this.#deps.openReader(), path, progress)));
   }
 
   close(): Promise<void> {

@@ -20,6 +20,7 @@ import { type Account, availableCredit } from "./account.ts";
 import type { Authorization } from "./authorization.ts";
 import type { AuthorizationState as State } from "./authorization-state.ts";
 import type { Booking, BookingKind, LedgerEntry, LedgerAccount as NamedAccount, LedgerSide as Side } from "./ledger.ts";
+import { MINOR_UNITS_MAX } from "./money.ts";
 import type { TrialBalance } from "./trial-balance.ts";
 
 /** The amount as contracts carry it. */
@@ -82,10 +83,17 @@ export const ledgerEntryMessage = (entry: LedgerEntry, booking: Omit<Booking, "e
 /** The books in one currency as callers see them. */
 export const trialBalanceMessage = (balance: TrialBalance): TrialBalanceMessage => {
   const { currencyCode, balanced } = balance;
-  const totals = ({ debitTotal, creditTotal }: { debitTotal: bigint; creditTotal: bigint }) => ({
-    debitTotal: moneyOf(currencyCode, debitTotal),
-    creditTotal: moneyOf(currencyCode, creditTotal),
-  });
+  // Sums know no bound; Money has one.
+  const carried = (total: bigint) => (total <= MINOR_UNITS_MAX ? moneyOf(currencyCode, total) : undefined);
+  const totals = ({ debitTotal, creditTotal }: { debitTotal: bigint; creditTotal: bigint }) => {
+    const [debit, credit] = [carried(debitTotal), carried(creditTotal)];
+    return {
+      ...(debit && { debitTotal: debit }),
+      ...(credit && { creditTotal: credit }),
+      debitMinorUnits: String(debitTotal),
+      creditMinorUnits: String(creditTotal),
+    };
+  };
   return create(TrialBalanceSchema, {
     currencyCode,
     lines: balance.lines.map((line) => ({ ledgerAccount: ACCOUNTS[line.ledgerAccount], ...totals(line) })),

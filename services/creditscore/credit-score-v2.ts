@@ -38,4 +38,5 @@ const KINDS = {
   credit_use: CreditScoreFactorKind.CREDIT_USE,
   account_age: CreditScoreFactorKind.ACCOUNT_AGE,
   refunds: CreditScoreFactorKind.REFUNDS,
+  verified_number: CreditScoreFactorKind.VERIFIED_NUMBER,
 } as const satisfies Record<FactorKind, CreditScoreFactorKind>;

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bandOf, openingInputs, scoreFrom } from "./credit-score.ts";
+import { bandOf, isSameScore, scoreFrom } from "./credit-score.ts";
+import { nothingKnown, scoreInputs } from "./known-facts.ts";
 
 const ADA = `cus_${"0".repeat(25)}1`;
+const openingInputs = (customerId: string) => scoreInputs(nothingKnown(customerId));
 
 test("the first score of a customer is made from its id alone, and repeats", () => {
   const first = scoreFrom(openingInputs(ADA));
@@ -12,7 +14,7 @@ test("the first score of a customer is made from its id alone, and repeats", () 
     value: 587,
     band: "fair",
     factors: [{ kind: "base", points: 287 }],
-    modelVersion: "2026.1",
+    modelVersion: "2026.2",
   });
 });
 
@@ -29,6 +31,7 @@ const inputs = fc.record({
   creditUse: fc.option(fc.double({ min: 0, noNaN: true }), { nil: undefined }),
   accountAgeDays: fc.double({ min: 0, noNaN: true }),
   refundCount: fc.nat(),
+  numberVerified: fc.boolean(),
 });
 
 test("whatever the inputs, the value lies in 300 to 850 and the factors explain it to the point, strongest first", () => {
@@ -47,7 +50,7 @@ test("whatever the inputs, the value lies in 300 to 850 and the factors explain 
 
 test.each([
   [{ paymentCount: 3 }, "payment_history", 30],
-  [{ paymentCount: 99 }, "payment_history", 100],
+  [{ paymentCount: 99 }, "payment_history", 80],
   [{ creditUse: 0 }, "credit_use", 25],
   [{ creditUse: 0.5 }, "credit_use", undefined],
   [{ creditUse: 0.75 }, "credit_use", -50],
@@ -57,6 +60,8 @@ test.each([
   [{ accountAgeDays: 9999 }, "account_age", 25],
   [{ refundCount: 2 }, "refunds", -10],
   [{ refundCount: 99 }, "refunds", -50],
+  [{ numberVerified: true }, "verified_number", 20],
+  [{ numberVerified: false }, "verified_number", undefined],
 ])("%o moves the score by its %s: %s", (known, kind, points) => {
   const { factors } = scoreFrom({ ...openingInputs(ADA), ...known });
   expect(factors.find((factor) => factor.kind === kind)?.points).toBe(points);
@@ -83,3 +88,14 @@ test.each([{ paymentCount: -1 }, { creditUse: Number.NaN }, { accountAgeDays: -0
     expect(() => scoreFrom({ ...openingInputs(ADA), ...nonsense })).toThrow(RangeError);
   },
 );
+
+test("scores are the same when value, factors and model are", () => {
+  const score = scoreFrom(openingInputs(ADA));
+  expect(isSameScore(score, structuredClone(score))).toBe(true);
+  expect(isSameScore(score, { ...score, value: score.value + 1 })).toBe(false);
+  expect(isSameScore(score, { ...score, modelVersion: "2026.1" })).toBe(false);
+  expect(isSameScore(score, { ...score, factors: [] })).toBe(false);
+  const other = { ...openingInputs(ADA), paymentCount: 1, refundCount: 2 };
+  expect(isSameScore(score, scoreFrom(other))).toBe(false);
+  expect(scoreFrom(other).value).toBe(score.value);
+});

@@ -32,6 +32,8 @@ export interface ScoreInputs {
   readonly accountAgeDays: number;
   /** Counts refunds that were given. */
   readonly refundCount: number;
+  /** Whether the social security number is verified, and not erased. */
+  readonly numberVerified: boolean;
 }
 
 /**
@@ -48,14 +50,12 @@ export const scoreFrom = (inputs: ScoreInputs): Score => {
   return { value, band: bandOf(value), factors, modelVersion: scoreModel.version };
 };
 
-/** What is known of a customer that nobody has told of: its id. */
-export const openingInputs = (customerId: string): ScoreInputs => ({
-  customerId,
-  paymentCount: 0,
-  creditUse: undefined,
-  accountAgeDays: 0,
-  refundCount: 0,
-});
+/** Whether two scores say the same by the same model: a new one like the latest would tell nobody anything. */
+export const isSameScore = (one: Score, other: Score): boolean =>
+  one.value === other.value &&
+  one.modelVersion === other.modelVersion &&
+  one.factors.length === other.factors.length &&
+  one.factors.every(({ kind, points }, i) => other.factors[i]?.kind === kind && other.factors[i]?.points === points);
 
 /** The band that a value of 300 to 850 lies in, as the contract bounds it. */
 export const bandOf = (value: number): Band => {

@@ -3,7 +3,7 @@ import type { ScoreInputs } from "./credit-score.ts";
 
 export const SCORE_MIN = 300;
 
-export type FactorKind = "base" | "payment_history" | "credit_use" | "account_age" | "refunds";
+export type FactorKind = "base" | "payment_history" | "credit_use" | "account_age" | "refunds" | "verified_number";
 
 /** One thing that moved a score. */
 export interface ScoreFactor {
@@ -13,7 +13,7 @@ export interface ScoreFactor {
 }
 
 /**
- * The opening model. It was not fitted to anybody's payments: it spreads new customers over the middle of the scale by a
+ * A plain model. It was not fitted to anybody's payments: it spreads new customers over the middle of the scale by a
  * hash of their id, so that scores of strangers differ and repeat, and moves them by plain rules that one can check by hand.
  * A model that is fitted to data replaces it under a new version.
  *
@@ -21,14 +21,15 @@ export interface ScoreFactor {
  * explain the value to the point.
  */
 export const scoreModel = {
-  version: "2026.1",
+  version: "2026.2",
   /** Points of each factor, zeros included, in whole numbers. */
   factors: (inputs: ScoreInputs): ScoreFactor[] => [
     { kind: "base", points: basePoints(inputs.customerId) },
-    { kind: "payment_history", points: Math.min(100, 10 * inputs.paymentCount) },
+    { kind: "payment_history", points: Math.min(80, 10 * inputs.paymentCount) },
     { kind: "credit_use", points: creditUsePoints(inputs.creditUse) },
     { kind: "account_age", points: Math.min(25, Math.floor(inputs.accountAgeDays / 30)) },
     { kind: "refunds", points: -Math.min(50, 5 * inputs.refundCount) },
+    { kind: "verified_number", points: inputs.numberVerified ? 20 : 0 },
   ],
 } as const;
 

@@ -13,7 +13,8 @@ import { systemRuntime } from "@heddle/mesh/runtime";
 import { eventsAfter, openStore, type SqliteStore, sql } from "@heddle/mesh/store";
 import { expectFailure, fakeClock, startTestService } from "@heddle/mesh/testing";
 import { expect, onTestFinished, test } from "vitest";
-import { bandOf, openingInputs, scoreFrom } from "./credit-score.ts";
+import { bandOf, scoreFrom } from "./credit-score.ts";
+import { nothingKnown, scoreInputs } from "./known-facts.ts";
 import { creditScore } from "./service.ts";
 import { creditScoreStore } from "./store.ts";
 
@@ -51,7 +52,7 @@ const startWithHistory = async (values: readonly number[]) => {
   await withStore(dataFolder, (store) =>
     store.write(async (tx) => {
       for (const value of values) {
-        const score = { ...scoreFrom(openingInputs(ADA)), value, band: bandOf(value) };
+        const score = { ...scoreFrom(scoreInputs(nothingKnown(ADA))), value, band: bandOf(value) };
         await scores.append(tx, {
           ...score,
           id: runtime.ids.next("scr"),
@@ -67,14 +68,14 @@ const startWithHistory = async (values: readonly number[]) => {
 test("a customer that nobody knows gets its first score when it is asked for, and keeps it", async () => {
   const { v2 } = await start();
   const { creditScore: first } = await v2.getCreditScore({ customerId: ADA });
-  const expected = scoreFrom(openingInputs(ADA));
+  const expected = scoreFrom(scoreInputs(nothingKnown(ADA)));
   expect(first?.id).toMatch(/^scr_[0-9a-hjkmnp-tv-z]{26}$/);
   expect(first).toMatchObject({
     customerId: ADA,
     value: expected.value,
     band: CreditScoreBand.FAIR,
     factors: [{ kind: CreditScoreFactorKind.BASE, points: expected.value - 300 }],
-    modelVersion: "2026.1",
+    modelVersion: "2026.2",
     createTime: runtime.clock.now(),
   });
   expect((await v2.getCreditScore({ customerId: ADA })).creditScore).toEqual(first);

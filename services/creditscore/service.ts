@@ -5,6 +5,7 @@ import {
 } from "@heddle/contracts/creditscore/v2";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService } from "@heddle/mesh/service";
+import { followEvents } from "./follow-events.ts";
 import { getCreditScore as getCreditScoreV1 } from "./handlers/v1/get-credit-score.ts";
 import { listCreditScores as listCreditScoresV1 } from "./handlers/v1/list-credit-scores.ts";
 import { getCreditScore as getCreditScoreV2 } from "./handlers/v2/get-credit-score.ts";
@@ -19,15 +20,18 @@ export const creditScore = defineService({
   publishes: [CreditScoreComputedSchema],
   implement({ store, clock, ids }) {
     const deps = { scores: creditScoreStore(), store, clock, ids };
-    return [
-      implementation(CreditScoreServiceV1, {
-        getCreditScore: getCreditScoreV1(deps),
-        listCreditScores: listCreditScoresV1(deps),
-      }),
-      implementation(CreditScoreServiceV2, {
-        getCreditScore: getCreditScoreV2(deps),
-        listCreditScores: listCreditScoresV2(deps),
-      }),
-    ];
+    return {
+      implementations: [
+        implementation(CreditScoreServiceV1, {
+          getCreditScore: getCreditScoreV1(deps),
+          listCreditScores: listCreditScoresV1(deps),
+        }),
+        implementation(CreditScoreServiceV2, {
+          getCreditScore: getCreditScoreV2(deps),
+          listCreditScores: listCreditScoresV2(deps),
+        }),
+      ],
+      subscriptions: followEvents(deps),
+    };
   },
 });

@@ -1,6 +1,7 @@
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Reader, sql, type Tx } from "@heddle/mesh/store";
 import type { Band, CreditScore } from "./credit-score.ts";
+import type { KnownFacts } from "./known-facts.ts";
 import type { ScoreFactor } from "./score-model.ts";
 
 type NewRow = {
@@ -48,8 +49,35 @@ const byBands = sql<{ customerId: string; before: number; limit: number; bands: 
   WHERE customer_id = :customerId AND sequence < :before AND band IN (SELECT value FROM json_each(:bands))
   ORDER BY sequence DESC LIMIT :limit`);
 
-/** The scores, as rows and back. */
+type FactsRow = {
+  customer_id: string;
+  payment_count: number;
+  refund_count: number;
+  credit_limit: number | null;
+  credit_in_use: number | null;
+  account_open_time_ms: number | null;
+  number_verified: number;
+  as_of_time_ms: number;
+};
+
+const factsOfCustomer = sql<{ customerId: string }, FactsRow>(
+  "SELECT * FROM score_inputs WHERE customer_id = :customerId",
+);
+
+const putFactsRow = sql<FactsRow>(`
+  INSERT OR REPLACE INTO score_inputs (customer_id, payment_count, refund_count, credit_limit, credit_in_use,
+    account_open_time_ms, number_verified, as_of_time_ms)
+  VALUES (:customer_id, :payment_count, :refund_count, :credit_limit, :credit_in_use,
+    :account_open_time_ms, :number_verified, :as_of_time_ms)`);
+
+/** The scores, and what they are made of, as rows and back. */
 export const creditScoreStore = () => ({
+  /** What events have told of a customer; undefined before the first. */
+  async findFacts(reader: Reader, customerId: string): Promise<KnownFacts | undefined> {
+    const row = await reader.get(factsOfCustomer, { customerId });
+    return row && toFacts(row);
+  },
+  putFacts: (tx: Tx, facts: KnownFacts) => tx.run(putFactsRow, toFactsRow(facts)),
   /** Adds a score, which is the latest of its customer from then on. */
   append: (tx: Tx, score: CreditScore) => tx.run(insertRow, toRow(score)),
   async findLatest(reader: Reader, customerId: string): Promise<CreditScore | undefined> {
@@ -70,6 +98,32 @@ export const creditScoreStore = () => ({
 });
 
 export type CreditScoreStore = ReturnType<typeof creditScoreStore>;
+
+const toFactsRow = ({ account, ...facts }: KnownFacts): FactsRow => ({
+  customer_id: facts.customerId,
+  payment_count: facts.paymentCount,
+  refund_count: facts.refundCount,
+  credit_limit: account?.creditLimit ?? null,
+  credit_in_use: account?.creditInUse ?? null,
+  account_open_time_ms: account?.openTimeMs ?? null,
+  number_verified: facts.numberVerified ? 1 : 0,
+  as_of_time_ms: facts.asOfMs,
+});
+
+const toFacts = (row: FactsRow): KnownFacts => {
+  const { credit_limit: creditLimit, credit_in_use: creditInUse, account_open_time_ms: openTimeMs } = row;
+  return {
+    customerId: row.customer_id,
+    paymentCount: row.payment_count,
+    refundCount: row.refund_count,
+    account:
+      creditLimit === null || creditInUse === null || openTimeMs === null
+        ? undefined
+        : { creditLimit, creditInUse, openTimeMs },
+    numberVerified: row.number_verified === 1,
+    asOfMs: row.as_of_time_ms,
+  };
+};
 
 const toRow = (score: CreditScore): NewRow => ({
   customer_id: score.customerId,

@@ -1,14 +1,15 @@
 import { ServingState } from "@heddle/contracts/heddle/registry/v1";
 import { createLog } from "@heddle/mesh/observe";
 import { createRpcServer, type HttpHandler } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
+import { systemRuntime, type Timers } from "@heddle/mesh/runtime";
+import { fakeTime } from "@heddle/mesh/testing";
 import { HeaderList } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createContracts } from "./contracts.ts";
 import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
 import { createInstances } from "./instances.ts";
 import { createRelay, type Relay, type Route } from "./relay.ts";
-import { routeCalls } from "./route.ts";
+import { LEARNING_MS, routeCalls } from "./route.ts";
 
 const one = contractOf("loom.v1", { LoomService: ["Weave"] });
 const two = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] });
@@ -28,7 +29,7 @@ const silent = createLog({
 });
 
 /** A router on a port, whose relay answers with where it would have gone. */
-const start = async (relaySend?: Relay["send"]) => {
+const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime().timers) => {
   const instances = createInstances();
   const contracts = createContracts();
   const routes: Route[] = [];
@@ -52,7 +53,7 @@ const start = async (relaySend?: Relay["send"]) => {
       instances,
       contracts,
       relay,
-      timers: runtime.timers,
+      timers,
       ownPaths: ["/grpc.health.v1.Health/Check"],
     }),
   });
@@ -159,6 +160,22 @@ test("a method that is not known is UNIMPLEMENTED, with the nearest one, be it t
     message: expect.stringContaining("loom.v1.LoomService/Weave"),
   });
   expect((await call("/grpc.health.v1.Health/Chekc")).message).toContain("grpc.health.v1.Health/Check");
+});
+
+test("a service that nobody has told of is UNAVAILABLE while the gateway is new, then UNIMPLEMENTED", async () => {
+  const { timers, advance } = fakeTime();
+  const { enter, call } = await start(undefined, timers);
+  expect(await call("/loom.v1.LoomService/Weave")).toMatchObject({
+    status: 503,
+    code: "unavailable",
+    message: expect.stringContaining("just started"),
+  });
+  // Nothing that an instance could tell of.
+  expect(await call("/favicon.ico")).toMatchObject({ code: "unimplemented" });
+  enter("001", one);
+  expect(await call("/loom.v1.LoomService/Waeve")).toMatchObject({ code: "unimplemented" });
+  await advance(LEARNING_MS);
+  expect(await call("/other.v1.OtherService/Weave")).toMatchObject({ status: 501, code: "unimplemented" });
 });
 
 test("a service of this process is called without a socket, and waits for the call when it drains", async () => {

@@ -17,6 +17,11 @@ import type { Relay, Route } from "./relay.ts";
 const RETRY_DELAY_MS = 500;
 /** Milliseconds that an instance gets beyond the deadline, so that it is the one to answer: its error says more. */
 const DEADLINE_GRACE_MS = 500;
+/**
+ * Milliseconds after the start in which a service that nobody has named yet may exist: instances come back within 2 seconds, those
+ * that start meanwhile need some more. UNIMPLEMENTED would tell callers never to try again.
+ */
+export const LEARNING_MS = 10_000;
 
 /** Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path. */
 export const routeCalls = (deps: {
@@ -30,6 +35,10 @@ export const routeCalls = (deps: {
   const { instances, contracts, relay, timers } = deps;
   const methods = new Map<string, MethodRoute>();
   let methodsVersion = -1;
+  let learning = true;
+  timers.after(LEARNING_MS, () => {
+    learning = false;
+  });
 
   const methodAt = (path: string): MethodRoute | undefined => {
     const version = contracts.version();
@@ -79,10 +88,22 @@ export const routeCalls = (deps: {
     return unavailable(service, `the header heddle-service asks for another than ${owners.join(", ")}`);
   };
 
+  /** The service that a path names, when nobody has told of it. */
+  const strangerIn = (path: string): string | undefined => {
+    const [, service] = METHOD_PATH.exec(path) ?? [];
+    if (service === undefined || contracts.services().includes(service)) return undefined;
+    return deps.ownPaths.some((own) => own.startsWith(`/${service}/`)) ? undefined : service;
+  };
+
   return (stream, headers, end) => {
     const plan = planOf(headers);
     const method = plan.contractsVersion === contracts.version() ? plan.method : lookUp(plan, headers);
     if (method === undefined) {
+      const stranger = learning ? strangerIn(pathOf(headers.get(":path") ?? "/")) : undefined;
+      if (stranger !== undefined) {
+        respondError(stream, headers, unavailable(stranger, "the gateway has just started"), timers);
+        return;
+      }
       respondUnknownMethod(stream, headers, [...contracts.paths(), ...deps.ownPaths], timers);
       return;
     }
@@ -122,6 +143,9 @@ class NextRoute implements Route {
     return this.#method.next()?.address;
   }
 }
+
+/** A method of a package, which only instances can tell of; everything else is known from the start. */
+const METHOD_PATH = /^\/(\w+(?:\.\w+)+)\/\w+$/;
 
 const unavailable = (service: string, why = "none has registered"): ConnectError =>
   fail(SERVICE_UNAVAILABLE, { service, why }, { retryDelayMs: RETRY_DELAY_MS });

@@ -9,7 +9,9 @@ import { systemRuntime } from "@heddle/mesh/runtime";
 import { openStore } from "@heddle/mesh/store";
 import { expectFailure, startTestService } from "@heddle/mesh/testing";
 import { expect, onTestFinished, test } from "vitest";
+import { customerView } from "./customer-view.ts";
 import { ADA, at, fakeOwners } from "./fixtures/fake-owners.ts";
+import { received } from "./fixtures/received.ts";
 import { overview } from "./service.ts";
 import { viewStore } from "./store.ts";
 import type { ViewPayload } from "./view-effects.ts";
@@ -24,9 +26,9 @@ const startAfter = async (payloads: readonly ViewPayload[]) => {
     migrations: new URL("./migrations/", import.meta.url),
     runtime: systemRuntime(),
   });
-  const views = viewStore();
+  const view = customerView(viewStore());
   for (const [i, payload] of payloads.entries()) {
-    await store.write((tx) => views.apply(tx, { createTime: at(i), payload }));
+    await store.write((tx) => view.apply(tx, 1, [received(payload, i)]));
   }
   await store.close();
   const service = await startTestService(overview, { dataFolder, others: fakeOwners() });
@@ -82,6 +84,16 @@ test("the view shows what the events told, as of when, over transactions and a r
     { state: SourceState.MISSING, reason: "NO_EVENT_SEEN" },
     { state: SourceState.OK, readTime: at(4) },
   ]);
+});
+
+test("a check tells by field in what the view is not what the services say, and that the rest agrees", async () => {
+  const client = await startAfter([created(ADA), create(OrderPlacedSchema, order("ord_a", OrderState.PENDING))]);
+  const { agrees, differences, uncheckedSources } = await client.checkCustomerOverview({ customerId: ADA });
+  expect(agrees).toBe(false);
+  expect(uncheckedSources).toEqual([]);
+  const fields = differences.map(({ field }) => field);
+  expect(fields).not.toContain("customer.display_name");
+  expect(fields).toEqual(expect.arrayContaining(["customer.email", "number.verified", "orders.total_count"]));
 });
 
 test("an order that is named before its customer has a view already", async () => {

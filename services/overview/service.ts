@@ -6,6 +6,8 @@ import { OverviewService } from "@heddle/contracts/overview/v1";
 import { SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService } from "@heddle/mesh/service";
+import { customerView } from "./customer-view.ts";
+import { checkCustomerOverview } from "./handlers/check-customer-overview.ts";
 import { composeCustomerOverview } from "./handlers/compose-customer-overview.ts";
 import { getCustomerOverview } from "./handlers/get-customer-overview.ts";
 import { listCustomerOverviews } from "./handlers/list-customer-overviews.ts";
@@ -25,12 +27,16 @@ export const overview = defineService({
       order: client(OrderService),
     };
     const deps = { views: viewStore(), store, owners, clock, ids, log };
-    return [
-      implementation(OverviewService, {
-        getCustomerOverview: getCustomerOverview(deps),
-        composeCustomerOverview: composeCustomerOverview(deps),
-        listCustomerOverviews: listCustomerOverviews(deps),
-      }),
-    ];
+    return {
+      implementations: [
+        implementation(OverviewService, {
+          getCustomerOverview: getCustomerOverview(deps),
+          composeCustomerOverview: composeCustomerOverview(deps),
+          checkCustomerOverview: checkCustomerOverview(deps),
+          listCustomerOverviews: listCustomerOverviews(deps),
+        }),
+      ],
+      views: [customerView(deps.views)],
+    };
   },
 });

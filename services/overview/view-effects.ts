@@ -1,6 +1,5 @@
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type {
-  Account,
   AccountOpened,
   CreditLimitChanged,
   PaymentAuthorized,
@@ -27,10 +26,15 @@ import type {
   OrderRejected,
   OrderState,
 } from "@heddle/contracts/order/v1";
-import { type CustomerOverview, OverviewSource } from "@heddle/contracts/overview/v1";
+import type {
+  AccountSummary,
+  CreditScoreSummary,
+  CustomerSummary,
+  NumberSummary,
+  OrderSummary,
+} from "@heddle/contracts/overview/v1";
 import type { NumberRegistered, NumberVerified, RecordErased } from "@heddle/contracts/socialsecurity/v1";
 import { accountSummary, countOrder, creditScoreSummary, customerSummary, numberSummary } from "./parts.ts";
-import type { View } from "./view.ts";
 
 type CustomerEvent = CustomerCreated | CustomerUpdated | CustomerDeleted | CustomerUndeleted;
 type NumberEvent = NumberRegistered | NumberVerified | RecordErased;
@@ -48,20 +52,29 @@ type OrderEvent = OrderPlaced | OrderConfirmed | OrderRejected | OrderCancelled 
 /** The events that a view is made of. */
 export type ViewPayload = CustomerEvent | NumberEvent | CreditScoreComputed | AccountEvent | OrderEvent;
 
-/** What one event does to one view. */
+/** What a view shows of one source. */
+export type Part = CustomerSummary | NumberSummary | CreditScoreSummary | AccountSummary | OrderSummary;
+
+/** What one event does to the part that its source has in one view. */
 export interface Effect {
-  readonly source: OverviewSource;
   readonly customerId: string;
+  /** When the event was made, by its owner's clock, in milliseconds since the Unix epoch. */
+  readonly timeMs: number;
   /** The order that the event is about. */
-  readonly orderId?: string;
-  /** The part of the overview that is another afterwards, and the state of the order. */
-  change(
-    view: View,
-  ): Partial<CustomerOverview> & { readonly orderState?: readonly [orderId: string, state: OrderState] };
+  readonly order?: { readonly id: string; readonly state: OrderState };
+  /** The part after the event. `orderState`: that of the order before the event, undefined for one that was not named yet. */
+  part(before: Part | undefined, orderState: OrderState | undefined): Part;
 }
 
 /** Says whom an event is about and what it changes. Throws TypeError for an event that lacks what it is about. */
-export const effectOf = (payload: ViewPayload, createTime: Timestamp): Effect => {
+export const effectOf = (payload: ViewPayload, createTime: Timestamp): Effect => ({
+  ...changeOf(payload, createTime),
+  timeMs: timestampMs(createTime),
+});
+
+type Change = Omit<Effect, "timeMs">;
+
+const changeOf = (payload: ViewPayload, createTime: Timestamp): Change => {
   switch (payload.$typeName) {
     case "customer.v1.CustomerCreated":
     case "customer.v1.CustomerUpdated":
@@ -74,8 +87,7 @@ export const effectOf = (payload: ViewPayload, createTime: Timestamp): Effect =>
       return ofNumber(payload, createTime);
     case "creditscore.v2.CreditScoreComputed": {
       const score = there(payload.creditScore, payload);
-      const creditScore = creditScoreSummary(score);
-      return { source: OverviewSource.CREDITSCORE, customerId: score.customerId, change: () => ({ creditScore }) };
+      return { customerId: score.customerId, part: () => creditScoreSummary(score) };
     }
     case "billing.v1.AccountOpened":
     case "billing.v1.CreditLimitChanged":
@@ -84,53 +96,51 @@ export const effectOf = (payload: ViewPayload, createTime: Timestamp): Effect =>
     case "billing.v1.PaymentVoided":
     case "billing.v1.PaymentExpired":
     case "billing.v1.PaymentRefunded":
-    case "billing.v1.PaymentRecorded":
-      return ofAccount(there(payload.account, payload));
+    case "billing.v1.PaymentRecorded": {
+      const account = there(payload.account, payload);
+      return { customerId: account.customerId, part: () => accountSummary(account) };
+    }
     case "order.v1.OrderPlaced":
     case "order.v1.OrderConfirmed":
     case "order.v1.OrderRejected":
     case "order.v1.OrderCancelled":
     case "order.v1.OrderFulfilled":
       return ofOrder(there(payload.order, payload));
+    default:
+      throw new TypeError(`no view is made of ${(payload satisfies never as ViewPayload).$typeName}`);
   }
 };
 
-const ofCustomer = (customer: Customer): Effect => ({
-  source: OverviewSource.CUSTOMER,
+const ofCustomer = (customer: Customer): Change => ({
   customerId: customer.id,
-  change: () => ({ customer: customerSummary(customer) }),
+  part: () => customerSummary(customer),
 });
 
-const ofNumber = (event: NumberEvent, createTime: Timestamp): Effect => ({
-  source: OverviewSource.SOCIALSECURITY,
+const ofNumber = (event: NumberEvent, createTime: Timestamp): Change => ({
   customerId: event.customerId,
-  change: ({ overview }) => ({ number: numberSummary(event.state, verifyTimeAfter(event, createTime, overview)) }),
+  part: (before) => numberSummary(event.state, verifyTimeAfter(event, createTime, before as NumberSummary | undefined)),
 });
 
-/** A number that is registered anew was not verified; one that is erased had been, or not. */
+/** Events say when the number was verified, but for those of before they did: then it was verified when the event was made. */
 const verifyTimeAfter = (
-  { $typeName }: NumberEvent,
+  event: NumberEvent,
   createTime: Timestamp,
-  { number }: CustomerOverview,
+  before: NumberSummary | undefined,
 ): Timestamp | undefined => {
-  if ($typeName === "socialsecurity.v1.NumberVerified") return createTime;
-  return $typeName === "socialsecurity.v1.RecordErased" ? number?.verifyTime : undefined;
+  switch (event.$typeName) {
+    case "socialsecurity.v1.NumberRegistered":
+      return undefined;
+    case "socialsecurity.v1.NumberVerified":
+      return event.verifyTime ?? createTime;
+    case "socialsecurity.v1.RecordErased":
+      return event.verifyTime ?? before?.verifyTime;
+  }
 };
 
-const ofAccount = (account: Account): Effect => ({
-  source: OverviewSource.BILLING,
-  customerId: account.customerId,
-  change: () => ({ account: accountSummary(account) }),
-});
-
-const ofOrder = (order: Order): Effect => ({
-  source: OverviewSource.ORDER,
+const ofOrder = (order: Order): Change => ({
   customerId: order.customerId,
-  orderId: order.id,
-  change: ({ overview, orderStates }) => ({
-    orders: countOrder(overview.orders, order, orderStates.get(order.id)),
-    orderState: [order.id, order.state],
-  }),
+  order: { id: order.id, state: order.state },
+  part: (before, orderState) => countOrder(before as OrderSummary | undefined, order, orderState),
 });
 
 const there = <T>(value: T | undefined, { $typeName }: ViewPayload): T => {

@@ -1,78 +1,58 @@
-import { create } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { OrderState } from "@heddle/contracts/order/v1";
-import {
-  type CustomerOverview,
-  CustomerOverviewSchema,
-  OverviewSource,
-  SourceState,
-  type SourceStatus,
-  SourceStatusSchema,
-} from "@heddle/contracts/overview/v1";
-import { laterOf } from "./parts.ts";
-import { effectOf, type ViewPayload } from "./view-effects.ts";
+import type { Effect, Part } from "./view-effects.ts";
 
-/** What events have told of one customer. */
-export interface View {
-  readonly overview: CustomerOverview;
-  /** The states of orders by their id: at least that of the order that the next event is about, if it was named before. */
+/** What a source has told of one customer. */
+export interface Told {
+  readonly part: Part;
+  /** When the latest of its events was made, in milliseconds since the Unix epoch. */
+  readonly timeMs: number;
+}
+
+/** What a source has told before some events, of those that these are about. */
+export interface Known {
+  /** Parts by customer; may be empty where the next part does not depend on the one before. */
+  readonly parts: ReadonlyMap<string, Part>;
+  /** The states of orders by their id. */
   readonly orderStates: ReadonlyMap<string, OrderState>;
 }
 
-/** One event of another service. */
-export interface ViewEvent {
-  /** When it happened, by its owner's clock. */
-  readonly createTime: Timestamp;
-  readonly payload: ViewPayload;
+/** What is another after some events of one source. */
+export interface Changes {
+  readonly told: ReadonlyMap<string, Told>;
+  readonly orderStates: ReadonlyMap<string, OrderState>;
 }
 
-/** The reason of a source that no event has come from: the view cannot know whether there is nothing, or nothing yet. */
-export const NO_EVENT_SEEN = "NO_EVENT_SEEN";
+/** Whom some events are about. */
+export interface Subjects {
+  readonly customerIds: readonly string[];
+  readonly orderIds: readonly string[];
+}
 
-/** The sources of an overview, in the order in which it shows them. */
-export const SOURCES: readonly OverviewSource[] = [
-  OverviewSource.CUSTOMER,
-  OverviewSource.SOCIALSECURITY,
-  OverviewSource.CREDITSCORE,
-  OverviewSource.BILLING,
-  OverviewSource.ORDER,
-];
+/** Nothing known: what a part does not depend on need not be read. */
+export const NOTHING_KNOWN: Known = { parts: new Map(), orderStates: new Map() };
 
-/** A customer before the first event. */
-export const emptyView = (customerId: string): View => ({
-  overview: create(CustomerOverviewSchema, {
-    customerId,
-    sources: SOURCES.map((source) => ({ source, state: SourceState.MISSING, reason: NO_EVENT_SEEN })),
-  }),
-  orderStates: new Map(),
+/** The customers and the orders that the events of one source are about, each once. */
+export const subjectsOf = (effects: readonly Effect[]): Subjects => ({
+  customerIds: [...new Set(effects.map(({ customerId }) => customerId))],
+  orderIds: [...new Set(effects.flatMap(({ order }) => (order === undefined ? [] : [order.id])))],
 });
 
 /**
- * The view after an event of its customer. Times are the events' own, never a clock's, so that a replay gives the same view.
- * Throws TypeError for an event that lacks what it is about, or is about another customer.
+ * What events of one source, in order, make of what it has told before. Times are the events' own, never a clock's, so that a
+ * replay gives the same view.
  */
-export const applyToView = ({ overview, orderStates }: View, { createTime, payload }: ViewEvent): View => {
-  const { source, customerId, change } = effectOf(payload, createTime);
-  if (customerId !== overview.customerId) {
-    throw new TypeError(`${payload.$typeName} is about ${customerId}, not about ${overview.customerId}`);
+export const foldEffects = (known: Known, effects: readonly Effect[]): Changes => {
+  const told = new Map<string, Told>();
+  const orderStates = new Map<string, OrderState>();
+  for (const { customerId, timeMs, order, part } of effects) {
+    const before = told.get(customerId);
+    const orderState = order && (orderStates.get(order.id) ?? known.orderStates.get(order.id));
+    told.set(customerId, {
+      part: part(before?.part ?? known.parts.get(customerId), orderState),
+      // Orders are applied in parallel, so that the time of one event may lie before that of another.
+      timeMs: Math.max(before?.timeMs ?? 0, timeMs),
+    });
+    if (order !== undefined) orderStates.set(order.id, order.state);
   }
-  const { orderState, ...part } = change({ overview, orderStates });
-  const updateTime = laterOf(overview.updateTime, createTime) ?? createTime;
-  return {
-    overview: create(CustomerOverviewSchema, {
-      ...overview,
-      ...part,
-      sources: overview.sources.map((status) => (status.source === source ? heardFrom(status, createTime) : status)),
-      updateTime,
-    }),
-    orderStates: orderState === undefined ? orderStates : new Map([...orderStates, orderState]),
-  };
+  return { told, orderStates };
 };
-
-/** Orders are applied in parallel, so that the time of one event may lie before that of another. */
-const heardFrom = (status: SourceStatus, createTime: Timestamp): SourceStatus =>
-  create(SourceStatusSchema, {
-    source: status.source,
-    state: SourceState.OK,
-    readTime: laterOf(status.readTime, createTime) ?? createTime,
-  });

@@ -19,6 +19,11 @@ export const RECORD_ERASED = reason(
   Code.FailedPrecondition,
   "The number of customer {customerId} is erased.",
 );
+export const CUSTOMER_DELETED = reason(
+  "CUSTOMER_DELETED",
+  Code.FailedPrecondition,
+  "Customer {customerId} is deleted; undelete it before a number is registered.",
+);
 export const NUMBER_ALREADY_REGISTERED = reason(
   "NUMBER_ALREADY_REGISTERED",
   Code.AlreadyExists,

@@ -1,3 +1,4 @@
+import { CustomerService } from "@heddle/contracts/customer/v1";
 import {
   NumberRegisteredSchema,
   NumberVerifiedSchema,
@@ -6,6 +7,7 @@ import {
 } from "@heddle/contracts/socialsecurity/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService } from "@heddle/mesh/service";
+import { followDeletions } from "./follow-deletions.ts";
 import { eraseRecord } from "./handlers/erase-record.ts";
 import { getRecord } from "./handlers/get-record.ts";
 import { listAccesses } from "./handlers/list-accesses.ts";
@@ -16,7 +18,7 @@ import { KEY_VARIABLES } from "./key-ring.ts";
 import { openKeys } from "./open-keys.ts";
 import manifest from "./package.json" with { type: "json" };
 import { startRewrapping } from "./rewrap.ts";
-import { accessLog, keyStore, recordStore } from "./store.ts";
+import { accessLog, deletionStore, keyStore, recordStore } from "./store.ts";
 import { createVault } from "./vault.ts";
 
 export const socialSecurity = defineService({
@@ -25,11 +27,12 @@ export const socialSecurity = defineService({
   migrations: new URL("./migrations/", import.meta.url),
   config: KEY_VARIABLES,
   publishes: [NumberRegisteredSchema, NumberVerifiedSchema, RecordErasedSchema],
-  async implement({ store, clock, ids, random, log, config }) {
+  async implement({ store, clock, ids, random, log, config, client }) {
     const developmentFile = `${config.HEDDLE_DATA}/socialsecurity/dev-keys.json`;
     const ring = await openKeys({ config, developmentFile, keys: keyStore(), store, clock, random, log });
     const vault = createVault(ring, random);
-    const deps = { records: recordStore(), accesses: accessLog(), vault, store, clock, ids };
+    const stores = { records: recordStore(), accesses: accessLog(), deletions: deletionStore() };
+    const deps = { ...stores, vault, store, clock, ids };
     const rewrapping = startRewrapping({ ...deps, log }, ring.previous?.id);
     return {
       implementations: [
@@ -42,6 +45,7 @@ export const socialSecurity = defineService({
           listAccesses: listAccesses(deps),
         }),
       ],
+      subscriptions: [followDeletions({ ...stores, clock, customers: client(CustomerService) })],
       stop: () => rewrapping.stop(),
     };
   },

@@ -147,6 +147,24 @@ const toSealed = (row: Row): SealedNumber | undefined => {
   return { wrappedKey, wrappingKeyId, number, lastFour, blindIndex, indexKeyId };
 };
 
+const insertDeletion = sql<{ customerId: string; deleteTimeMs: number }>(`
+  INSERT OR REPLACE INTO deleted_customers (customer_id, delete_time_ms) VALUES (:customerId, :deleteTimeMs)`);
+const deleteDeletion = sql<{ customerId: string }>("DELETE FROM deleted_customers WHERE customer_id = :customerId");
+const deletionOfCustomer = sql<{ customerId: string }, { delete_time_ms: number }>(
+  "SELECT delete_time_ms FROM deleted_customers WHERE customer_id = :customerId",
+);
+
+/** The customers that are deleted, as far as this service has heard. */
+export const deletionStore = () => ({
+  add: (tx: Tx, customerId: string, deleteTimeMs: number) => tx.run(insertDeletion, { customerId, deleteTimeMs }),
+  remove: (tx: Tx, customerId: string) => tx.run(deleteDeletion, { customerId }),
+  async has(reader: Reader, customerId: string): Promise<boolean> {
+    return (await reader.get(deletionOfCustomer, { customerId })) !== undefined;
+  },
+});
+
+export type DeletionStore = ReturnType<typeof deletionStore>;
+
 type AccessRow = {
   sequence: number;
   customer_id: string;

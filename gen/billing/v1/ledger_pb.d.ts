@@ -97,7 +97,7 @@ export declare type LedgerEntry = Message<"billing.v1.LedgerEntry"> & {
 export declare const LedgerEntrySchema: GenMessage<LedgerEntry>;
 
 /**
- * TrialBalance is the sum of the books in one currency at one moment. Its sums may be larger than Money carries elsewhere.
+ * TrialBalance is the sum of the books in one currency at one moment.
  *
  * @generated from message billing.v1.TrialBalance
  */
@@ -117,14 +117,15 @@ export declare type TrialBalance = Message<"billing.v1.TrialBalance"> & {
   lines: TrialBalanceLine[];
 
   /**
-   * Holds the sum of all debits.
+   * Holds the sum of all debits. Absent when it is more than Money carries; `debit_minor_units` always says it.
    *
    * @generated from field: common.v1.Money debit_total = 3;
    */
   debitTotal?: Money | undefined;
 
   /**
-   * Holds the sum of all credits. Equal to `debit_total`, or the books are broken.
+   * Holds the sum of all credits. Equal to `debit_total`, or the books are broken. Absent when it is more than Money
+   * carries; `credit_minor_units` always says it.
    *
    * @generated from field: common.v1.Money credit_total = 4;
    */
@@ -136,6 +137,20 @@ export declare type TrialBalance = Message<"billing.v1.TrialBalance"> & {
    * @generated from field: bool balanced = 5;
    */
   balanced: boolean;
+
+  /**
+   * Holds the sum of all debits in minor units, as a decimal number of any length.
+   *
+   * @generated from field: string debit_minor_units = 6;
+   */
+  debitMinorUnits: string;
+
+  /**
+   * Holds the sum of all credits in minor units, as a decimal number of any length.
+   *
+   * @generated from field: string credit_minor_units = 7;
+   */
+  creditMinorUnits: string;
 };
 
 /**
@@ -158,18 +173,32 @@ export declare type TrialBalanceLine = Message<"billing.v1.TrialBalanceLine"> & 
   ledgerAccount: LedgerAccount;
 
   /**
-   * Holds the sum of its debits.
+   * Holds the sum of its debits. Absent when it is more than Money carries; `debit_minor_units` always says it.
    *
    * @generated from field: common.v1.Money debit_total = 2;
    */
   debitTotal?: Money | undefined;
 
   /**
-   * Holds the sum of its credits.
+   * Holds the sum of its credits. Absent when it is more than Money carries; `credit_minor_units` always says it.
    *
    * @generated from field: common.v1.Money credit_total = 3;
    */
   creditTotal?: Money | undefined;
+
+  /**
+   * Holds the sum of its debits in minor units, as a decimal number of any length.
+   *
+   * @generated from field: string debit_minor_units = 4;
+   */
+  debitMinorUnits: string;
+
+  /**
+   * Holds the sum of its credits in minor units, as a decimal number of any length.
+   *
+   * @generated from field: string credit_minor_units = 5;
+   */
+  creditMinorUnits: string;
 };
 
 /**

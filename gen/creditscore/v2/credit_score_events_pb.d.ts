@@ -12,7 +12,8 @@ import type { CreditScore } from "./credit_score_pb.js";
 export declare const file_creditscore_v2_credit_score_events: GenFile;
 
 /**
- * CreditScoreComputed is published in the transaction that stores a new score.
+ * CreditScoreComputed is published in the transaction that stores a new score: a customer's first one, and from then on
+ * whenever what is known of the customer gives another value or other factors.
  *
  * @generated from message creditscore.v2.CreditScoreComputed
  */

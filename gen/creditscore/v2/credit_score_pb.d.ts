@@ -55,7 +55,7 @@ export declare type CreditScore = Message<"creditscore.v2.CreditScore"> & {
   factors: CreditScoreFactor[];
 
   /**
-   * Names the model that computed the score, such as `2026.1`. Values of different models are not to be compared.
+   * Names the model that computed the score, such as `2026.2`. Values of different models are not to be compared.
    *
    * @generated from field: string model_version = 6;
    */
@@ -177,7 +177,7 @@ export enum CreditScoreFactorKind {
   BASE = 1,
 
   /**
-   * Means payments that were made.
+   * Means payments that came in.
    *
    * @generated from enum value: CREDIT_SCORE_FACTOR_KIND_PAYMENT_HISTORY = 2;
    */
@@ -203,6 +203,13 @@ export enum CreditScoreFactorKind {
    * @generated from enum value: CREDIT_SCORE_FACTOR_KIND_REFUNDS = 5;
    */
   REFUNDS = 5,
+
+  /**
+   * Means that the customer's social security number is verified.
+   *
+   * @generated from enum value: CREDIT_SCORE_FACTOR_KIND_VERIFIED_NUMBER = 6;
+   */
+  VERIFIED_NUMBER = 6,
 }
 
 /**

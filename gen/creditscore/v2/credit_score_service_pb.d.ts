@@ -129,8 +129,9 @@ export declare const ListCreditScoresResponseSchema: GenMessage<ListCreditScores
  */
 export declare const CreditScoreService: GenService<{
   /**
-   * GetCreditScore returns the latest score of a customer. The first call for a customer computes its first score and stores
-   * it, in one transaction, so that every customer has one; that is why the call is idempotent, but not free of effects.
+   * GetCreditScore returns the latest score of a customer. Scores follow what happens to the customer's account and number,
+   * shortly after. For a customer that has none yet the call computes the first one and stores it, in one transaction, so
+   * that every customer has one; that is why the call is idempotent, but not free of effects.
    *
    * @generated from rpc creditscore.v2.CreditScoreService.GetCreditScore
    */

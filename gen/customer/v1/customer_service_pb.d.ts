@@ -459,8 +459,10 @@ export declare const CustomerService: GenService<{
     output: typeof UpdateCustomerResponseSchema;
   },
   /**
-   * DeleteCustomer deletes a customer softly: it stays readable by its id and can be undeleted. Deleting a deleted
-   * customer succeeds and changes nothing, whatever `etag` the request carries. Fails with NOT_FOUND and reason
+   * DeleteCustomer deletes a customer softly: it stays readable by its id and can be undeleted. The other services follow
+   * shortly after, by its event: the social security number is destroyed for good, open orders are cancelled and their
+   * payments given up, and copies of the names are forgotten; the books stay, as the law wants. Deleting a deleted customer
+   * succeeds and changes nothing, whatever `etag` the request carries. Fails with NOT_FOUND and reason
    * `CUSTOMER_NOT_FOUND`, and with ABORTED and reason `ETAG_MISMATCH`.
    *
    * @generated from rpc customer.v1.CustomerService.DeleteCustomer
@@ -471,7 +473,9 @@ export declare const CustomerService: GenService<{
     output: typeof DeleteCustomerResponseSchema;
   },
   /**
-   * UndeleteCustomer makes a deleted customer active again. Undeleting an active customer succeeds and changes nothing.
+   * UndeleteCustomer makes a deleted customer active again. What the deletion destroyed elsewhere does not come back: the
+   * social security number must be registered and verified anew, and cancelled orders stay cancelled. Undeleting an active
+   * customer succeeds and changes nothing.
    * Fails with NOT_FOUND and reason `CUSTOMER_NOT_FOUND`, with ABORTED and reason `ETAG_MISMATCH`, and with ALREADY_EXISTS
    * and reason `CUSTOMER_EMAIL_TAKEN` when another customer has taken the e-mail address meanwhile.
    *

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CustomerOverview } from "./customer_overview_pb.js";
+import type { CustomerOverview, OverviewSource } from "./customer_overview_pb.js";
 
 /**
  * Describes the file overview/v1/overview_service.proto.
@@ -92,6 +92,101 @@ export declare type ComposeCustomerOverviewResponse = Message<"overview.v1.Compo
 export declare const ComposeCustomerOverviewResponseSchema: GenMessage<ComposeCustomerOverviewResponse>;
 
 /**
+ * CheckCustomerOverviewRequest is the request of CheckCustomerOverview.
+ *
+ * @generated from message overview.v1.CheckCustomerOverviewRequest
+ */
+export declare type CheckCustomerOverviewRequest = Message<"overview.v1.CheckCustomerOverviewRequest"> & {
+  /**
+   * Names the customer.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+};
+
+/**
+ * Describes the message overview.v1.CheckCustomerOverviewRequest.
+ * Use `create(CheckCustomerOverviewRequestSchema)` to create a new message.
+ */
+export declare const CheckCustomerOverviewRequestSchema: GenMessage<CheckCustomerOverviewRequest>;
+
+/**
+ * CheckCustomerOverviewResponse is the reply of CheckCustomerOverview.
+ *
+ * @generated from message overview.v1.CheckCustomerOverviewResponse
+ */
+export declare type CheckCustomerOverviewResponse = Message<"overview.v1.CheckCustomerOverviewResponse"> & {
+  /**
+   * Says whether every source answered and nothing differs.
+   *
+   * @generated from field: bool agrees = 1;
+   */
+  agrees: boolean;
+
+  /**
+   * Holds what differs, in the order of the overview's fields.
+   *
+   * @generated from field: repeated overview.v1.OverviewDifference differences = 2;
+   */
+  differences: OverviewDifference[];
+
+  /**
+   * Names the sources that did not answer, whose parts could not be compared.
+   *
+   * @generated from field: repeated overview.v1.OverviewSource unchecked_sources = 3;
+   */
+  uncheckedSources: OverviewSource[];
+};
+
+/**
+ * Describes the message overview.v1.CheckCustomerOverviewResponse.
+ * Use `create(CheckCustomerOverviewResponseSchema)` to create a new message.
+ */
+export declare const CheckCustomerOverviewResponseSchema: GenMessage<CheckCustomerOverviewResponse>;
+
+/**
+ * OverviewDifference is one field in which a view is not what its source says.
+ *
+ * @generated from message overview.v1.OverviewDifference
+ */
+export declare type OverviewDifference = Message<"overview.v1.OverviewDifference"> & {
+  /**
+   * Names the source that the field comes from.
+   *
+   * @generated from field: overview.v1.OverviewSource source = 1;
+   */
+  source: OverviewSource;
+
+  /**
+   * Names the field by its path in CustomerOverview, such as `account.balance.minor_units`.
+   *
+   * @generated from field: string field = 2;
+   */
+  field: string;
+
+  /**
+   * Holds the value in the view, as JSON. Empty when the view has none.
+   *
+   * @generated from field: string view_value = 3;
+   */
+  viewValue: string;
+
+  /**
+   * Holds the value that the source says, as JSON. Empty when it has none.
+   *
+   * @generated from field: string composed_value = 4;
+   */
+  composedValue: string;
+};
+
+/**
+ * Describes the message overview.v1.OverviewDifference.
+ * Use `create(OverviewDifferenceSchema)` to create a new message.
+ */
+export declare const OverviewDifferenceSchema: GenMessage<OverviewDifference>;
+
+/**
  * ListCustomerOverviewsRequest is the request of ListCustomerOverviews.
  *
  * @generated from message overview.v1.ListCustomerOverviewsRequest
@@ -155,9 +250,9 @@ export declare const ListCustomerOverviewsResponseSchema: GenMessage<ListCustome
  */
 export declare const OverviewService: GenService<{
   /**
-   * GetCustomerOverview returns the view that is built from events: fast, whole when a service is down, and behind by as
-   * much as `sources` says. Fails with NOT_FOUND and reason `CUSTOMER_OVERVIEW_NOT_FOUND` when no event has named the
-   * customer yet.
+   * GetCustomerOverview returns the view that is built from events: fast, whole when a service is down, and behind by the lag
+   * of its events, which is milliseconds, or as long as a source cannot be reached. `sources` says as of when each part holds.
+   * Fails with NOT_FOUND and reason `CUSTOMER_OVERVIEW_NOT_FOUND` when no event has named the customer yet.
    *
    * @generated from rpc overview.v1.OverviewService.GetCustomerOverview
    */
@@ -178,6 +273,19 @@ export declare const OverviewService: GenService<{
     methodKind: "unary";
     input: typeof ComposeCustomerOverviewRequestSchema;
     output: typeof ComposeCustomerOverviewResponseSchema;
+  },
+  /**
+   * CheckCustomerOverview composes an overview and compares it with the view, field by field. The two differ while events are
+   * on their way; what still differs when the view has no lag is a defect. Fails with NOT_FOUND and reason
+   * `CUSTOMER_NOT_FOUND` as ComposeCustomerOverview does. A view that does not know the customer differs from any
+   * composition that shows something.
+   *
+   * @generated from rpc overview.v1.OverviewService.CheckCustomerOverview
+   */
+  checkCustomerOverview: {
+    methodKind: "unary";
+    input: typeof CheckCustomerOverviewRequestSchema;
+    output: typeof CheckCustomerOverviewResponseSchema;
   },
   /**
    * ListCustomerOverviews lists the views that are built from events, in the order of their customers' ids. None is listed

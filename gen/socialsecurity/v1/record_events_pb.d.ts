@@ -5,6 +5,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { RecordState } from "./record_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file socialsecurity/v1/record_events.proto.
@@ -72,6 +73,13 @@ export declare type NumberVerified = Message<"socialsecurity.v1.NumberVerified">
    * @generated from field: socialsecurity.v1.RecordState state = 3;
    */
   state: RecordState;
+
+  /**
+   * Says when the number was first verified. Absent in events of before this field was.
+   *
+   * @generated from field: google.protobuf.Timestamp verify_time = 4;
+   */
+  verifyTime?: Timestamp | undefined;
 };
 
 /**
@@ -81,7 +89,7 @@ export declare type NumberVerified = Message<"socialsecurity.v1.NumberVerified">
 export declare const NumberVerifiedSchema: GenMessage<NumberVerified>;
 
 /**
- * RecordErased is published in the transaction that erases a number.
+ * RecordErased is published in the transaction that erases a number: by EraseRecord, or because the customer was deleted.
  *
  * @generated from message socialsecurity.v1.RecordErased
  */
@@ -106,6 +114,13 @@ export declare type RecordErased = Message<"socialsecurity.v1.RecordErased"> & {
    * @generated from field: socialsecurity.v1.RecordState state = 3;
    */
   state: RecordState;
+
+  /**
+   * Says when the number had first been verified. Absent when it was not, and in events of before this field was.
+   *
+   * @generated from field: google.protobuf.Timestamp verify_time = 4;
+   */
+  verifyTime?: Timestamp | undefined;
 };
 
 /**

@@ -341,8 +341,9 @@ export declare const SocialSecurityService: GenService<{
    * RegisterNumber stores the number of a customer. Registering the number that the customer has succeeds and changes
    * nothing of the record, so that a repeated call is harmless. After an erasure a number can be registered anew, in a new
    * record. Fails with ALREADY_EXISTS and reason `RECORD_ALREADY_EXISTS` when the customer has another number, or
-   * `NUMBER_ALREADY_REGISTERED` when another customer has the number. For a customer that has a number the call is a
-   * comparison: it is logged and bounded as one, also when it fails, see VerifyNumber.
+   * `NUMBER_ALREADY_REGISTERED` when another customer has the number, and with FAILED_PRECONDITION and reason
+   * `CUSTOMER_DELETED` when the customer is deleted, from the moment on in which this service has heard of it. For a customer
+   * that has a number the call is a comparison: it is logged and bounded as one, also when it fails, see VerifyNumber.
    *
    * @generated from rpc socialsecurity.v1.SocialSecurityService.RegisterNumber
    */
@@ -391,6 +392,7 @@ export declare const SocialSecurityService: GenService<{
   /**
    * EraseRecord destroys the key of the number, so that nobody can read it again, from a backup of the database neither
    * once the backup's own key is gone. The record and its log stay. Erasing an erased record succeeds and changes nothing.
+   * The same happens by itself, shortly after, when the customer is deleted; the log then names the service `customer`.
    * Fails with NOT_FOUND and reason `RECORD_NOT_FOUND`, and with ABORTED and reason `ETAG_MISMATCH`.
    *
    * @generated from rpc socialsecurity.v1.SocialSecurityService.EraseRecord

@@ -1,6 +1,6 @@
-import { CreditScoreComputedSchema } from "@heddle/contracts/creditscore/v2";
-import { type CreditScore, openingInputs, scoreFrom } from "../credit-score.ts";
-import { toV2 } from "../credit-score-v2.ts";
+import type { CreditScore } from "../credit-score.ts";
+import { keepScore } from "../keep-score.ts";
+import { nothingKnown } from "../known-facts.ts";
 import type { Deps } from "./deps.ts";
 
 /** The latest score of a customer. Computes the first one and stores it when there is none, once however many ask at a time. */
@@ -13,14 +13,7 @@ export const latestScore =
     return store.write(async (tx) => {
       const current = await scores.findLatest(tx, customerId);
       if (current !== undefined) return current;
-      const first = {
-        id: ids.next("scr"),
-        customerId,
-        createTime: clock.now(),
-        ...scoreFrom(openingInputs(customerId)),
-      };
-      await scores.append(tx, first);
-      await tx.publish(CreditScoreComputedSchema, { creditScore: toV2(first) });
-      return first;
+      const facts = (await scores.findFacts(tx, customerId)) ?? nothingKnown(customerId);
+      return keepScore(tx, { scores, clock, ids }, facts);
     });
   };

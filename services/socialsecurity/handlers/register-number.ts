@@ -3,7 +3,7 @@ import { fail } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Tx } from "@heddle/mesh/store";
 import { currentCaller } from "../caller.ts";
-import { NUMBER_ALREADY_REGISTERED, RECORD_ALREADY_EXISTS } from "../errors.ts";
+import { CUSTOMER_DELETED, NUMBER_ALREADY_REGISTERED, RECORD_ALREADY_EXISTS } from "../errors.ts";
 import { issuedNumber } from "../number.ts";
 import { isLive, type LiveRecord, newRecord, stateOf } from "../record.ts";
 import { compareNumber } from "./compare-number.ts";
@@ -29,11 +29,13 @@ export const registerNumber =
 
 const insertNumber = async (
   tx: Tx,
-  { records, accesses, vault, clock, ids }: Deps,
+  { records, accesses, deletions, vault, clock, ids }: Deps,
   customerId: string,
   digits: string,
   blindIndex: Uint8Array,
 ): Promise<LiveRecord> => {
+  // Nobody would erase it: the event of the deletion has come and gone.
+  if (await deletions.has(tx, customerId)) throw fail(CUSTOMER_DELETED, { customerId });
   const candidates = await records.listCandidates(tx, blindIndex);
   if (candidates.some(({ sealed }) => vault.isSame(sealed.blindIndex, blindIndex)))
     throw fail(NUMBER_ALREADY_REGISTERED, {});

@@ -13,7 +13,7 @@ export const revealNumber =
     vault,
     store,
     clock,
-  }: Omit<Deps, "ids">): Handler<typeof SocialSecurityService.method.revealNumber> =>
+  }: Omit<Deps, "ids" | "deletions">): Handler<typeof SocialSecurityService.method.revealNumber> =>
   ({ customerId, reason }) => {
     refuseNumberIn(reason);
     return store.write(async (tx) => {

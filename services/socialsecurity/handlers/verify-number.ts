@@ -7,7 +7,7 @@ import { type Deps, shownRecord } from "./deps.ts";
 
 /** Compares a number with the registered one, without opening it; the first match makes the record verified. */
 export const verifyNumber =
-  (deps: Omit<Deps, "ids">): Handler<typeof SocialSecurityService.method.verifyNumber> =>
+  (deps: Omit<Deps, "ids" | "deletions">): Handler<typeof SocialSecurityService.method.verifyNumber> =>
   ({ customerId, number }) => {
     const { records, vault, store, clock } = deps;
     const blindIndex = vault.indexOf(normalizeNumber(number));
@@ -17,7 +17,9 @@ export const verifyNumber =
       const record = matched ? verifiedRecord(compared, clock.now()) : compared;
       await records.update(tx, record);
       if (record !== compared) {
-        await tx.publish(NumberVerifiedSchema, { customerId, recordId: record.id, state: stateOf(record) });
+        const { id: recordId, verifyTime } = record;
+        const state = stateOf(record);
+        await tx.publish(NumberVerifiedSchema, { customerId, recordId, state, ...(verifyTime && { verifyTime }) });
       }
       return { matched, record: shownRecord(deps, record) };
     });
