@@ -28,7 +28,7 @@ test("a method shows its types, its route and what it asks of the mesh", () => {
   option idempotency_level = NO_SIDE_EFFECTS;
   option (heddle.options.v1.timeout) = {seconds: 2};
   option (heddle.options.v1.access) = {
-    roles: ["clerk", "auditor"],
+    roles: ["clerk", "auditor"]
     services: ["order", "overview", "socialsecurity"]
   };
   option (heddle.options.v1.hedge) = {delay: {nanos: 50000000}, attempts_max: 2};
