@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import("./commands/list.ts")).listCommand(),
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
+  sagas: async () => (await import("./commands/sagas.ts")).sagasCommand(),
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),
   restore: async () => (await import("./commands/restore.ts")).restoreCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
