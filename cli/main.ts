@@ -50,7 +50,11 @@ try {
   const [name = ""] = process.argv.slice(2);
   const chosen = Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
   for (const load of chosen.map((known) => COMMANDS[known])) {
-    if (load) program.addCommand((await load()).copyInheritedSettings(program));
+    if (load === undefined) continue;
+    const command = (await load()).copyInheritedSettings(program);
+    // Those of a command that has commands of its own were made before it had any settings to give them.
+    for (const sub of command.commands) sub.copyInheritedSettings(command);
+    program.addCommand(command);
   }
   await program.parseAsync();
 } catch (error) {

@@ -8,8 +8,7 @@ export const sagasCommand = (): Command => {
   const sagas = new Command("sagas").description(
     "Show the transactions that span services, step by step, and set going what is parked.",
   );
-  for (const command of [sagasListCommand(), sagasShowCommand(), sagasRetryCommand()])
-    sagas.addCommand(command.copyInheritedSettings(sagas));
+  for (const command of [sagasListCommand(), sagasShowCommand(), sagasRetryCommand()]) sagas.addCommand(command);
   return sagas.addHelpText(
     "after",
     `
