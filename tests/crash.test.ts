@@ -184,6 +184,17 @@ const TAMPERINGS: readonly {
     names: /has 3 dead letters of \w+, the last error was: no such order/,
   },
   {
+    what: "an event was counted twice",
+    tamper: (copy) =>
+      change(
+        copy,
+        "creditscore",
+        "UPDATE credit_scores SET value = value + 10 WHERE customer_id = (SELECT max(customer_id) FROM credit_scores)",
+      ),
+    check: /credit scores are the fold of the events/,
+    names: /customer cus_\w+: score scr_\w+ is \d+, its events make \d+/,
+  },
+  {
     what: "a view is not what the events say",
     tamper: (copy) => tamperAnswers(copy, ({ views }) => Object.assign(views[0] ?? {}, { orders: { totalCount: 99 } })),
     check: /overview's view is the fold/,

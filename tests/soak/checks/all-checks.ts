@@ -6,6 +6,7 @@ import { acknowledgedOrders, askedForOnce, historiesAgree, watchersSeeAll, works
 import { viewsAgree } from "./overviews.ts";
 import { errorsAreTheContracts, everythingAnswered, sameAnswers } from "./requests.ts";
 import { deletionsFlow, nothingHangs } from "./sagas.ts";
+import { scoresAgree } from "./scores.ts";
 
 /** All that must be true of a run when all is quiet. `restless` is what still moved when the wait was over. */
 export const allChecks = (evidence: Evidence, restless: readonly string[]): Check[] => [
@@ -28,5 +29,6 @@ export const allChecks = (evidence: Evidence, restless: readonly string[]): Chec
   feedsAreWhole(evidence),
   lastEventsAreTheState(evidence),
   everyEventTookEffect(evidence),
+  scoresAgree(evidence),
   viewsAgree(evidence),
 ];
