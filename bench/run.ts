@@ -5,6 +5,7 @@ import { printRow, updateReadme } from "./report.ts";
 import type { Row, Workload } from "./row.ts";
 import { client } from "./workloads/client.ts";
 import { durableWrites } from "./workloads/durable-writes.ts";
+import { events } from "./workloads/events.ts";
 import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
@@ -27,6 +28,7 @@ const WORKLOADS: readonly Workload[] = [
   growth,
   placeOrder,
   durableWrites,
+  events,
 ];
 /** Rows of the largest table, by default. */
 const GROWTH_ROWS = 10_000_000;

@@ -93,7 +93,7 @@ export class Applier {
   async #setAside(event: IncomingEvent, move: Move, error: unknown): Promise<void> {
     const { store, runtime, log, health, inbox } = this.#deps;
     const { source, view } = this.#target.consumer;
-    const { sequence, type, key } = event;
+    const { sequence, type, key } = event.event;
     health.error(error);
     log.warn({ source, view, sequence: String(sequence), type, key, err: error }, "an event failed and is tried again");
     const dueTimeMs = runtime.clock.nowMs() + attemptWaitMs(1, runtime);

@@ -10,7 +10,7 @@ import type { Consumer } from "./consumer.ts";
 import { CursorMoved, reasonOf } from "./errors.ts";
 import { FollowerHealth, type FollowerState } from "./follower-health.ts";
 import { InboxWorker } from "./inbox-worker.ts";
-import type { IncomingRun } from "./incoming.ts";
+import { createTimeMsOf, type IncomingRun } from "./incoming.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import {
   DIVERGED_RETRY_MS,
@@ -276,5 +276,5 @@ export class Follower {
 
 const oldestOf = (runs: readonly IncomingRun[]): number | undefined => {
   const first = runs.find(({ events }) => events.length > 0)?.events[0];
-  return first && Number(first.createTimeMs);
+  return first && createTimeMsOf(first.event);
 };

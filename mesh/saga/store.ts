@@ -61,6 +61,8 @@ const updateRow = sql<
 
 const byId = sql<{ id: string }, Row>("SELECT * FROM heddle_sagas WHERE id = :id");
 
+const revisionOf = sql<{ id: string }, { revision: number }>("SELECT revision FROM heddle_sagas WHERE id = :id");
+
 const liveOf = sql<{ name: string; key: string }, Row>(
   "SELECT * FROM heddle_sagas WHERE name = :name AND key = :key AND end_time_ms IS NULL",
 );
@@ -117,6 +119,10 @@ export const sagaStore = {
     const change = { id, status, direction, state, steps, failure, due_time_ms, update_time_ms, end_time_ms, revision };
     if ((await tx.run(updateRow, change)) === 0) throw new StaleSaga(id);
     return { ...saga, revision: revision + 1, saved: true };
+  },
+  /** Throws StaleSaga unless the saga is what its row says. */
+  async assertCurrent(tx: Tx, { id, revision }: SagaRecord): Promise<void> {
+    if ((await tx.get(revisionOf, { id }))?.revision !== revision) throw new StaleSaga(id);
   },
   async find(reader: Reader, id: string): Promise<SagaRecord | undefined> {
     const row = await reader.get(byId, { id });

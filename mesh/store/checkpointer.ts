@@ -89,12 +89,17 @@ export const openCheckpointThread = (file: string, { timers }: Pick<Runtime, "ti
       idle?.cancel();
       worker ??= startWorker(file);
       const answer = await ask(worker, mode);
+      // One that has ended answers nobody any more.
+      if ("error" in answer && answer.error.code === ENDED) await end();
       idle = timers.after(CHECKPOINT_THREAD_IDLE_MS, () => void end());
       return answer;
     },
     close: end,
   };
 };
+
+/** Stands for SQLite's code when the thread itself has failed. */
+const ENDED = "THREAD_ENDED";
 
 const startWorker = (file: string): Worker => {
   // Sources run as they are, the package as it was built.
@@ -110,7 +115,7 @@ const ask = (worker: Worker, mode: CheckpointMode): Promise<CheckpointAnswer> =>
       worker.off("error", failed).off("exit", ended);
       resolve(answer);
     };
-    const failed = (error: Error) => answered({ error: { code: "THREAD", message: error.message } });
+    const failed = (error: Error) => answered({ error: { code: ENDED, message: error.message } });
     const ended = () => failed(new Error("the thread has ended"));
     worker.once("message", answered).once("error", failed).once("exit", ended);
     worker.postMessage(mode);

@@ -2,7 +2,7 @@ import { acknowledgedIsThere, lastWordHolds } from "./acknowledged.ts";
 import type { Check, Evidence } from "./check.ts";
 import { everyEventTookEffect, feedsAreWhole, lastEventsAreTheState } from "./feeds.ts";
 import { accountsAddUp, booksBalance, chargedOnce, holdsFollowOrders } from "./money.ts";
-import { acknowledgedOrders, askedForOnce, historiesAgree, worksAfterwards } from "./orders.ts";
+import { acknowledgedOrders, askedForOnce, historiesAgree, watchersSeeAll, worksAfterwards } from "./orders.ts";
 import { viewsAgree } from "./overviews.ts";
 import { errorsAreTheContracts, everythingAnswered, sameAnswers } from "./requests.ts";
 import { deletionsFlow, nothingHangs } from "./sagas.ts";
@@ -13,6 +13,7 @@ export const allChecks = (evidence: Evidence, restless: readonly string[]): Chec
   acknowledgedOrders(evidence),
   lastWordHolds(evidence),
   askedForOnce(evidence),
+  watchersSeeAll(evidence),
   worksAfterwards(evidence),
   sameAnswers(evidence),
   everythingAnswered(evidence),
