@@ -76,7 +76,12 @@ test("the deletion of a customer reaches every service, and its undeletion bring
 }, async () => {
   const number = "345-67-8902";
   const customerId = await newCustomer("Byron", number);
-  const line = { sku: "LAMP-01", description: "Lamp", quantity: 1, unitPrice: { currencyCode: "USD", minorUnits: 900n } };
+  const line = {
+    sku: "LAMP-01",
+    description: "Lamp",
+    quantity: 1,
+    unitPrice: { currencyCode: "USD", minorUnits: 900n },
+  };
   const { order } = await mesh.client(OrderService).placeOrder({ customerId, lines: [line] });
   expect(order?.state).toBe(OrderState.CONFIRMED);
   await agreed(customerId);
