@@ -63,7 +63,7 @@ export class Checkpointer {
 
   /** True when all of the log is in the database. */
   async #try(mode: CheckpointMode): Promise<boolean> {
-    const answer = await this.#thread.checkpoint(mode);
+    const answer = await this.#thread.checkpoint(mode).catch(notMade);
     if (!("error" in answer)) return answer.done;
     // The log is whole, whatever a checkpoint fails with, unless the disk did: what it holds is not known then.
     if (DISK_FAILED.some((code) => isCode(answer.error.code, code)))
@@ -71,6 +71,12 @@ export class Checkpointer {
     return false;
   }
 }
+
+/** Stands for SQLite's code when the thread itself has failed. */
+const ENDED = "THREAD_ENDED";
+
+/** Writes must go on, whatever keeps the thread from its work. */
+const notMade = ({ message }: Error): CheckpointAnswer => ({ error: { code: ENDED, message } });
 
 const DISK_FAILED = ["SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB"];
 
@@ -97,9 +103,6 @@ export const openCheckpointThread = (file: string, { timers }: Pick<Runtime, "ti
     close: end,
   };
 };
-
-/** Stands for SQLite's code when the thread itself has failed. */
-const ENDED = "THREAD_ENDED";
 
 const startWorker = (file: string): Worker => {
   // Sources run as they are, the package as it was built.
