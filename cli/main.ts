@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import("./commands/list.ts")).listCommand(),
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
+  sagas: async () => (await import("./commands/sagas.ts")).sagasCommand(),
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),
   restore: async () => (await import("./commands/restore.ts")).restoreCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
@@ -49,7 +50,11 @@ try {
   const [name = ""] = process.argv.slice(2);
   const chosen = Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
   for (const load of chosen.map((known) => COMMANDS[known])) {
-    if (load) program.addCommand((await load()).copyInheritedSettings(program));
+    if (load === undefined) continue;
+    const command = (await load()).copyInheritedSettings(program);
+    // Those of a command that has commands of its own were made before it had any settings to give them.
+    for (const sub of command.commands) sub.copyInheritedSettings(command);
+    program.addCommand(command);
   }
   await program.parseAsync();
 } catch (error) {

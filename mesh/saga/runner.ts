@@ -123,6 +123,8 @@ export class SagaRun {
     const { id: sagaId, key, state } = this.#saga;
     try {
       const job = async (tx: Tx): Promise<SagaRecord> => {
+        // Before the domain is asked, which would not know why it finds the change there already.
+        await sagaStore.assertCurrent(tx, this.#saga);
         const outcome = await this.#definition.steps[step]?.commit?.(tx, { sagaId, key, state });
         const event: SagaEvent =
           outcome instanceof Refusal
@@ -144,6 +146,7 @@ export class SagaRun {
   /** Ends a saga that is undone, with what that means for the domain. */
   async #end(tx: Tx, saga: SagaRecord): Promise<SagaRecord> {
     const { id: sagaId, key, state, failure } = saga;
+    await sagaStore.assertCurrent(tx, saga);
     if (failure !== undefined) await this.#definition.undone?.(tx, { sagaId, key, state, failure });
     const ended = reduce(saga, this.#definition, { type: "ended" }, this.#deps.clock.nowMs());
     return this.#update(tx, ended);

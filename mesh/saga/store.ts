@@ -61,6 +61,8 @@ const updateRow = sql<
 
 const byId = sql<{ id: string }, Row>("SELECT * FROM heddle_sagas WHERE id = :id");
 
+const revisionOf = sql<{ id: string }, { revision: number }>("SELECT revision FROM heddle_sagas WHERE id = :id");
+
 const liveOf = sql<{ name: string; key: string }, Row>(
   "SELECT * FROM heddle_sagas WHERE name = :name AND key = :key AND end_time_ms IS NULL",
 );
@@ -77,22 +79,26 @@ const liveVersions = sql<Record<string, never>, { name: string; version: number;
 const all = sql<{ before: string; limit: number }, Row>(
   "SELECT * FROM heddle_sagas WHERE id < :before ORDER BY id DESC LIMIT :limit",
 );
+const named = sql<{ name: string; before: string; limit: number }, Row>(`
+  SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_by_name
+  WHERE name = :name AND id < :before ORDER BY id DESC LIMIT :limit`);
+// Most are completed: those of a page are never far apart.
 const completed = sql<{ before: string; limit: number }, Row>(
   "SELECT * FROM heddle_sagas WHERE status = 'completed' AND id < :before ORDER BY id DESC LIMIT :limit",
 );
-const odd = sql<{ status: string; before: string; limit: number }, Row>(`
-  SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_odd
-  WHERE status = :status AND status <> 'completed' AND id < :before ORDER BY id DESC LIMIT :limit`);
-const named = sql<{ name: string; status: string; before: string; limit: number }, Row>(`
+const completedNamed = sql<{ name: string; before: string; limit: number }, Row>(`
   SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_by_name
-  WHERE name = :name AND status = :status AND id < :before ORDER BY id DESC LIMIT :limit`);
+  WHERE name = :name AND status = 'completed' AND id < :before ORDER BY id DESC LIMIT :limit`);
+// All others are few.
+const odd = sql<{ status: string; name: string; before: string; limit: number }, Row>(`
+  SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_odd
+  WHERE status = :status AND status <> 'completed' AND id < :before AND (:name = '' OR name = :name)
+  ORDER BY id DESC LIMIT :limit`);
 const aboutKey = sql<{ key: string; name: string; statuses: string; before: string; limit: number }, Row>(`
   SELECT * FROM heddle_sagas INDEXED BY heddle_sagas_by_key
   WHERE key = :key AND id < :before AND (:name = '' OR name = :name)
     AND (:statuses = '[]' OR status IN (SELECT value FROM json_each(:statuses)))
   ORDER BY id DESC LIMIT :limit`);
-
-const ALL_STATUSES: readonly SagaStatus[] = ["running", "compensating", "completed", "compensated", "parked"];
 
 /** Sorts after every id. */
 const AFTER_ALL = "~";
@@ -118,6 +124,10 @@ export const sagaStore = {
     if ((await tx.run(updateRow, change)) === 0) throw new StaleSaga(id);
     return { ...saga, revision: revision + 1, saved: true };
   },
+  /** Throws StaleSaga unless the saga is what its row says. */
+  async assertCurrent(tx: Tx, { id, revision }: SagaRecord): Promise<void> {
+    if ((await tx.get(revisionOf, { id }))?.revision !== revision) throw new StaleSaga(id);
+  },
   async find(reader: Reader, id: string): Promise<SagaRecord | undefined> {
     const row = await reader.get(byId, { id });
     return row && toSaga(row);
@@ -139,12 +149,13 @@ export const sagaStore = {
     if (key !== "") {
       return (await reader.all(aboutKey, { key, name, statuses: JSON.stringify(statuses), ...page })).map(toSaga);
     }
-    if (name === "" && statuses.length === 0) return (await reader.all(all, page)).map(toSaga);
+    if (statuses.length === 0)
+      return (await (name === "" ? reader.all(all, page) : reader.all(named, { name, ...page }))).map(toSaga);
     const rows: Row[] = [];
-    for (const status of statuses.length === 0 ? ALL_STATUSES : statuses) {
-      if (name !== "") rows.push(...(await reader.all(named, { name, status, ...page })));
-      else if (status === "completed") rows.push(...(await reader.all(completed, page)));
-      else rows.push(...(await reader.all(odd, { status, ...page })));
+    for (const status of statuses) {
+      if (status !== "completed") rows.push(...(await reader.all(odd, { status, name, ...page })));
+      else if (name === "") rows.push(...(await reader.all(completed, page)));
+      else rows.push(...(await reader.all(completedNamed, { name, ...page })));
     }
     return rows
       .sort((a, b) => (a.id < b.id ? 1 : -1))

@@ -37,4 +37,4 @@ CREATE INDEX heddle_sagas_odd ON heddle_sagas (status, id) WHERE status <> 'comp
 
 CREATE INDEX heddle_sagas_by_key ON heddle_sagas (key, id);
 
-CREATE INDEX heddle_sagas_by_name ON heddle_sagas (name, status, id);
+CREATE INDEX heddle_sagas_by_name ON heddle_sagas (name, id);
