@@ -23,6 +23,7 @@ export class FollowerHealth {
   /** By the monotonic clock. */
   #contactMs: number;
   #progressMs: number;
+  #streamMs: number;
   #stalled = false;
 
   constructor(clock: Clock) {
@@ -30,6 +31,17 @@ export class FollowerHealth {
     this.startTimeMs = clock.nowMs();
     this.#contactMs = clock.monotonicMs();
     this.#progressMs = this.#contactMs;
+    this.#streamMs = this.#contactMs;
+  }
+
+  /** A stream is asked for. */
+  beginStream(): void {
+    this.#streamMs = this.#clock.monotonicMs();
+  }
+
+  /** Milliseconds for which the stream has said nothing, or nothing yet. */
+  get streamSilenceMs(): number {
+    return Math.min(this.silenceMs, this.#clock.monotonicMs() - this.#streamMs);
   }
 
   /** The feed has said something. */

@@ -148,8 +148,7 @@ export class Follower {
     if (changed && stalled)
       this.#deps.log.error({ ...line, lastError: health.lastError }, "stalled: events wait for their effect");
     if (changed && !stalled) this.#deps.log.info(line, "no longer stalled");
-    if (health.connected && health.silenceMs > SILENT_STREAM_MS_MAX)
-      this.#session?.abort(new Error("the feed fell silent"));
+    if (health.streamSilenceMs > SILENT_STREAM_MS_MAX) this.#session?.abort(new Error("the feed fell silent"));
   }
 
   /** Also those that only another release knows; all types, where a feed does not filter by so many. */
@@ -232,6 +231,7 @@ export class Follower {
   async #stream(cursor: Cursor): Promise<void> {
     const session = new AbortController();
     this.#session = session;
+    this.#health.beginStream();
     const queue = new IncomingQueue();
     this.#queue = queue;
     // Read ahead of the transaction that is on its way to the disk, and never further than there is room.
