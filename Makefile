@@ -64,7 +64,7 @@ test: $(INSTALLED) ## Run the tests that need nothing but Node
 	@vitest run $(ARGS)
 
 .PHONY: test-peers
-test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl and git as well
+test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl, git and strace as well
 	@HEDDLE_TEST_PEERS=1 vitest run tests/peers $(ARGS)
 
 .PHONY: test-interop

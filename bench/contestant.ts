@@ -68,12 +68,11 @@ export const startPeer = async (name: string, args: readonly string[], options: 
 export const startProgram = async (
   command: readonly string[],
   port: number,
-  { core = MEASURED_CORE, env = {}, uid }: Pick<SpawnOptions, "core" | "env"> & { readonly uid?: number } = {},
+  { core = MEASURED_CORE, env = {} }: Pick<SpawnOptions, "core" | "env"> = {},
 ): Promise<Contestant> => {
   const child = spawn("taskset", ["-c", String(core), ...command], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "inherit"],
-    ...(uid !== undefined && { uid }),
   });
   while (!(await accepts(port))) {
     if (child.exitCode !== null) throw new Error(`${command[0]} ended with ${child.exitCode}`);

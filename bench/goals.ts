@@ -37,6 +37,8 @@ export const GOALS: readonly Goal[] = [
   { row: "durable-writes-64", peer: "commit each", bound: "at least", factor: 50 },
   { row: "policies", peer: "policies off", bound: "at least", factor: 0.9 },
   { row: "idle-connections", bound: "at most", factor: 20 },
+  { row: "event-replay", bound: "at least", factor: 100_000 },
+  { row: "event-lag-p99", bound: "at most", factor: 20 },
   { row: "start-processes", bound: "at most", factor: 1.5 },
   { row: "start-single-process", bound: "at most", factor: 0.4 },
   { row: "memory-processes", bound: "at most", factor: 500 },

@@ -1,49 +1,67 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { type Contestant, freePort, startProgram } from "./contestant.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { treesOf } from "./accounts.ts";
+import { OTHER_CORE, type SpawnOptions } from "./contestant.ts";
 
-/** What is missing to run PostgreSQL here, with the next step; undefined when nothing is. */
-export const postgresMissing = (): string | undefined =>
-  programs() === undefined ? "PostgreSQL is not installed: apt-get install postgresql" : undefined;
-
-export interface Postgres extends Contestant {
-  /** For clients; the database is empty. */
+/** A PostgreSQL server in a folder that goes with it, on a Unix socket in there. */
+export interface Postgres {
+  readonly folder: string;
+  /** Of an empty database, for clients. */
   readonly url: string;
+  readonly pid: number;
+  /** Of all its processes. */
+  pids(): number[];
+  stop(): Promise<void>;
 }
 
-/** Starts PostgreSQL on loopback with an empty database. All but the port is its default: each commit waits for fsync. */
-export const startPostgres = async (): Promise<Postgres> => {
-  const folder = mkdtempSync(join(tmpdir(), "heddle-bench-postgres-"));
-  const found = programs();
-  if (found === undefined) throw new Error(postgresMissing());
-  // PostgreSQL refuses to run as root.
-  const uid = process.getuid?.() === 0 ? Number(execFileSync("id", ["-u", "nobody"], { encoding: "utf8" })) : undefined;
-  const user = uid !== undefined && { uid };
-  if (uid !== undefined) chownSync(folder, uid, -1);
-  const options = ["-D", folder, "-U", "bench", "-A", "trust", "-E", "UTF8", "--no-locale"];
-  const made = spawnSync(join(found, "initdb"), options, { ...user, cwd: folder, encoding: "utf8" });
-  if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
-  const port = await freePort();
-  const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "log_min_messages=fatal"];
-  const command = [join(found, "postgres"), "-D", folder, "-p", String(port)];
-  const server = await startProgram([...command, ...settings.flatMap((setting) => ["-c", setting])], port, { ...user });
-  return {
-    ...server,
-    url: `postgresql://bench@127.0.0.1:${port}/postgres`,
-    async stop() {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-};
-
-/** The folder of the newest PostgreSQL's programs: Debian keeps them out of the PATH. */
-const programs = (): string | undefined => {
+/** Undefined where it is not installed. */
+export const findPostgres = (): string | undefined => {
   const debian = "/usr/lib/postgresql";
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
   const folders = [...versions.map((version) => join(debian, version, "bin")), ...(process.env.PATH ?? "").split(":")];
   return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres")));
+};
+
+/** It refuses to run as root. */
+const NOBODY = 65534;
+
+/** Starts it with the settings that it comes with, by which a commit waits for its sync; by default on the other core. */
+export const startPostgres = async (
+  programs: string,
+  { core = OTHER_CORE, env = {} }: Pick<SpawnOptions, "core" | "env"> = {},
+): Promise<Postgres> => {
+  const folder = mkdtempSync(join(tmpdir(), "heddle-postgres-"));
+  const isRoot = process.getuid?.() === 0;
+  const as = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  if (isRoot) chownSync(folder, NOBODY, NOBODY);
+  chmodSync(folder, 0o700);
+  const data = join(folder, "data");
+  const initdb = ["-D", data, "-U", "bench", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"];
+  execFileSync(join(programs, "initdb"), initdb, { ...as, stdio: "ignore", cwd: folder });
+  const settings = ["listen_addresses=", `unix_socket_directories=${folder}`, "max_connections=300"];
+  const server = spawn(
+    "taskset",
+    ["-c", String(core), join(programs, "postgres"), "-D", data, ...settings.flatMap((each) => ["-c", each])],
+    { ...as, cwd: folder, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "ignore"] },
+  );
+  while (!existsSync(join(folder, ".s.PGSQL.5432"))) {
+    if (server.exitCode !== null) throw new Error(`postgres ended with ${server.exitCode}`);
+    await sleep(50);
+  }
+  await sleep(500);
+  return {
+    folder,
+    url: `postgresql://bench@localhost/postgres?host=${folder}`,
+    pid: server.pid ?? 0,
+    pids: () => treesOf([server.pid ?? 0]),
+    async stop() {
+      server.kill("SIGINT");
+      if (server.exitCode === null) await once(server, "exit");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 };

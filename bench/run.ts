@@ -5,6 +5,8 @@ import { printRow, updateReadme } from "./report.ts";
 import type { Row, Workload } from "./row.ts";
 import { client } from "./workloads/client.ts";
 import { durableWrites } from "./workloads/durable-writes.ts";
+import { eventLag } from "./workloads/event-lag.ts";
+import { eventReplay } from "./workloads/event-replay.ts";
 import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
@@ -27,6 +29,8 @@ const WORKLOADS: readonly Workload[] = [
   growth,
   placeOrder,
   durableWrites,
+  eventLag,
+  eventReplay,
 ];
 /** Rows of the largest table, by default. */
 const GROWTH_ROWS = 10_000_000;

@@ -27,7 +27,10 @@ test("a method shows its types, its route and what it asks of the mesh", () => {
   ).toBe(`rpc GetCustomer(GetCustomerRequest) returns (GetCustomerResponse) {
   option idempotency_level = NO_SIDE_EFFECTS;
   option (heddle.options.v1.timeout) = {seconds: 2};
-  option (heddle.options.v1.access) = {roles: ["clerk", "auditor"], services: ["order", "overview"]};
+  option (heddle.options.v1.access) = {
+    roles: ["clerk", "auditor"]
+    services: ["order", "overview", "socialsecurity"]
+  };
   option (heddle.options.v1.hedge) = {delay: {nanos: 50000000}, attempts_max: 2};
   option (google.api.http) = {get: "/v1/customers/{customer_id}"};
 }`);

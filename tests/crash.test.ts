@@ -153,6 +153,60 @@ const TAMPERINGS: readonly {
     names: /calm-fulfil: the order is UNSPECIFIED/,
   },
   {
+    what: "a watcher was told twice",
+    tamper: (copy) => {
+      const line = ledgerLines(copy).find(({ kind }) => kind === "watched");
+      if (line !== undefined) append(copy, line);
+    },
+    check: /who watches an order is told of each transition once/,
+    names: /order ord_\w+: was told 1:1,/,
+  },
+  {
+    what: "a saga never ended",
+    tamper: (copy) =>
+      tamperAnswers(copy, ({ sagas }) => Object.assign(sagas[0] ?? {}, { state: "SAGA_STATE_RUNNING" })),
+    check: /no saga hangs/,
+    names: /saga \w+ \([\w-]+ of \w+\) is RUNNING/,
+  },
+  {
+    what: "an order outlives the deletion of its customer",
+    tamper: (copy) => change(copy, "customer", "UPDATE customers SET delete_time_ms = 1 WHERE email LIKE 'calm.%'"),
+    check: /a deleted customer has no open order and no number/,
+    names: /customer cus_\w+ is deleted, its order ord_\w+ is still confirmed/,
+  },
+  {
+    what: "an event never took effect",
+    tamper: (copy) =>
+      tamperAnswers(copy, ({ subscriptions }) =>
+        Object.assign(subscriptions[0]?.subscription ?? {}, { deadLetters: "3", lastError: "no such order" }),
+      ),
+    check: /every event took effect/,
+    names: /has 3 dead letters of \w+, the last error was: no such order/,
+  },
+  {
+    what: "an event was counted twice",
+    tamper: (copy) =>
+      change(
+        copy,
+        "creditscore",
+        "UPDATE credit_scores SET value = value + 10 WHERE customer_id = (SELECT max(customer_id) FROM credit_scores)",
+      ),
+    check: /credit scores are the fold of the events/,
+    names: /customer cus_\w+: score scr_\w+ is \d+, its events make \d+/,
+  },
+  {
+    what: "a view is not what the events say",
+    tamper: (copy) => tamperAnswers(copy, ({ views }) => Object.assign(views[0] ?? {}, { orders: { totalCount: 99 } })),
+    check: /overview's view is the fold/,
+    names: /customer cus_\w+: the view's orders is .*99/,
+  },
+  {
+    what: "a view is missing",
+    tamper: (copy) => tamperAnswers(copy, ({ views }) => views.splice(0, 1)),
+    check: /overview's view is the fold/,
+    names: /customer cus_\w+ has no view/,
+  },
+  {
     what: "an event is lost",
     tamper: (copy) => change(copy, "billing", "DELETE FROM heddle_events WHERE sequence = 2"),
     check: /events are numbered without holes/,
@@ -200,8 +254,9 @@ const TAMPERINGS: readonly {
   {
     what: "a request failed for a reason that no contract has",
     tamper: (copy) => {
-      const [line] = ledgerLines(copy);
-      if (line !== undefined) append(copy, { ...line, kind: "unanswered", code: "Internal", message: "bug" });
+      const line = ledgerLines(copy).find(({ kind }) => kind === "sent");
+      if (line?.kind !== "sent") throw new Error("nothing was sent");
+      append(copy, { call: line.call, atMs: line.atMs, kind: "unanswered", code: "Internal", message: "bug" });
     },
     check: /errors are those that the contracts promise/,
     names: /failed with Internal/,
@@ -261,7 +316,14 @@ const change = (copy: string, service: string, ...statements: string[]): void =>
   }
 };
 
-const tamperAnswers = (copy: string, tamper: (answers: { orders: object[] }) => void): void => {
+interface AnswersJson {
+  readonly orders: object[];
+  readonly sagas: object[];
+  readonly views: object[];
+  readonly subscriptions: { readonly subscription: object }[];
+}
+
+const tamperAnswers = (copy: string, tamper: (answers: AnswersJson) => void): void => {
   const file = join(copy, "answers.json");
   const answers = JSON.parse(readFileSync(file, "utf8"));
   tamper(answers);

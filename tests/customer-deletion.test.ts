@@ -4,6 +4,7 @@ import { BillingService } from "@heddle/contracts/billing/v1";
 import { CreditScoreService as CreditScoreServiceV1 } from "@heddle/contracts/creditscore/v1";
 import { CreditScoreFactorKind, CreditScoreService } from "@heddle/contracts/creditscore/v2";
 import { CustomerService } from "@heddle/contracts/customer/v1";
+import { OrderService, OrderState } from "@heddle/contracts/order/v1";
 import { OverviewService } from "@heddle/contracts/overview/v1";
 import { AccessKind, RecordState, SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -75,9 +76,21 @@ test("the deletion of a customer reaches every service, and its undeletion bring
 }, async () => {
   const number = "345-67-8902";
   const customerId = await newCustomer("Byron", number);
+  const line = {
+    sku: "LAMP-01",
+    description: "Lamp",
+    quantity: 1,
+    unitPrice: { currencyCode: "USD", minorUnits: 900n },
+  };
+  const { order } = await mesh.client(OrderService).placeOrder({ customerId, lines: [line] });
+  expect(order?.state).toBe(OrderState.CONFIRMED);
   await agreed(customerId);
   await mesh.client(CustomerService).deleteCustomer({ customerId });
   await vi.waitFor(async () => {
+    const { order: cancelled } = await mesh.client(OrderService).getOrder({ orderId: order?.id ?? "" });
+    expect(cancelled?.state).toBe(OrderState.CANCELLED);
+    const lookup = { case: "customerId", value: customerId } as const;
+    expect((await mesh.client(BillingService).getAccount({ lookup })).account?.authorizedAmount?.minorUnits).toBe(0n);
     const { record } = await mesh.client(SocialSecurityService).getRecord({ customerId });
     expect(record).toMatchObject({ state: RecordState.ERASED, maskedNumber: "" });
     expect(await factorsOf(customerId)).not.toContain(CreditScoreFactorKind.VERIFIED_NUMBER);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import * as eventLimits from "../mesh/events/limits.ts";
 import { DEFAULT_WIRE_LIMITS } from "../mesh/wire/limits.ts";
 
 /** A table's rows as lists of cells. */
@@ -11,7 +12,7 @@ const rowsOf = (file: string): string[][] =>
 
 /** 65,536 as `64 KiB` where a name says bytes, else with its thousands apart. */
 const asWritten = (name: string, value: number): string => {
-  const bytes = /Bytes(Max)?$/.test(name);
+  const bytes = /[Bb]ytes(Max)?$/.test(name);
   if (bytes && value % 2 ** 20 === 0) return `${value / 2 ** 20} MiB`;
   if (bytes && value % 2 ** 10 === 0) return `${value / 2 ** 10} KiB`;
   return value.toLocaleString("en-US");
@@ -27,4 +28,15 @@ test("the table of HTTP/2's limits names each of them, with the default that is 
   }
   const inForce = Object.entries(DEFAULT_WIRE_LIMITS).map(([name, value]) => [name, asWritten(name, value)]);
   expect(inForce.map(([name]) => [name, written.get(name ?? "")])).toEqual(inForce);
+});
+
+test("the table of the limits of events holds what is in force", () => {
+  const inForce = new Map<string, unknown>(Object.entries(eventLimits));
+  const written = rowsOf("docs/concepts/events.md").map(([, name = "", value]) => [name.replaceAll("`", ""), value]);
+  expect(written.length).toBeGreaterThan(10);
+  const expected = written.map(([name = ""]) => {
+    const value = inForce.get(name);
+    return [name, typeof value === "number" ? asWritten(name.includes("_BYTES_") ? "bytesMax" : name, value) : value];
+  });
+  expect(written).toEqual(expected);
 });

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { cpuMicros } from "../accounts.ts";
 import { startProcess, type TalkingProcess } from "../contestant.ts";
-import { findPostgres, startPostgres } from "../durable/postgres.ts";
 import type { WriterName } from "../durable/writers.ts";
 import { percentile } from "../median.ts";
+import { findPostgres, startPostgres } from "../postgres.ts";
 import { inRounds } from "../rounds.ts";
 import { GCC, type Row, rowOf, TASKSET, type Workload } from "../row.ts";
 
@@ -27,7 +27,7 @@ export const durableWrites: Workload = {
     const env = slowDisk(folder);
     const programs = findPostgres();
     if (programs === undefined) progress("PostgreSQL is not installed, and left out: apt-get install postgresql");
-    const postgres = programs === undefined ? undefined : await startPostgres(programs, env);
+    const postgres = programs === undefined ? undefined : await startPostgres(programs, { env });
     const started: TalkingProcess[] = [];
     const start = async (name: WriterName, home: string) => {
       const socket = join(folder, `${name}.sock`);

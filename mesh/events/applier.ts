@@ -54,19 +54,32 @@ export class Applier {
     if (last === undefined) return;
     const move = { from: this.#persisted, to: last.last, fingerprint: last.fingerprint };
     if (events.length > 0) {
-      try {
-        await this.#applyTogether(events, move);
-      } catch (error) {
-        if (isStoreFault(error)) throw error;
-        // One of them is at fault; it must not hold up the others.
-        await this.#applyEach(events, last);
-      }
+      await this.#applyAll(events, last.last, last.fingerprint);
     } else if (last.last - this.#persisted >= BigInt(CURSOR_LAG_MAX)) {
       await store.write((tx) => moveCursor(tx, this.#target.subscriptionId, move));
       this.#persisted = last.last;
     }
     this.#position = last.last;
     health.progress(0);
+  }
+
+  /** In one transaction, or where an event is at fault in two halves, so that it is found and the others take effect. */
+  async #applyAll(events: readonly IncomingEvent[], to: bigint, fingerprint: Uint8Array | null): Promise<void> {
+    const move = { from: this.#persisted, to, fingerprint };
+    try {
+      await this.#applyTogether(events, move);
+    } catch (error) {
+      if (isStoreFault(error)) throw error;
+      const [event] = events;
+      if (events.length === 1 && event !== undefined) {
+        await this.#setAside(event, move, error);
+        return;
+      }
+      const middle = Math.ceil(events.length / 2);
+      const half = events.slice(0, middle);
+      await this.#applyAll(half, half.at(-1)?.sequence ?? to, null);
+      await this.#applyAll(events.slice(middle), to, fingerprint);
+    }
   }
 
   async #applyTogether(events: readonly IncomingEvent[], move: Move): Promise<void> {
@@ -77,23 +90,10 @@ export class Applier {
     if (inboxed) inbox.wake();
   }
 
-  async #applyEach(events: readonly IncomingEvent[], last: IncomingRun): Promise<void> {
-    for (const event of events) {
-      const fingerprint = event.sequence === last.last ? last.fingerprint : null;
-      const move = { from: this.#persisted, to: event.sequence, fingerprint };
-      try {
-        await this.#applyTogether([event], move);
-      } catch (error) {
-        if (isStoreFault(error)) throw error;
-        await this.#setAside(event, move, error);
-      }
-    }
-  }
-
   async #setAside(event: IncomingEvent, move: Move, error: unknown): Promise<void> {
     const { store, runtime, log, health, inbox } = this.#deps;
     const { source, view } = this.#target.consumer;
-    const { sequence, type, key } = event;
+    const { sequence, type, key } = event.event;
     health.error(error);
     log.warn({ source, view, sequence: String(sequence), type, key, err: error }, "an event failed and is tried again");
     const dueTimeMs = runtime.clock.nowMs() + attemptWaitMs(1, runtime);

@@ -1,7 +1,7 @@
 import type { Tx } from "../store/index.ts";
 import type { Consumer } from "./consumer.ts";
 import { CursorMoved } from "./errors.ts";
-import type { IncomingEvent } from "./incoming.ts";
+import { createTimeMsOf, type IncomingEvent, payloadOf } from "./incoming.ts";
 import { advanceCursor } from "./store/cursor-store.ts";
 import { type InboxState, inboxInUse, lastStateOfKey, putInInbox } from "./store/inbox-store.ts";
 import type { ReceivedEvent } from "./subscription.ts";
@@ -74,7 +74,7 @@ export const moveCursor = async (tx: Tx, subscriptionId: bigint, move: Move): Pr
 const inboxStateOf = async (
   tx: Tx,
   { consumer, subscriptionId, types }: Target,
-  { type, key, received }: IncomingEvent,
+  { event: { type, key }, received }: IncomingEvent,
   inUse: boolean,
 ): Promise<InboxState | "now" | "skip"> => {
   if (!consumer.events.has(type) && (consumer.ignored.has(type) || !types.has(type))) return "skip";
@@ -85,7 +85,8 @@ const inboxStateOf = async (
   return consumer.prepares(type) ? "waiting" : "now";
 };
 
-const inboxEvent = (subscriptionId: bigint, event: IncomingEvent) => {
-  const { sequence, type, key, payload, createTimeMs, traceparent } = event;
-  return { subscriptionId, sequence, type, key, payload, createTimeMs, traceparent };
+const inboxEvent = (subscriptionId: bigint, { event }: IncomingEvent) => {
+  const { sequence, type, key, traceparent } = event;
+  const createTimeMs = BigInt(createTimeMsOf(event));
+  return { subscriptionId, sequence, type, key, payload: payloadOf(event), createTimeMs, traceparent };
 };

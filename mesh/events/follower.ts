@@ -10,7 +10,7 @@ import type { Consumer } from "./consumer.ts";
 import { CursorMoved, reasonOf } from "./errors.ts";
 import { FollowerHealth, type FollowerState } from "./follower-health.ts";
 import { InboxWorker } from "./inbox-worker.ts";
-import type { IncomingRun } from "./incoming.ts";
+import { createTimeMsOf, type IncomingRun } from "./incoming.ts";
 import { IncomingQueue } from "./incoming-queue.ts";
 import {
   DIVERGED_RETRY_MS,
@@ -221,14 +221,10 @@ export class Follower {
       { firstMs: RECONNECT_MS_MIN, maxMs: RECONNECT_MS_MAX, factor: 2 },
       runtime.random,
     );
-    // At start the others are not there yet, which is no news.
-    if (error instanceof ConnectError && this.#failures < 6)
-      log.debug({ ...this.#names, retryMs, err: error.rawMessage }, "feed not reached");
-    else
-      log.warn(
-        { ...this.#names, retryMs, err: error instanceof ConnectError ? error.rawMessage : error },
-        "feed not followed",
-      );
+    const line = { ...this.#names, retryMs, err: error instanceof ConnectError ? error.rawMessage : error };
+    // At start the others are not there yet, which is no news; and what goes on for long the alarm tells.
+    if (this.#failures === FAILURES_UNTOLD || !(error instanceof ConnectError)) log.warn(line, "feed not followed");
+    else log.debug(line, "feed not followed");
     return retryMs;
   }
 
@@ -274,7 +270,10 @@ export class Follower {
   }
 }
 
+/** Failures in a row until one is told. */
+const FAILURES_UNTOLD = 6;
+
 const oldestOf = (runs: readonly IncomingRun[]): number | undefined => {
   const first = runs.find(({ events }) => events.length > 0)?.events[0];
-  return first && Number(first.createTimeMs);
+  return first && createTimeMsOf(first.event);
 };

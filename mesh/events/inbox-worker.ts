@@ -1,3 +1,4 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Logger } from "../observe/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
@@ -122,7 +123,8 @@ export class InboxWorker {
 
   async #apply(event: InboxEvent, signal: AbortSignal): Promise<void> {
     const { store, consumer, runtime } = this.#deps;
-    const received = receive(consumer, event);
+    const createTime = timestampFromMs(Number(event.createTimeMs));
+    const received = receive(consumer, { ...event, createTime });
     if (received === undefined) throw new Unreadable(event.type);
     const prepared = consumer.prepares(event.type)
       ? await within(PREPARE_TIMEOUT_MS, consumer.prepare(received), runtime)

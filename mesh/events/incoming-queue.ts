@@ -1,4 +1,4 @@
-import type { IncomingRun } from "./incoming.ts";
+import { createTimeMsOf, type IncomingRun } from "./incoming.ts";
 import { APPLY_EVENTS_MAX, RECEIVED_BYTES_MAX, RECEIVED_EVENTS_MAX } from "./limits.ts";
 import { Signal } from "./signal.ts";
 
@@ -13,7 +13,7 @@ export class IncomingQueue {
   /** When the oldest event was made that waits; undefined when none does. */
   get oldestMs(): number | undefined {
     const oldest = this.#runs.find(({ events }) => events.length > 0)?.events[0];
-    return oldest && Number(oldest.createTimeMs);
+    return oldest && createTimeMsOf(oldest.event);
   }
 
   async put(run: IncomingRun, signal: AbortSignal): Promise<void> {

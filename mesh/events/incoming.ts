@@ -1,5 +1,5 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Event, SubscribeResponse } from "@heddle/contracts/heddle/events/v1";
 import { compileDecoder } from "../rpc/codec/decoder.ts";
 import type { Consumer } from "./consumer.ts";
@@ -7,12 +7,8 @@ import type { ReceivedEvent } from "./subscription.ts";
 
 /** One event as it came from a feed. */
 export interface IncomingEvent {
+  readonly event: Event;
   readonly sequence: bigint;
-  readonly type: string;
-  readonly key: string;
-  readonly payload: Uint8Array;
-  readonly createTimeMs: bigint;
-  readonly traceparent: string;
   /** What a handler gets; undefined where this release does not know the type or cannot read it. */
   readonly received: ReceivedEvent | undefined;
 }
@@ -57,16 +53,22 @@ export const incomingRun = (response: SubscribeResponse, consumer: Consumer): In
 
 /** What a handler gets of an event; undefined where this release does not know the type or cannot read it. */
 export const receive = (
-  consumer: Consumer,
-  event: Pick<IncomingEvent, "sequence" | "type" | "key" | "payload" | "createTimeMs">,
+  { source, events }: Consumer,
+  event: Pick<Event, "sequence" | "type" | "key"> & { readonly createTime: Timestamp; readonly payload: Uint8Array },
 ): ReceivedEvent | undefined => {
-  const desc = consumer.events.get(event.type);
+  const desc = events.get(event.type);
   if (desc === undefined) return undefined;
   const message = read(desc, event.payload);
   if (message === undefined) return undefined;
-  const { sequence, key, createTimeMs } = event;
-  return { source: consumer.source, sequence, key, createTime: timestampFromMs(Number(createTimeMs)), message };
+  const { sequence, key, createTime } = event;
+  return { source, sequence, key, createTime, message };
 };
+
+/** When an event was made, in milliseconds since the epoch. */
+export const createTimeMsOf = ({ createTime = EPOCH }: Event): number =>
+  Number(createTime.seconds) * 1_000 + Math.trunc(createTime.nanos / 1_000_000);
+
+export const payloadOf = ({ payload }: Event): Uint8Array => payload?.value ?? NOTHING;
 
 const read = (desc: DescMessage, payload: Uint8Array): Message | undefined => {
   try {
@@ -76,14 +78,13 @@ const read = (desc: DescMessage, payload: Uint8Array): Message | undefined => {
   }
 };
 
+const EPOCH = timestampFromMs(0);
 const NOTHING = new Uint8Array(0);
 
 const incomingEvent = (event: Event, consumer: Consumer): IncomingEvent => {
-  const { sequence, type, key, createTime, payload, traceparent } = event;
-  const createTimeMs = (createTime?.seconds ?? 0n) * 1_000n + BigInt(Math.trunc((createTime?.nanos ?? 0) / 1_000_000));
-  const bytes = payload?.value ?? NOTHING;
-  const read = { sequence, type, key, payload: bytes, createTimeMs, traceparent };
-  return { ...read, received: receive(consumer, read) };
+  const { sequence, type, key, createTime = EPOCH } = event;
+  const received = receive(consumer, { sequence, type, key, createTime, payload: payloadOf(event) });
+  return { event, sequence, received };
 };
 
 const sizeOf = ({ payload, key }: Event): number => (payload?.value.length ?? 0) + key.length + 64;

@@ -76,6 +76,8 @@ export const stopAll = async (
   log: Logger,
 ): Promise<number> => {
   let cut = 0;
+  // Before the first goes: services of one process follow each other, and would come back to one that waits for them to leave.
+  await Promise.all(services.map((service) => service.stopEvents()));
   for (const service of services) cut += await service.stop(config.HEDDLE_DRAIN_MS);
   if (cut > 0) log.warn({ calls: cut, drainMs: config.HEDDLE_DRAIN_MS }, "calls were cut at the end of the drain");
   else log.info("stopped; every call was finished");

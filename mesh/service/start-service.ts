@@ -41,6 +41,8 @@ export interface RunningService {
   /** The contracts that it serves, without health and reflection. */
   readonly services: readonly DescService[];
   readonly server: RpcServer;
+  /** Stops following the events of others, and ends the streams of those who follow its own. */
+  stopEvents(): Promise<void>;
   /** Ends it: finishes what runs for at most `timeoutMs` milliseconds, then closes the store. Resolves to the calls that were cut. */
   stop(timeoutMs: number): Promise<number>;
 }
@@ -112,6 +114,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       address,
       services: implementations.map(({ service }) => service),
       server,
+      stopEvents: () => ownEvents.stop(),
       async stop(timeoutMs) {
         health.set(ServingStatus.NOT_SERVING);
         await ownEvents.stop();

@@ -68,11 +68,15 @@ test("a log that a reader keeps from starting over is left alone until it has gr
   expect(did).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
 });
 
-test("a checkpoint that the disk fails ends the trust in the store, one that finds the disk full does not", async () => {
+test("a checkpoint that the disk fails ends the trust in the store, one that finds it full or no thread does not", async () => {
   const full = start(() => ({ error: { code: "SQLITE_FULL", message: "full" } }));
   full.batches(WAL_CHECKPOINT_BYTES);
   await new Promise(setImmediate);
   expect(full.did).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
+  const without = start(() => Promise.reject(new Error("no thread")));
+  without.batches(WAL_CHECKPOINT_BYTES);
+  await new Promise(setImmediate);
+  expect(without.did).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
   const failed = start(() => ({ error: { code: "SQLITE_IOERR_FSYNC", message: "EIO" } }));
   failed.batches(WAL_CHECKPOINT_BYTES);
   await new Promise(setImmediate);

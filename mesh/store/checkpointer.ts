@@ -63,7 +63,7 @@ export class Checkpointer {
 
   /** True when all of the log is in the database. */
   async #try(mode: CheckpointMode): Promise<boolean> {
-    const answer = await this.#thread.checkpoint(mode);
+    const answer = await this.#thread.checkpoint(mode).catch(notMade);
     if (!("error" in answer)) return answer.done;
     // The log is whole, whatever a checkpoint fails with, unless the disk did: what it holds is not known then.
     if (DISK_FAILED.some((code) => isCode(answer.error.code, code)))
@@ -71,6 +71,12 @@ export class Checkpointer {
     return false;
   }
 }
+
+/** Stands for SQLite's code when the thread itself has failed. */
+const ENDED = "THREAD_ENDED";
+
+/** Writes must go on, whatever keeps the thread from its work. */
+const notMade = ({ message }: Error): CheckpointAnswer => ({ error: { code: ENDED, message } });
 
 const DISK_FAILED = ["SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB"];
 
@@ -89,6 +95,8 @@ export const openCheckpointThread = (file: string, { timers }: Pick<Runtime, "ti
       idle?.cancel();
       worker ??= startWorker(file);
       const answer = await ask(worker, mode);
+      // One that has ended answers nobody any more.
+      if ("error" in answer && answer.error.code === ENDED) await end();
       idle = timers.after(CHECKPOINT_THREAD_IDLE_MS, () => void end());
       return answer;
     },
@@ -110,7 +118,7 @@ const ask = (worker: Worker, mode: CheckpointMode): Promise<CheckpointAnswer> =>
       worker.off("error", failed).off("exit", ended);
       resolve(answer);
     };
-    const failed = (error: Error) => answered({ error: { code: "THREAD", message: error.message } });
+    const failed = (error: Error) => answered({ error: { code: ENDED, message: error.message } });
     const ended = () => failed(new Error("the thread has ended"));
     worker.once("message", answered).once("error", failed).once("exit", ended);
     worker.postMessage(mode);

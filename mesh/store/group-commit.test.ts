@@ -220,24 +220,23 @@ describe("a read", () => {
   });
 
   test("that has begun and not read yet does not see a commit that comes in between", async () => {
-    const { store, disk, write } = await open();
+    const { store, disk } = await open();
     disk.hold();
-    let go = () => {};
-    const gate = new Promise<void>((resolve) => {
-      go = resolve;
-    });
-    const written = write("a");
-    // Begun in the turn in which the batch runs, and reads when the batch has committed.
-    let seen: Promise<unknown> | undefined;
-    setImmediate(() => {
-      seen = store.read(async (reader) => {
-        await gate;
+    let begin = () => {};
+    const seen = new Promise<void>((resolve) => {
+      begin = resolve;
+    }).then(() =>
+      store.read(async (reader) => {
+        // In the same turn, when the batch has committed.
+        await disk.syncing();
         return reader.all(noteIds, {});
-      });
-      go();
+      }),
+    );
+    const written = store.write(async (tx) => {
+      await tx.run(insertNote, { id: "a", text: "" });
+      begin();
+      for (let count = 0; count < 5; count++) await tx.get(noteById, { id: "a" });
     });
-    await disk.syncing();
-    await turns();
     expect(await seen).toEqual([]);
     disk.finish();
     await written;

@@ -118,6 +118,51 @@ describe("a snapshot", () => {
   });
 });
 
+describe("a snapshot that is held", () => {
+  test("is everybody's, event after event, until it is released", async () => {
+    const { pool, opened, enter } = start(4);
+    pool.hold();
+    const held = enter();
+    pool.leave(held, false);
+    await nextEvent();
+    expect(enter()).toBe(held);
+    pool.leave(held, true);
+    expect(enter()).toBe(held);
+    pool.release();
+    expect(enter()).not.toBe(held);
+    pool.leave(held, false);
+    expect(opened.map(({ inTransaction }) => inTransaction)).toEqual([false, true]);
+  });
+
+  test("has a connection of its own where every other one is taken, which is given up after it", async () => {
+    const { pool, opened, enter } = start(1);
+    const before = enter();
+    commit(pool);
+    pool.hold();
+    const held = enter();
+    expect(held.connection).toBe(opened[1]);
+    pool.release();
+    pool.leave(held, false);
+    expect(opened.map(({ closed }) => closed)).toEqual([false, true]);
+    pool.leave(before, false);
+    expect(enter().connection).toBe(opened[0]);
+  });
+
+  test("and that SQLite has ended is entered by nobody: they wait for its release", async () => {
+    const { pool, opened, enter } = start(4);
+    pool.hold();
+    const held = enter();
+    held.suspect = true;
+    if (opened[0] !== undefined) opened[0].inTransaction = false;
+    pool.leave(held, true);
+    expect(pool.enter()).toBeUndefined();
+    const waiting = pool.wait();
+    await nextEvent();
+    pool.release();
+    expect(await waiting).not.toBe(held);
+  });
+});
+
 describe("a job that finds every connection taken", () => {
   test("waits until one is free, and those who wait with it share what it begins", async () => {
     const { pool, opened, enter } = start(1);

@@ -100,6 +100,6 @@ test("the counts of a composition that stopped counting are not compared, its la
 });
 
 test("a view that does not know the customer differs from one who has an account", () => {
-  const { differences } = compareOverviews(overviewOf(ADA, new Map()), composed(ALL));
+  const { differences } = compareOverviews(overviewOf(ADA, new Map(), new Map()), composed(ALL));
   expect(new Set(differences.map(({ source }) => source))).toEqual(new Set(SOURCES.map(({ source }) => source)));
 });

@@ -18,6 +18,7 @@ import {
   OrderRejectedSchema,
   OrderState,
 } from "@heddle/contracts/order/v1";
+import { SourceState } from "@heddle/contracts/overview/v1";
 import { NumberRegisteredSchema, NumberVerifiedSchema, RecordErasedSchema } from "@heddle/contracts/socialsecurity/v1";
 import type { ReceivedEvent } from "@heddle/mesh/events";
 import { systemRuntime } from "@heddle/mesh/runtime";
@@ -118,12 +119,17 @@ const orderRows = sql<{ generation: number }, Record<string, unknown>>(
   "SELECT * FROM overview_orders WHERE generation = :generation ORDER BY order_id",
 );
 
+const sourceRows = sql<{ generation: number }, Record<string, unknown>>(
+  "SELECT * FROM overview_sources WHERE generation = :generation ORDER BY source",
+);
+
 /** All that the tables hold of a generation, byte for byte, but its number. */
 const contentOf = (store: Store, generation: number) =>
   store.read(async (reader) => {
     const rows = [
       ...(await reader.all(overviewRows, { generation })),
       ...(await reader.all(orderRows, { generation })),
+      ...(await reader.all(sourceRows, { generation })),
     ];
     return rows.map((row) => JSON.stringify({ ...row, generation: 0 }));
   });
@@ -132,7 +138,7 @@ test("in whatever order keys come, and in whatever batches, a replay fills the t
   const store = await open();
   await feed(store, 1, lives.flat(), 1);
   const expected = await contentOf(store, 1);
-  expect(expected).toHaveLength(3 + 6);
+  expect(expected).toHaveLength(3 + 6 + 5);
   let generation = 1;
   await fc.assert(
     fc.asyncProperty(
@@ -170,7 +176,23 @@ test("a generation is read, built and dropped without the others", async () => {
   while (dropped.at(-1) !== 0);
   expect(dropped).toEqual([4, 4, 1, 0]);
   expect(await contentOf(store, 1)).toEqual([]);
-  expect(await contentOf(store, 2)).toHaveLength(1);
+  expect(await contentOf(store, 2)).toHaveLength(1 + 1);
+});
+
+test("each source holds as of the newest event that was taken in, of whatever customer", async () => {
+  const store = await open();
+  const created = (n: number, seconds: number) => received(lifeOf.customer(n)[0] as ViewPayload, seconds);
+  const opened = (n: number, seconds: number) => received(lifeOf.account(n)[0] as ViewPayload, seconds);
+  await feed(store, 1, [created(1, 10), created(2, 20), opened(2, 15), created(3, 12)], 2);
+  const ofOne = await store.read((reader) => views.find(reader, 1, cus(1)));
+  expect(ofOne?.updateTime).toEqual(at(10));
+  expect(ofOne?.sources.map(({ state, readTime }) => [state, readTime])).toEqual([
+    [SourceState.OK, at(20)],
+    [SourceState.MISSING, undefined],
+    [SourceState.MISSING, undefined],
+    [SourceState.MISSING, at(15)],
+    [SourceState.MISSING, undefined],
+  ]);
 });
 
 test("events of a service that no overview is made of are refused", async () => {

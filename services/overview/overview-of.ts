@@ -10,16 +10,21 @@ export const NO_EVENT_SEEN = "NO_EVENT_SEEN";
 /** What the sources have told of one customer, by the field that shows it. */
 export type KnownParts = ReadonlyMap<ViewSource["field"], Told>;
 
-/** The view of a customer as callers see it: the parts, and of each source as of when it holds. */
-export const overviewOf = (customerId: string, known: KnownParts): CustomerOverview =>
+/** The creation of the newest event of each service that is in the view, in milliseconds since the Unix epoch. */
+export type AsOf = ReadonlyMap<ViewSource["from"], number>;
+
+/** The view of a customer as callers see it: the parts, and of each source as of when its part holds. */
+export const overviewOf = (customerId: string, known: KnownParts, asOf: AsOf): CustomerOverview =>
   create(CustomerOverviewSchema, {
     customerId,
     ...Object.fromEntries([...known].map(([field, { part }]) => [field, part])),
-    sources: SOURCES.map(({ source, field }) => {
-      const told = known.get(field);
-      return told === undefined
-        ? { source, state: SourceState.MISSING, reason: NO_EVENT_SEEN }
-        : { source, state: SourceState.OK, readTime: timestampFromMs(told.timeMs) };
+    sources: SOURCES.map(({ source, field, from }) => {
+      const asOfMs = asOf.get(from);
+      return {
+        source,
+        ...(known.has(field) ? { state: SourceState.OK } : { state: SourceState.MISSING, reason: NO_EVENT_SEEN }),
+        ...(asOfMs !== undefined && { readTime: timestampFromMs(asOfMs) }),
+      };
     }),
     ...(known.size > 0 && {
       updateTime: timestampFromMs(Math.max(...[...known.values()].map(({ timeMs }) => timeMs))),

@@ -2,7 +2,7 @@ import type { OrderState } from "@heddle/contracts/order/v1";
 import type { CustomerOverview } from "@heddle/contracts/overview/v1";
 import { compileDecoder, compileEncoder } from "@heddle/mesh/rpc";
 import { type Reader, sql, type Tx } from "@heddle/mesh/store";
-import { type KnownParts, overviewOf } from "./overview-of.ts";
+import { type AsOf, type KnownParts, overviewOf } from "./overview-of.ts";
 import { SOURCES, type ViewSource } from "./sources.ts";
 import type { Changes, Known, Subjects } from "./view.ts";
 import type { Part } from "./view-effects.ts";
@@ -65,18 +65,32 @@ const dropOrders = sql<{ generation: number; limit: number }>(`
   DELETE FROM overview_orders WHERE generation = :generation AND order_id IN
     (SELECT order_id FROM overview_orders WHERE generation = :generation LIMIT :limit)`);
 
+const dropSources = sql<{ generation: number }>("DELETE FROM overview_sources WHERE generation = :generation");
+
+const asOfTimes = sql<{ generation: number }, { source: string; timeMs: number }>(
+  "SELECT source, as_of_time_ms AS timeMs FROM overview_sources WHERE generation = :generation",
+);
+
+const putAsOf = sql<{ generation: number; source: string; timeMs: number }>(`
+  INSERT INTO overview_sources (generation, source, as_of_time_ms) VALUES (:generation, :source, :timeMs)
+  ON CONFLICT DO UPDATE SET as_of_time_ms = max(as_of_time_ms, excluded.as_of_time_ms)`);
+
+const asOf = async (reader: Reader, generation: number): Promise<AsOf> =>
+  new Map((await reader.all(asOfTimes, { generation })).map(({ source, timeMs }) => [source, timeMs]));
+
 /** The views, as rows and back. Each belongs to a generation; two are kept while the next is built. */
 export const viewStore = () => ({
   async find(reader: Reader, generation: number, customerId: string): Promise<CustomerOverview | undefined> {
     const row = await reader.get(byCustomer, { generation, customerId });
-    return row && toOverview(row);
+    return row && toOverview(row, await asOf(reader, generation));
   },
   /** In the order of the customers' ids. */
   async list(
     reader: Reader,
     { generation, afterId: after, limit }: { generation: number; afterId: string; limit: number },
   ): Promise<CustomerOverview[]> {
-    return (await reader.all(page, { generation, after, limit })).map(toOverview);
+    const times = await asOf(reader, generation);
+    return (await reader.all(page, { generation, after, limit })).map((row) => toOverview(row, times));
   },
   /** What a source has told so far of some customers and orders. */
   async known(
@@ -105,9 +119,12 @@ export const viewStore = () => ({
       await tx.run(put, { generation, customerId, part: encoder.encode(part), timeMs });
     }
     for (const [orderId, state] of orderStates) await tx.run(putOrder, { generation, orderId, state });
+    const timeMs = Math.max(...[...told.values()].map((each) => each.timeMs));
+    await tx.run(putAsOf, { generation, source: source.from, timeMs });
   },
   /** Deletes rows of a generation, at most `rowsMax`; resolves to their number. */
   async drop(tx: Tx, generation: number, rowsMax: number): Promise<number> {
+    await tx.run(dropSources, { generation });
     const rows = await tx.run(dropRows, { generation, limit: rowsMax });
     return rows < rowsMax ? rows + (await tx.run(dropOrders, { generation, limit: rowsMax - rows })) : rows;
   },
@@ -121,7 +138,7 @@ const statementsOf = ({ field }: ViewSource) => {
   return statements;
 };
 
-const toOverview = (row: Row): CustomerOverview => {
+const toOverview = (row: Row, times: AsOf): CustomerOverview => {
   const known: KnownParts = new Map(
     SOURCES.flatMap(({ field, part }) => {
       const column = COLUMNS[field];
@@ -132,5 +149,5 @@ const toOverview = (row: Row): CustomerOverview => {
         : [[field, { part: compileDecoder(part).decode(bytes) as Part, timeMs }]];
     }),
   );
-  return overviewOf(row.customer_id, known);
+  return overviewOf(row.customer_id, known, times);
 };

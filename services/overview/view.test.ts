@@ -48,7 +48,11 @@ interface View {
   readonly orderStates: ReadonlyMap<string, OrderState>;
 }
 
-const EMPTY: View = { overview: overviewOf(ADA, new Map()), known: new Map(), orderStates: new Map() };
+const EMPTY: View = { overview: overviewOf(ADA, new Map(), new Map()), known: new Map(), orderStates: new Map() };
+
+/** As of when the sources of a view hold that knows one customer. */
+const asOfOf = (known: KnownParts) =>
+  new Map(SOURCES.flatMap(({ field, from }) => (known.has(field) ? [[from, known.get(field)?.timeMs ?? 0]] : [])));
 
 const applied = ({ known, orderStates }: View, payload: ViewPayload, createTime: Timestamp): View => {
   const { field } = sourceOf(payload);
@@ -59,7 +63,7 @@ const applied = ({ known, orderStates }: View, payload: ViewPayload, createTime:
   if (told === undefined) throw new Error("the event is about another customer");
   const next = new Map([...known, [field, { ...told, timeMs: Math.max(before?.timeMs ?? 0, told.timeMs) }]]);
   return {
-    overview: overviewOf(ADA, next),
+    overview: overviewOf(ADA, next, asOfOf(next)),
     known: next,
     orderStates: new Map([...orderStates, ...changes.orderStates]),
   };

@@ -15,7 +15,6 @@ import { type Saga, SagaSchema, SagaService } from "@heddle/contracts/heddle/sag
 import { type Order, OrderSchema, OrderService } from "@heddle/contracts/order/v1";
 import { type CustomerOverview, CustomerOverviewSchema, OverviewService } from "@heddle/contracts/overview/v1";
 import { addressedTo } from "@heddle/mesh/rpc";
-import { unlessUnknown } from "./quiet.ts";
 import { allSubscriptions, type OwnSubscription } from "./subscriptions.ts";
 
 /** What the services say of themselves once all is quiet. */
@@ -23,9 +22,9 @@ export interface Answers {
   readonly trialBalance: GetTrialBalanceResponse;
   readonly ledgerEntries: readonly LedgerEntry[];
   readonly orders: readonly Order[];
-  /** Undefined where no service runs sagas. */
-  readonly sagas: readonly Saga[] | undefined;
-  /** What every service does with the events of others; empty where none subscribes. */
+  /** Those of the order service. */
+  readonly sagas: readonly Saga[];
+  /** What every service does with the events of others. */
   readonly subscriptions: readonly OwnSubscription[];
   /** The materialized views. */
   readonly views: readonly CustomerOverview[];
@@ -54,7 +53,6 @@ export const askAll = async (transport: Transport, customerIds: readonly string[
   const orders = createClient(OrderService, transport);
   const overviews = createClient(OverviewService, transport);
   const sagas = createClient(SagaService, addressedTo(transport, "order"));
-  const sagasServed = await unlessUnknown(sagas.listSagas({ pageSize: 1 }));
   return {
     trialBalance: await billing.getTrialBalance({}),
     ledgerEntries: await allPages(
@@ -65,12 +63,10 @@ export const askAll = async (transport: Transport, customerIds: readonly string[
       (pageToken) => orders.listOrders({ pageSize: 500, pageToken }),
       (page) => page.orders,
     ),
-    sagas:
-      sagasServed &&
-      (await allPages(
-        (pageToken) => sagas.listSagas({ pageSize: 500, pageToken }),
-        (page) => page.sagas,
-      )),
+    sagas: await allPages(
+      (pageToken) => sagas.listSagas({ pageSize: 500, pageToken }),
+      (page) => page.sagas,
+    ),
     subscriptions: await allSubscriptions(transport),
     views: await allPages(
       (pageToken) => overviews.listCustomerOverviews({ pageSize: 500, pageToken }),
@@ -86,7 +82,7 @@ export const keepAnswers = async (folder: string, answers: Answers): Promise<voi
     trialBalance: toJson(GetTrialBalanceResponseSchema, answers.trialBalance),
     ledgerEntries: answers.ledgerEntries.map((entry) => toJson(LedgerEntrySchema, entry)),
     orders: answers.orders.map((order) => toJson(OrderSchema, order)),
-    sagas: answers.sagas?.map((saga) => toJson(SagaSchema, saga)),
+    sagas: answers.sagas.map((saga) => toJson(SagaSchema, saga)),
     subscriptions: answers.subscriptions.map(({ service, subscription }) => ({
       service,
       subscription: toJson(SubscriptionSchema, subscription),
@@ -103,7 +99,7 @@ export const readAnswers = async (folder: string): Promise<Answers> => {
     trialBalance: fromJson(GetTrialBalanceResponseSchema, json.trialBalance ?? null),
     ledgerEntries: messages(LedgerEntrySchema, json.ledgerEntries),
     orders: messages(OrderSchema, json.orders),
-    sagas: json.sagas === undefined ? undefined : messages(SagaSchema, json.sagas),
+    sagas: messages(SagaSchema, json.sagas),
     subscriptions: (json.subscriptions as { service: string; subscription: JsonValue }[]).map(
       ({ service, subscription }) => ({ service, subscription: fromJson(SubscriptionSchema, subscription) }),
     ),

@@ -8,6 +8,7 @@ import type { Timers } from "@heddle/mesh/runtime";
 import type { Caller } from "./caller.ts";
 import type { Life, OrderPlan } from "./life.ts";
 import { seededUuid } from "./seeded-random.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** Leads lives: does in the mesh what their plans say, one step after the other. */
 export interface Driver {
@@ -28,8 +29,8 @@ interface Customer {
   readonly life: Life;
 }
 
-export const createDriver = (deps: { caller: Caller; seed: number; timers: Timers }): Driver => {
-  const { caller, seed, timers } = deps;
+export const createDriver = (deps: { caller: Caller; watcher: Watcher; seed: number; timers: Timers }): Driver => {
+  const { caller, watcher, seed, timers } = deps;
   const { call } = caller;
 
   /** The order once it is decided; as it was last seen when that takes too long. */
@@ -94,6 +95,7 @@ export const createDriver = (deps: { caller: Caller; seed: number; timers: Timer
       meanwhile ? remove(customerId, `${sku} delete meanwhile`) : undefined,
     ]);
     if (placed !== undefined) {
+      if (plan.watched) watcher.watch(placed.id);
       const charged = await follow(await decided(placed, sku), plan);
       const minorUnits = ((placed.total?.minorUnits ?? 0n) * BigInt(paysPercent)) / 100n;
       if (charged && accountId !== undefined && minorUnits > 0n) {

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import type { DescMessage, DescMethodUnary, JsonObject, MessageShape } from "@bufbuild/protobuf";
 import { fromJson } from "@bufbuild/protobuf";
 
-/** One line of the ledger: what a client sent, and what it heard. */
-export type LedgerLine = { readonly call: string; readonly atMs: number } & (
+/** One line of the ledger: what a client sent, what it heard, and what it was told of an order that it watches. */
+export type LedgerLine = CallLine | WatchLine;
+
+export type CallLine = { readonly call: string; readonly atMs: number } & (
   | { readonly kind: "sent"; readonly method: string; readonly request: JsonObject }
   | { readonly kind: "acknowledged"; readonly answer: JsonObject }
   | { readonly kind: "refused"; readonly code: string; readonly reason: string; readonly message: string }
@@ -12,6 +14,12 @@ export type LedgerLine = { readonly call: string; readonly atMs: number } & (
   | { readonly kind: "unanswered"; readonly code: string; readonly message: string }
   /** The client went away, and never heard. */
   | { readonly kind: "abandoned" }
+);
+
+export type WatchLine = { readonly orderId: string; readonly atMs: number } & (
+  | { readonly kind: "watched"; readonly sequence: number; readonly toState: number }
+  /** The stream ended as one that has told all. */
+  | { readonly kind: "watch-ended" }
 );
 
 /** The append-only file outside of the mesh. */
@@ -71,6 +79,8 @@ export interface TypedCall<I extends DescMessage, O extends DescMessage> {
 /** The ledger as it is checked. Requests are in the order in which they were first sent. */
 export interface Ledger {
   readonly calls: readonly LedgerCall[];
+  /** What was told of each watched order, in the order in which it came. */
+  readonly watches: ReadonlyMap<string, readonly WatchLine[]>;
   to<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>): TypedCall<I, O>[];
 }
 
@@ -84,7 +94,12 @@ export const readLedger = async (folder: string): Promise<Ledger> =>
 
 export const ledgerOf = (lines: Iterable<LedgerLine>): Ledger => {
   const calls = new Map<string, Draft>();
+  const watches = new Map<string, WatchLine[]>();
   for (const line of lines) {
+    if ("orderId" in line) {
+      watches.set(line.orderId, [...(watches.get(line.orderId) ?? []), line]);
+      continue;
+    }
     if (line.kind === "sent") {
       const { call: id, method, request } = line;
       const draft = calls.get(id) ?? {
@@ -111,6 +126,7 @@ export const ledgerOf = (lines: Iterable<LedgerLine>): Ledger => {
   const all = [...calls.values()];
   return {
     calls: all,
+    watches,
     to: (method) =>
       all
         .filter((call) => call.method === methodName(method))

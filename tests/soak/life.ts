@@ -15,6 +15,8 @@ export interface OrderPlan {
   readonly paysPercent: number;
   /** The credit limit that is set afterwards; undefined leaves it. */
   readonly nextLimitMinorUnits: bigint | undefined;
+  /** Whether somebody watches the order. */
+  readonly watched: boolean;
   readonly placing: "patient" | "twice" | "repeated" | "abandoned" | "deleted-meanwhile";
 }
 
@@ -68,6 +70,7 @@ export const calmLife = (seed: number): Life => ({
     wish,
     paysPercent: 100,
     nextLimitMinorUnits: undefined,
+    watched: true,
     placing: "patient",
   })),
   end: "stays",
@@ -104,6 +107,7 @@ const newOrder = (random: SeededRandom, sku: string, currencyCode: string): Orde
   wish: random.pick(["wait", "fulfil", "fulfil", "fulfil", "cancel", "return", "fulfil-and-cancel"]),
   paysPercent: random.pick([0, 50, 100, 120]),
   nextLimitMinorUnits: random.oneIn(4) ? BigInt(random.between(100_00, 6_000_00)) : undefined,
+  watched: random.oneIn(3),
   placing: random.pick([
     ...times(12, "patient" as const),
     "twice",

@@ -1,4 +1,4 @@
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { type Saga, SagaService, SagaState } from "@heddle/contracts/heddle/saga/v1";
 import { OrderService, OrderState } from "@heddle/contracts/order/v1";
 import { addressedTo } from "@heddle/mesh/rpc";
@@ -87,16 +87,8 @@ const whatMoves = async (deps: {
 
 const sagaClient = (transport: Transport) => createClient(SagaService, addressedTo(transport, "order"));
 
-/** Sagas of `order` that have not ended; none as long as no service runs sagas. */
+/** Sagas of `order` that have not ended. */
 const unfinishedSagas = async (transport: Transport): Promise<Saga[]> => {
   const states = [SagaState.RUNNING, SagaState.COMPENSATING, SagaState.PARKED];
-  const reply = await unlessUnknown(sagaClient(transport).listSagas({ states, pageSize: 500 }));
-  return reply?.sagas ?? [];
+  return (await sagaClient(transport).listSagas({ states, pageSize: 500 })).sagas;
 };
-
-/** The reply, or undefined where the mesh does not serve the contract. */
-export const unlessUnknown = async <T>(reply: Promise<T>): Promise<T | undefined> =>
-  reply.catch((error: unknown) => {
-    if (ConnectError.from(error).code === Code.Unimplemented) return undefined;
-    throw error;
-  });

@@ -1,5 +1,5 @@
 import { SagaState } from "@heddle/contracts/heddle/saga/v1";
-import { OrderState } from "@heddle/contracts/order/v1";
+import { OrderRejectionReason, OrderState } from "@heddle/contracts/order/v1";
 import type { Check } from "./checks/check.ts";
 import type { LedgerCall } from "./ledger.ts";
 import type { SoakResult } from "./soak.ts";
@@ -16,8 +16,10 @@ export interface Report {
   readonly requests: Readonly<Record<string, RequestCounts>>;
   /** Orders by the state that they ended in. */
   readonly orders: Readonly<Record<string, number>>;
-  /** Sagas by how they ended; undefined where no service runs sagas. */
-  readonly sagas: Readonly<Record<string, number>> | undefined;
+  /** Rejected orders by their reason. */
+  readonly rejections: Readonly<Record<string, number>>;
+  /** Sagas by how they ended; those that had to be set going again are counted apart. */
+  readonly sagas: Readonly<Record<string, number>>;
   readonly events: Readonly<Record<string, number>>;
   readonly checks: readonly Check[];
   readonly violations: number;
@@ -50,7 +52,11 @@ export const reportOf = (result: SoakResult): Report => {
     starts,
     requests: Object.fromEntries([...methods].map(([method, calls]) => [method, countsOf(calls)])),
     orders: countBy(stores.orders, ({ state }) => nameOf(OrderState, Number(state))),
-    sagas: answers.sagas && {
+    rejections: countBy(
+      stores.orders.filter(({ rejectionReason }) => rejectionReason !== 0n),
+      ({ rejectionReason }) => nameOf(OrderRejectionReason, Number(rejectionReason)),
+    ),
+    sagas: {
       ...countBy(answers.sagas, ({ state }) => nameOf(SagaState, state)),
       parked_and_retried: result.retriedSagas,
     },
@@ -64,7 +70,7 @@ export const reportOf = (result: SoakResult): Report => {
 const VIOLATIONS_PRINTED_MAX = 12;
 
 export const printReport = (report: Report): string => {
-  const { seed, seconds, workers, requests, orders, sagas, events, checks, violations } = report;
+  const { seed, seconds, workers, requests, orders, rejections, sagas, events, checks, violations } = report;
   const rows = (table: Readonly<Record<string, object>>) =>
     Object.entries(table).map(([name, counts]) => [name, ...Object.values(counts).map(String)]);
   return [
@@ -78,7 +84,8 @@ export const printReport = (report: Report): string => {
     ),
     "",
     `orders   ${listed(orders)}`,
-    `sagas    ${sagas === undefined ? "no service runs sagas yet" : listed(sagas)}`,
+    `rejected ${listed(rejections)}`,
+    `sagas    ${listed(sagas)}`,
     `events   ${listed(events)}`,
     "",
     ...checks.flatMap(printCheck),
@@ -87,8 +94,7 @@ export const printReport = (report: Report): string => {
   ].join("\n");
 };
 
-const printCheck = ({ name, checked, unit, violations, skipped }: Check): string[] => {
-  if (skipped !== undefined) return [`  --      ${name}: not checked, ${skipped}`];
+const printCheck = ({ name, checked, unit, violations }: Check): string[] => {
   const more = violations.length - VIOLATIONS_PRINTED_MAX;
   return [
     `  ${violations.length === 0 ? "ok    " : "BROKEN"}  ${name} (${checked} ${unit})`,

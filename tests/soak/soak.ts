@@ -15,6 +15,7 @@ import { type Processes, startProcesses } from "./processes.ts";
 import { untilQuiet } from "./quiet.ts";
 import { repeatAcknowledged } from "./repeat.ts";
 import { readStores, type Stores } from "./stores.ts";
+import { createWatcher } from "./watcher.ts";
 
 export interface SoakOptions {
   /** Where data, logs and the ledger go: an empty folder. */
@@ -56,16 +57,18 @@ export const soak = async (options: SoakOptions): Promise<SoakResult> => {
     const run = { ...options, runtime, processes, transport };
     const ledger = await openLedger(folder);
     const caller = createCaller({ transport, ledger, ...runtime });
-    const driver = createDriver({ caller, seed, timers: runtime.timers });
+    const watcher = createWatcher({ transport, ledger, ...runtime });
+    const driver = createDriver({ caller, watcher, seed, timers: runtime.timers });
     const numbers = await liveThroughChaos(run, driver);
     progress("the chaos is over: waiting until all is quiet");
     const first = await untilQuiet({ ...run, ...runtime });
     await driver.lead(calmLife(seed));
     await repeatAcknowledged(folder, caller);
-    await ledger.close();
     const customerIds = await createdCustomers(folder);
     await composeAll(transport, customerIds);
     const second = await untilQuiet({ ...run, ...runtime });
+    await watcher.stop();
+    await ledger.close();
     await keepAnswers(folder, await askAll(transport, customerIds));
     await processes.stop();
     progress("checking");

@@ -308,8 +308,8 @@ export declare type SourceStatus = Message<"overview.v1.SourceStatus"> & {
   reason: string;
 
   /**
-   * Says as of when the source's part holds: when the source was asked, or, in a view, when the latest of its events that
-   * told of the customer was made. Absent when the source is unavailable, or no event has told of the customer.
+   * Says as of when the source's part holds: when the source was asked, or, in a view, when the newest event was made that
+   * the view has taken in from the source, of whatever customer. Absent when the source is unavailable, or has no event yet.
    *
    * @generated from field: google.protobuf.Timestamp read_time = 4;
    */

@@ -16,6 +16,6 @@ export const checkCustomerOverview =
     const view = await store.read(async (reader) =>
       views.find(reader, await viewGeneration(reader, VIEW_NAME), customerId),
     );
-    const { differences, unchecked } = compareOverviews(view ?? overviewOf(customerId, new Map()), composed);
+    const { differences, unchecked } = compareOverviews(view ?? overviewOf(customerId, new Map(), new Map()), composed);
     return { agrees: differences.length + unchecked.length === 0, differences, uncheckedSources: unchecked };
   };

@@ -35,3 +35,13 @@ CREATE TABLE overview_orders (
   state INTEGER NOT NULL,
   PRIMARY KEY (generation, order_id)
 ) STRICT, WITHOUT ROWID;
+
+-- The creation of the newest event that a generation has taken in of each source, of whatever customer: as of then all its rows
+-- hold.
+CREATE TABLE overview_sources (
+  generation INTEGER NOT NULL,
+  -- The service that publishes.
+  source TEXT NOT NULL,
+  as_of_time_ms INTEGER NOT NULL,
+  PRIMARY KEY (generation, source)
+) STRICT, WITHOUT ROWID;

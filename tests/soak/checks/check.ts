@@ -20,8 +20,6 @@ export interface Check {
   readonly checked: number;
   readonly unit: string;
   readonly violations: readonly string[];
-  /** Why it could not be checked. */
-  readonly skipped?: string;
 }
 
 /** A check that collects its violations as it goes. */

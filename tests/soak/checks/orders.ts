@@ -111,6 +111,27 @@ export const askedForOnce = ({ ledger, stores, answers }: Evidence): Check => {
   return check.done();
 };
 
+/** Whoever watches an order is told of each of its transitions, once and in order, and of the end when there is one. */
+export const watchersSeeAll = ({ ledger, stores }: Evidence): Check => {
+  const check = checking("who watches an order is told of each transition once", "watched orders");
+  const transitions = groupedBy(stores.transitions, ({ orderId }) => orderId);
+  for (const [orderId, lines] of ledger.watches) {
+    check.look();
+    const told = lines.flatMap((line) => (line.kind === "watched" ? [`${line.sequence}:${line.toState}`] : []));
+    const steps = transitions.get(orderId) ?? [];
+    const lived = steps.map(({ sequence, toState }) => `${sequence}:${toState}`);
+    check.expect(told.join() === lived.join(), () => `order ${orderId}: was told ${told}, and had ${lived}`);
+    const isFinal = FINAL.has(Number(steps.at(-1)?.toState));
+    check.expect(
+      (lines.at(-1)?.kind === "watch-ended") === isFinal,
+      () => `order ${orderId}: the watch ${isFinal ? "never ended" : "ended too early"}`,
+    );
+  }
+  return check.done();
+};
+
+const FINAL: ReadonlySet<OrderState> = new Set([OrderState.REJECTED, OrderState.CANCELLED]);
+
 /** The state that a wish ends in. */
 const ENDS = {
   wait: OrderState.CONFIRMED,

@@ -1,5 +1,5 @@
 import { create, toJson } from "@bufbuild/protobuf";
-import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { CreditScoreBand } from "@heddle/contracts/creditscore/v2";
 import { type Customer, CustomerState } from "@heddle/contracts/customer/v1";
 import { type Order, OrderState } from "@heddle/contracts/order/v1";
@@ -8,8 +8,6 @@ import { RecordState } from "@heddle/contracts/socialsecurity/v1";
 import { byKey, type Check, checking, type Evidence, groupedBy } from "./check.ts";
 import { accountIn, customerIn, numberIn, orderIn, scoreIn } from "./decode-event.ts";
 
-const NAME = "overview's view is the fold of the events and the live composition";
-
 /** The parts of an overview that say something of the customer; the rest says who was asked when. */
 const PARTS = ["customer", "number", "creditScore", "account", "orders"] as const;
 type Parts = Pick<CustomerOverview, (typeof PARTS)[number]>;
@@ -17,10 +15,7 @@ type Parts = Pick<CustomerOverview, (typeof PARTS)[number]>;
 /** The view of each customer, part by part, is what its events say, by a fold of our own, and what its owners answer. */
 export const viewsAgree = (evidence: Evidence): Check => {
   const { answers } = evidence;
-  if (!answers.subscriptions.some(({ service }) => service === "overview")) {
-    return { name: NAME, checked: 0, unit: "customers", violations: [], skipped: "nothing feeds the view yet" };
-  }
-  const check = checking(NAME, "customers");
+  const check = checking("overview's view is the fold of the events and the live composition", "customers");
   const folded = fold(evidence);
   const views = byKey(answers.views, ({ customerId }) => customerId);
   const compositions = byKey(answers.compositions, ({ customerId }) => customerId);
@@ -73,11 +68,8 @@ const fold = ({ stores }: Evidence): Map<string, Parts> => {
   for (const event of eventsOf("socialsecurity")) {
     const number = numberIn(event);
     if (number === undefined) continue;
-    const { customerId, state, $typeName } = number;
-    const known = folded.get(customerId)?.number?.verifyTime;
-    // The event's own word counts, where its contract has one; that of the owner's clock differs from it.
-    const told = "verifyTime" in number ? (number.verifyTime as Timestamp | undefined) : undefined;
-    const verifyTime = told ?? verifyTimeAfter($typeName, timestampFromMs(Number(event.createTimeMs)), known);
+    const { customerId, state } = number;
+    const verifyTime = "verifyTime" in number ? number.verifyTime : undefined;
     const verified = state === RecordState.VERIFIED;
     put(customerId, overviewWith({ number: { verified, ...(verifyTime && { verifyTime }) } }));
   }
@@ -92,17 +84,12 @@ const fold = ({ stores }: Evidence): Map<string, Parts> => {
     const account = accountIn(event);
     if (account === undefined) continue;
     const { id: accountId, creditLimit, balance, availableCredit } = account;
-    put(account.customerId, {
-      account: create(CustomerOverviewSchema, { account: { accountId } }).account,
-      ...overviewWith({
-        account: {
-          accountId,
-          ...(creditLimit && { creditLimit }),
-          ...(balance && { balance }),
-          ...(availableCredit && { availableCredit }),
-        },
-      }),
-    });
+    const sums = {
+      ...(creditLimit && { creditLimit }),
+      ...(balance && { balance }),
+      ...(availableCredit && { availableCredit }),
+    };
+    put(account.customerId, overviewWith({ account: { accountId, ...sums } }));
   }
   const latest = byKey(
     eventsOf("order").flatMap((event) => orderIn(event) ?? []),
@@ -130,11 +117,6 @@ const customerPart = ({ givenName, familyName, email, state, createTime }: Custo
     active,
     ...(createTime && { createTime }),
   };
-};
-
-const verifyTimeAfter = (type: string, at: Timestamp, known: Timestamp | undefined): Timestamp | undefined => {
-  if (type === "socialsecurity.v1.NumberVerified") return at;
-  return type === "socialsecurity.v1.RecordErased" ? known : undefined;
 };
 
 const orderPart = (orders: readonly Order[]) => {
