@@ -1,10 +1,13 @@
 import process from "node:process";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { BillingService } from "@heddle/contracts/billing/v1";
 import { CustomerService } from "@heddle/contracts/customer/v1";
+import { SubscriptionService } from "@heddle/contracts/heddle/events/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { type Order, OrderRejectionReason, OrderService, OrderState } from "@heddle/contracts/order/v1";
 import { SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
-import { systemTimers } from "@heddle/mesh/runtime";
+import { addressedTo } from "@heddle/mesh/rpc";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { runHeddle } from "./heddle-up.ts";
 import { startMesh, type TestMesh } from "./mesh.ts";
@@ -50,6 +53,13 @@ const held = async (customerId: string) => {
   return [account?.authorizedAmount?.minorUnits, account?.balance?.minorUnits];
 };
 
+/** How many events of customers have taken effect at the order service. */
+const applied = async (): Promise<bigint> => {
+  const orders = createClient(SubscriptionService, addressedTo(createGrpcTransport({ baseUrl: mesh.url }), "order"));
+  const { subscriptions } = await orders.listSubscriptions({});
+  return subscriptions.find(({ source }) => source === "customer")?.eventsApplied ?? 0n;
+};
+
 /** Sends a signal to a service's process. */
 const signal = async (service: string, name: NodeJS.Signals) => {
   const { instances } = await mesh.client(RegistryService).listInstances({});
@@ -65,10 +75,9 @@ test("an order that is refused after its authorization shows the void, with its 
     const authorize = JSON.parse(stdout).steps.find(({ name }: { name: string }) => name === "authorize-payment");
     expect(authorize.attempts).toBeGreaterThan(0);
   }, PATIENCE);
+  const before = await applied();
   await mesh.client(CustomerService).deleteCustomer({ customerId });
-  // The event has come when a placement of another customer's, which is applied after it, would see it: it is a matter of
-  // milliseconds, and one that comes too late makes an order that is confirmed and then cancelled.
-  await systemTimers.sleep(1_000);
+  await vi.waitFor(async () => expect(await applied()).toBeGreaterThan(before), PATIENCE);
   await signal("billing", "SIGCONT");
   const order = await placed;
   expect(order).toMatchObject({
