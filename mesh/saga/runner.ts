@@ -40,18 +40,23 @@ export class SagaRun {
     return this.#saga;
   }
 
-  /** Takes it as far as it gets: to its end, until it is parked, to a long wait, or until the service stops. Never rejects. */
-  async run(): Promise<void> {
+  /**
+   * Takes it as far as it gets: to its end, until it is parked, to a long wait, or until the service stops. Resolves to true when it
+   * waits in its row; never rejects.
+   */
+  async run(): Promise<boolean> {
     const { stop, log } = this.#deps;
     try {
       // What was read from a row may still be run by another process, which must find out before this one does anything.
       if (this.#saga.resumed) await this.#save();
       while (!stop.aborted && (await this.#step()));
+      if (!stop.aborted) return this.#saga.endMs === undefined && !this.#saga.parked;
     } catch (error) {
       if (error instanceof StaleSaga) log.debug(this.#line(), "a saga is run by another process");
       else if (!stop.aborted) log.error({ ...this.#line(), err: error }, "a saga was let go of");
     }
     if (stop.aborted) await this.#leave();
+    return false;
   }
 
   /** Leaves in the row how far it has come, for the next start to go on from; a crash would leave less, and lose nothing. */

@@ -208,6 +208,22 @@ describe("an action that fails", () => {
   });
 });
 
+test("a saga that waits in its row is taken up at once when somebody asks for it", async () => {
+  const { definition, did, fates } = purchase();
+  fates.ship = often(100, throwing(down));
+  const shop = await startShop([definition]);
+  const { id } = await shop.begin(definition, { text: "lamp" }, { forMs: 0 });
+  await shop.pass(120_000);
+  const attempts = did.length;
+  fates.ship = [];
+  const { id: again, result } = await shop.begin(definition, { text: "lamp" });
+  // What is left of a short wait in memory; the long ones are in the row.
+  await shop.pass(1_100);
+  expect(await result).toEqual({ id, status: "completed", failure: undefined });
+  expect(again).toBe(id);
+  expect(did.length).toBe(attempts + 2);
+});
+
 describe("a refusal", () => {
   test("undoes what was done before it, in reverse, and is on record", async () => {
     const { definition, did, fates } = purchase();

@@ -61,6 +61,7 @@ export class SagaEngine implements Sagas {
   readonly #running = new Map<string, SagaRun | undefined>();
   readonly #drives = new Set<Promise<void>>();
   readonly #waiting = new Map<string, Set<(saga: SagaRecord) => void>>();
+  readonly #unknown = new Set<string>();
   readonly #stop = new AbortController();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
@@ -206,36 +207,45 @@ export class SagaEngine implements Sagas {
     this.#running.set(id, undefined);
     // Whoever starts it may be a call, which ends, is cancelled and has a deadline: none of that is the saga's.
     const drive = runInCall(backgroundCall(""), () => this.#runLoaded(id, load))
-      .catch((error: unknown) => this.#deps.log.warn({ sagaId: id, err: error }, "a saga could not be taken up"))
-      .finally(() => {
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ sagaId: id, err: error }, "a saga could not be taken up");
+        return undefined;
+      })
+      .then((end) => {
         this.#drives.delete(drive);
+        this.#running.delete(id);
+        if (end === "waits") {
+          // Somebody may have come while it was put away: then it does not wait.
+          if (this.#waiting.has(id) && this.#mayRun(id)) this.#drive(id, () => this.#read(id));
+        } else if (end !== undefined) this.#settle(end);
       });
     this.#drives.add(drive);
   }
 
-  async #runLoaded(id: string, load: () => Promise<SagaRecord | undefined>): Promise<void> {
-    try {
-      const saga = await load();
-      if (saga === undefined || rests(saga)) {
-        if (saga !== undefined) this.#settle(saga);
-        return;
-      }
-      const definition = this.#definitions.get(versionOf(saga));
-      if (definition === undefined) {
-        this.#deps.log.error({ sagaId: id, saga: versionOf(saga) }, "a saga is due that this release does not define");
-        return;
-      }
-      const deps = { ...this.#deps, stop: this.#stop.signal };
-      // Whoever takes it up does so now, whatever it waits for.
-      const now = { ...saga, dueMs: this.#deps.clock.nowMs() };
-      const run = new SagaRun(now, definition, deps, () => this.#waiting.has(id));
-      this.#running.set(id, run);
-      await run.run();
-      this.#running.delete(id);
-      if (rests(run.saga) && run.saga.saved) this.#settle(run.saga);
-    } finally {
-      this.#running.delete(id);
+  /** Resolves to the saga when it rests, to "waits" when it waits in its row, else to undefined. */
+  async #runLoaded(id: string, load: () => Promise<SagaRecord | undefined>): Promise<SagaRecord | "waits" | undefined> {
+    const saga = await load();
+    if (saga === undefined || rests(saga)) return saga;
+    const definition = this.#definitions.get(versionOf(saga));
+    if (definition === undefined) {
+      this.#tellUnknown(saga);
+      return undefined;
     }
+    // Whoever takes it up does so now, whatever it waits for.
+    const now = { ...saga, dueMs: this.#deps.clock.nowMs() };
+    const deps = { ...this.#deps, stop: this.#stop.signal };
+    const run = new SagaRun(now, definition, deps, () => this.#waiting.has(id));
+    this.#running.set(id, run);
+    if (await run.run()) return "waits";
+    return rests(run.saga) && run.saga.saved ? run.saga : undefined;
+  }
+
+  /** Says once of each version that another release, on the same store, has begun what this one cannot run. */
+  #tellUnknown(saga: SagaRecord): void {
+    const version = versionOf(saga);
+    if (this.#unknown.has(version)) return;
+    this.#unknown.add(version);
+    this.#deps.log.error({ sagaId: saga.id, saga: version }, "a saga is due that this release does not define");
   }
 
   /** Resolves to the saga when it has ended or is parked, or to undefined when there is no more time, or no more caller. */

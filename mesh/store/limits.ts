@@ -10,7 +10,7 @@ export const WRITE_WAIT_MS_MAX = 1_000;
 export const JOBS_PER_BATCH_MAX = 256;
 
 /** Milliseconds that the jobs of a batch run before sockets are served again. */
-export const BATCH_SLICE_MS_MAX = 1;
+export const BATCH_SLICE_MS_MAX = 0.5;
 
 /** Bytes in the write-ahead log at which a checkpoint is made: less often than that the disk hardly feels it. */
 export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;

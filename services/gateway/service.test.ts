@@ -102,7 +102,7 @@ const statusOf = async (url: string, method: string) => (await call(url, method)
 
 test("an instance that registers while the gateway runs is callable, healthy and described at once", async () => {
   const { url, transport } = await startGateway();
-  expect(await statusOf(url, "loom.v1.LoomService/Weave")).toBe(501);
+  expect(await statusOf(url, "loom.v1.LoomService/Weave")).toBe(503);
   await startInstance(url, one, "a");
   expect(await statusOf(url, "loom.v1.LoomService/Weave")).toBe(200);
   const { status } = await createClient(Health, transport).check({ service: "loom.v1.LoomService" });

@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
     seed: { type: "string", default: String(1 + systemRuntime().random.below(SEED_MAX)) },
-    workers: { type: "string", default: "8" },
+    workers: { type: "string", default: "16" },
     folder: { type: "string" },
     keep: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
