@@ -27,7 +27,7 @@ test("what follows events is shown by heddle: stopped subscribers, sources that 
   timeout: 120_000,
 }, async () => {
   const mesh = await heddleUp("gateway", "customer", "socialsecurity", "overview");
-  onTestFinished(async () => void (await mesh.stop()));
+  onTestFinished(async () => void (await mesh.stop()), 30_000);
   const { customer } = await mesh
     .client(CustomerService)
     .createCustomer({ givenName: "Ada", familyName: "Lovelace", email: "ada@example.com" });
@@ -56,13 +56,13 @@ test("what follows events is shown by heddle: stopped subscribers, sources that 
   // So does a source; its subscribers tell.
   const source = pidOf(mesh, "customer");
   process.kill(source, "SIGSTOP");
-  await vi.waitFor(
-    async () => expect((await statusOf("overview")).events).toMatchObject({ state: "stalled", alarm: true }),
-    PATIENCE,
-  );
-  const stalled = await mesh.heddle("events", "status", "overview");
-  expect(stalled.code).toBe(1);
-  expect(stalled.stdout).toMatch(/overview +customer +overview 1 +stalled/);
+  onTestFinished(() => void process.kill(source, "SIGCONT"));
+  await vi.waitFor(async () => {
+    const { code, stdout } = await mesh.heddle("events", "status", "overview");
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/overview +customer +overview 1 +stalled/);
+  }, PATIENCE);
+  expect((await statusOf("overview")).events).toMatchObject({ state: "stalled", alarm: true });
   process.kill(source, "SIGCONT");
   await vi.waitFor(
     async () => expect((await mesh.heddle("events", "status", "socialsecurity")).code).toBe(0),

@@ -12,7 +12,7 @@ import { formatDuration } from "../../units.ts";
 import { reportsOf } from "./events-status.ts";
 
 /** Milliseconds between looks at the progress, and between its lines. */
-const LOOK_MS = 250;
+const LOOK_MS = 100;
 const LINE_MS = 2_000;
 
 interface Options {
@@ -64,7 +64,7 @@ export const rebuildCommand = (): Command =>
         );
         const own = subscriptions.filter((each) => each.view === view && each.generation === generation);
         const events = sumOf(own, ({ eventsApplied }) => eventsApplied);
-        const seconds = Math.max(0.001, (nowMs - startMs) / 1_000);
+        const seconds = Math.max(1, Math.round(nowMs - startMs)) / 1_000;
         const rate = Math.round(events / seconds);
         if (own.length > 0 && own.every(({ inForce }) => inForce)) {
           if (options.json)
