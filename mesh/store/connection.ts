@@ -13,7 +13,9 @@ export class Connection {
   readonly #rollbackTo: Database.Statement;
   readonly #release: Database.Statement;
   readonly #look: Database.Statement;
+  readonly #changes: Database.Statement;
   #walLook: Database.Statement | undefined;
+  #writes = 0;
 
   constructor(database: Database.Database) {
     this.database = database;
@@ -25,6 +27,12 @@ export class Connection {
     this.#rollbackTo = database.prepare("ROLLBACK TO job");
     this.#release = database.prepare("RELEASE job");
     this.#look = database.prepare("PRAGMA schema_version");
+    this.#changes = database.prepare("SELECT changes()").pluck();
+  }
+
+  /** Counts the statements that may have written something. */
+  get writes(): number {
+    return this.#writes;
   }
 
   begin(): void {
@@ -95,8 +103,12 @@ export class Connection {
     const prepared = this.#prepared.get(statement) ?? this.#prepare(statement);
     refuseUnbindable(statement, params);
     try {
-      return run(prepared);
+      const result = run(prepared);
+      if (!prepared.readonly) this.#writes++;
+      return result;
     } catch (error) {
+      // SQLite undoes a statement that fails, unless it was written to keep what it had done (sqlite.org/lang_conflict.html, FAIL).
+      if (!prepared.readonly && this.inTransaction && this.#changes.get() !== 0) this.#writes++;
       throw explainBinding(statement, error);
     }
   }

@@ -104,6 +104,51 @@ describe("a batch", () => {
     expect(disk.syncs).toBe(before);
   });
 
+  test("runs its jobs once where one fails before it has written, or by the one statement that writes", async () => {
+    const { store, write, ids } = await open();
+    let runs = 0;
+    const results = await Promise.allSettled([
+      store.write((tx) => {
+        runs++;
+        return tx.run(insertNote, { id: "a", text: "a" });
+      }),
+      store.write(() => Promise.reject(new Error("no"))),
+      write("a"),
+      write("b"),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
+    expect(await ids()).toEqual(["a", "b"]);
+    expect(runs).toBe(1);
+  });
+
+  test("is run again, once, where one fails after it has written; those that follow are not", async () => {
+    const { store, disk, ids } = await open();
+    const runs: string[] = [];
+    const job = (id: string, fails: boolean) =>
+      store.write(async (tx) => {
+        runs.push(id);
+        await tx.run(insertNote, { id, text: id });
+        if (fails) throw new Error("no");
+      });
+    const before = disk.syncs;
+    await Promise.allSettled([job("a", false), job("b", true), job("c", false)]);
+    expect(runs).toEqual(["a", "b", "a", "b", "c"]);
+    await Promise.allSettled([job("d", false), job("e", true), job("f", false)]);
+    expect(runs.slice(5)).toEqual(["d", "e", "f"]);
+    expect(await ids()).toEqual(["a", "c", "d", "f"]);
+    expect(disk.syncs - before).toBe(2);
+  });
+
+  test("undoes what a statement keeps that fails in its middle", async () => {
+    const { store, write, ids } = await open();
+    const some = sql<NoParams>(
+      "INSERT OR FAIL INTO notes (id, text) SELECT value, 'x' FROM json_each('[\"c\", \"a\"]')",
+    );
+    const results = await Promise.allSettled([write("a"), store.write((tx) => tx.run(some, {})), write("b")]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(await ids()).toEqual(["a", "b"]);
+  });
+
   test("undoes all of a job that fails, and nothing else", async () => {
     const { store, write, ids } = await open();
     const results = await Promise.allSettled([

@@ -10,10 +10,16 @@ export const WRITE_WAIT_MS_MAX = 1_000;
 export const JOBS_PER_BATCH_MAX = 256;
 
 /** Milliseconds that the jobs of a batch run before sockets are served again. */
-export const BATCH_SLICE_MS_MAX = 0.5;
+export const BATCH_SLICE_MS_MAX = 0.2;
+
+/**
+ * Batches that are run with savepoints after one in which a job failed that had written: such failures come in rows, and a batch that
+ * is run again costs twice.
+ */
+export const GUARDED_BATCHES = 64;
 
 /** Bytes in the write-ahead log at which a checkpoint is made: less often than that the disk hardly feels it. */
-export const WAL_CHECKPOINT_BYTES = 16 * 1024 * 1024;
+export const WAL_CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 /** Batches between two looks at how full the write-ahead log is. */
 export const BATCHES_PER_WAL_CHECK = 16;
