@@ -8,7 +8,7 @@ import type { Connection } from "./connection.ts";
 import { insertNote, migrations, noteById } from "./fixtures/notes.ts";
 import { temporaryFolder } from "./fixtures/temporary-folder.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { BATCHES_PER_WAL_CHECK, WAL_CHECKPOINT_BYTES } from "./limits.ts";
+import { BATCHES_PER_WAL_CHECK, WAL_CHECKPOINT_BYTES, WAL_RESTART_BYTES } from "./limits.ts";
 import { openStore } from "./open-store.ts";
 
 const PAGE_BYTES = 4_096;
@@ -52,33 +52,53 @@ test("a log that has grown is emptied while writes go on, and starts over while 
   expect(did).toEqual([]);
   batches(WAL_CHECKPOINT_BYTES);
   batches(WAL_CHECKPOINT_BYTES);
-  await checkpointer.close();
-  expect(did).toEqual(["PASSIVE", "pause", "RESTART", "resume", "close"]);
-});
-
-test("a log that a reader keeps from starting over is left alone until it has grown by as much again", async () => {
-  const { batches, did } = start((mode) => ({ done: mode === "PASSIVE" }));
-  batches(WAL_CHECKPOINT_BYTES);
+  await new Promise(setImmediate);
+  expect(did.splice(0)).toEqual(["PASSIVE"]);
+  batches(2 * WAL_CHECKPOINT_BYTES - PAGE_BYTES);
+  expect(did).toEqual([]);
+  batches(WAL_RESTART_BYTES);
   await new Promise(setImmediate);
   expect(did.splice(0)).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
-  batches(WAL_CHECKPOINT_BYTES + PAGE_BYTES);
+  batches(WAL_CHECKPOINT_BYTES);
+  await checkpointer.close();
+  expect(did).toEqual(["PASSIVE", "close"]);
+});
+
+test("a log that SQLite has started over by itself is followed from its beginning", async () => {
+  const { batches, did } = start(done);
+  batches(WAL_RESTART_BYTES - PAGE_BYTES);
+  await new Promise(setImmediate);
+  batches(WAL_CHECKPOINT_BYTES);
+  await new Promise(setImmediate);
+  expect(did).toEqual(["PASSIVE", "PASSIVE"]);
+});
+
+test("a log that a reader keeps from starting over holds no writes back until it has grown by as much again", async () => {
+  const { batches, did } = start((mode) => ({ done: mode === "PASSIVE" }));
+  batches(WAL_RESTART_BYTES);
+  await new Promise(setImmediate);
+  expect(did.splice(0)).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
+  batches(WAL_RESTART_BYTES + PAGE_BYTES);
   expect(did).toEqual([]);
-  batches(2 * WAL_CHECKPOINT_BYTES);
+  batches(2 * WAL_RESTART_BYTES - PAGE_BYTES);
+  await new Promise(setImmediate);
+  expect(did.splice(0)).toEqual(["PASSIVE"]);
+  batches(2 * WAL_RESTART_BYTES + WAL_CHECKPOINT_BYTES);
   await new Promise(setImmediate);
   expect(did).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
 });
 
 test("a checkpoint that the disk fails ends the trust in the store, one that finds it full or no thread does not", async () => {
   const full = start(() => ({ error: { code: "SQLITE_FULL", message: "full" } }));
-  full.batches(WAL_CHECKPOINT_BYTES);
+  full.batches(WAL_RESTART_BYTES);
   await new Promise(setImmediate);
   expect(full.did).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
   const without = start(() => Promise.reject(new Error("no thread")));
-  without.batches(WAL_CHECKPOINT_BYTES);
+  without.batches(WAL_RESTART_BYTES);
   await new Promise(setImmediate);
   expect(without.did).toEqual(["PASSIVE", "pause", "RESTART", "resume"]);
   const failed = start(() => ({ error: { code: "SQLITE_IOERR_FSYNC", message: "EIO" } }));
-  failed.batches(WAL_CHECKPOINT_BYTES);
+  failed.batches(WAL_RESTART_BYTES);
   await new Promise(setImmediate);
   expect(failed.did).toEqual(["PASSIVE", "break EIO", "pause", "resume"]);
 });

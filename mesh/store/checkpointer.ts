@@ -4,7 +4,7 @@ import type { CheckpointAnswer, CheckpointMode } from "./checkpoint-thread.ts";
 import type { Connection } from "./connection.ts";
 import { isCode } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { BATCHES_PER_WAL_CHECK, CHECKPOINT_THREAD_IDLE_MS, WAL_CHECKPOINT_BYTES } from "./limits.ts";
+import { BATCHES_PER_WAL_CHECK, CHECKPOINT_THREAD_IDLE_MS, WAL_CHECKPOINT_BYTES, WAL_RESTART_BYTES } from "./limits.ts";
 
 /** Where checkpoints are made: a checkpoint waits for the disk several times. */
 export interface CheckpointThread {
@@ -14,9 +14,9 @@ export interface CheckpointThread {
 }
 
 /**
- * Keeps the write-ahead log short. When it has grown, most of it goes to the database while writes go on; then, with writes held
- * back for as long as the rest takes, the log starts over. A reader that stays in an old snapshot, such as a backup, keeps it from
- * doing so: it is tried again each time the log has grown by as much once more.
+ * Keeps the write-ahead log short. Each time it has grown, what it holds goes to the database while writes go on; when it is long, writes
+ * are held back for as long as the rest takes, and it starts over. A reader that stays in an old snapshot, such as a backup, keeps it
+ * from doing so: it is tried again when the log has grown by as much once more.
  */
 export class Checkpointer {
   readonly #writer: Connection;
@@ -24,7 +24,9 @@ export class Checkpointer {
   readonly #thread: CheckpointThread;
   readonly #pageBytes: number;
   #batches = 0;
-  #limitBytes = WAL_CHECKPOINT_BYTES;
+  #checkpointBytes = WAL_CHECKPOINT_BYTES;
+  #restartBytes = WAL_RESTART_BYTES;
+  #lastBytes = 0;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -40,7 +42,9 @@ export class Checkpointer {
     this.#batches++;
     if (this.#batches % BATCHES_PER_WAL_CHECK !== 0 || this.#running !== undefined || this.#closed) return;
     const bytes = this.#writer.walPages() * this.#pageBytes;
-    if (bytes < this.#limitBytes) return;
+    if (bytes < this.#lastBytes) this.#startOver();
+    this.#lastBytes = bytes;
+    if (bytes < this.#checkpointBytes) return;
     this.#running = this.#checkpoint(bytes).finally(() => {
       this.#running = undefined;
     });
@@ -54,11 +58,20 @@ export class Checkpointer {
   }
 
   async #checkpoint(bytes: number): Promise<void> {
+    this.#checkpointBytes = bytes + WAL_CHECKPOINT_BYTES;
     await this.#try("PASSIVE");
+    if (bytes < this.#restartBytes) return;
     await this.#writes.pause();
     const restarted = this.#writes.broken ? false : await this.#try("RESTART");
     this.#writes.resume();
-    this.#limitBytes = restarted ? WAL_CHECKPOINT_BYTES : bytes + WAL_CHECKPOINT_BYTES;
+    if (restarted) this.#startOver();
+    else this.#restartBytes = bytes + WAL_RESTART_BYTES;
+  }
+
+  #startOver(): void {
+    this.#checkpointBytes = WAL_CHECKPOINT_BYTES;
+    this.#restartBytes = WAL_RESTART_BYTES;
+    this.#lastBytes = 0;
   }
 
   /** True when all of the log is in the database. */

@@ -18,8 +18,14 @@ export const BATCH_SLICE_MS_MAX = 0.2;
  */
 export const GUARDED_BATCHES = 64;
 
-/** Bytes in the write-ahead log at which a checkpoint is made: less often than that the disk hardly feels it. */
-export const WAL_CHECKPOINT_BYTES = 64 * 1024 * 1024;
+/**
+ * Bytes by which the write-ahead log grows from one checkpoint to the next, made beside the event loop: more at a time, and the file system
+ * holds up commits for as long as it takes to write them.
+ */
+export const WAL_CHECKPOINT_BYTES = 4 * 1024 * 1024;
+
+/** Bytes in the write-ahead log at which it starts over: SQLite syncs its first page then, on the event loop. */
+export const WAL_RESTART_BYTES = 64 * 1024 * 1024;
 
 /** Batches between two looks at how full the write-ahead log is. */
 export const BATCHES_PER_WAL_CHECK = 16;
@@ -64,7 +70,7 @@ export const EVENTS_READ_MAX = 1_000;
 export const PAGE_CACHE_KIB = 4_096;
 
 /** Bytes that the write-ahead log keeps on disk after a checkpoint emptied it. */
-export const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
+export const WAL_BYTES_KEPT_MAX = 128 * 1024 * 1024;
 
 /** Characters of an event's key, as the contract of `heddle.events.v1.Event` says. */
 export const EVENT_KEY_CHARACTERS_MAX = 255;
