@@ -120,6 +120,11 @@ export class Follower {
     return this.#applier.position;
   }
 
+  /** True while the feed refuses to go on from here, because it holds other events. */
+  get diverged(): boolean {
+    return this.#health.diverged;
+  }
+
   status(): FollowerStatus {
     const oldestMs = this.#oldestMs;
     return {
