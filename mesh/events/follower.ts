@@ -64,8 +64,9 @@ export class Follower {
   #queue = new IncomingQueue();
   #session: AbortController | undefined;
   readonly #applier: Applier;
-  /** When the oldest event was made that is being applied. */
+  /** When the oldest event was made that is being applied, or could not be. */
   #applyingMs: number | undefined;
+  #streamStartMs = 0;
   #failures = 0;
   #running: Promise<unknown> | undefined;
 
@@ -153,7 +154,9 @@ export class Follower {
     if (changed && stalled)
       this.#deps.log.error({ ...line, lastError: health.lastError }, "stalled: events wait for their effect");
     if (changed && !stalled) this.#deps.log.info(line, "no longer stalled");
-    if (health.connected && health.silenceMs > SILENT_STREAM_MS_MAX)
+    // A feed that takes the call and never says a word is as silent.
+    const openMs = this.#deps.runtime.clock.monotonicMs() - this.#streamStartMs;
+    if (Math.min(health.silenceMs, openMs) > SILENT_STREAM_MS_MAX)
       this.#session?.abort(new Error("the feed fell silent"));
   }
 
@@ -207,6 +210,7 @@ export class Follower {
     health.connected = false;
     if (error instanceof CursorMoved) {
       log.debug({ ...this.#names }, "another replica follows; standing by");
+      this.#applyingMs = undefined;
       return STANDBY_MS;
     }
     health.error(error);
@@ -218,6 +222,9 @@ export class Follower {
         );
       }
       health.diverged = true;
+      // What was known of the feed is known of another one.
+      health.feedLast = 0n;
+      this.#applyingMs = undefined;
       return DIVERGED_RETRY_MS;
     }
     this.#failures += 1;
@@ -237,6 +244,7 @@ export class Follower {
   async #stream(cursor: Cursor): Promise<void> {
     const session = new AbortController();
     this.#session = session;
+    this.#streamStartMs = this.#deps.runtime.clock.monotonicMs();
     const queue = new IncomingQueue();
     this.#queue = queue;
     // Read ahead of the transaction that is on its way to the disk, and never further than there is room.
@@ -266,8 +274,8 @@ export class Follower {
         if (this.caughtUp) this.onCaughtUp();
       }
     } finally {
+      // What could not be applied goes on to age, however often the feed is heard of again.
       this.#health.full = false;
-      this.#applyingMs = undefined;
       session.abort();
       await receiving;
       this.#queue = new IncomingQueue();
