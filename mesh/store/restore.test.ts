@@ -1,16 +1,9 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { temporaryFolder } from "./fixtures/temporary-folder.ts";
 import { restoreFile } from "./restore.ts";
-
-vi.mock("node:fs", async (original) => {
-  const fs = await original<typeof import("node:fs")>();
-  return { ...fs, renameSync: vi.fn(fs.renameSync) };
-});
-
-afterEach(() => void vi.mocked(renameSync).mockReset());
 
 const databaseOf = (path: string, name: string): string => {
   const database = new Database(path);
@@ -25,15 +18,13 @@ const folderWithTwo = () => {
   return { file, copy: databaseOf(join(folder, "copy.db"), "after"), aside: `${file}.before` };
 };
 
-test("a restore that ends before its last step leaves the file where it was: no service begins a new one", async () => {
-  const actual = await vi.importActual<typeof import("node:fs")>("node:fs");
+test("a restore that ends before its last step leaves the file where it was: no service begins a new one", () => {
   const { file, copy, aside } = folderWithTwo();
   const before = readFileSync(file);
-  vi.mocked(renameSync).mockImplementation((from, to) => {
-    if (to === file) throw new Error("killed");
-    actual.renameSync(from, to);
-  });
-  expect(() => restoreFile(copy, file, aside)).toThrow("killed");
+  const killed = () => {
+    throw new Error("killed");
+  };
+  expect(() => restoreFile(copy, file, aside, killed)).toThrow("killed");
   expect(readFileSync(file)).toEqual(before);
 });
 

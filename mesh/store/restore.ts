@@ -41,9 +41,10 @@ export const verifyCopy = (copy: string, expected: StoreContents): void => {
 
 /**
  * Puts `copy` in the place of `file`, on the disk when this returns. What was there is moved to `aside`, with its write-ahead log
- * where it cannot be read; nothing is lost. Throws, and changes nothing, while another process has `file` open.
+ * where it cannot be read; nothing is lost. Throws, and changes nothing, while another process has `file` open. `rename`: the one
+ * step that does it, where tests end a restore.
  */
-export const restoreFile = (copy: string, file: string, aside: string): Restored => {
+export const restoreFile = (copy: string, file: string, aside: string, rename = renameSync): Restored => {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const partial = `${file}.restoring`;
   reserve(partial);
@@ -58,7 +59,7 @@ export const restoreFile = (copy: string, file: string, aside: string): Restored
     // A log that is not the file's own must not be found beside it.
     for (const suffix of present) if (suffix !== "") rmSync(`${file}${suffix}`);
     syncFolder(dirname(file));
-    renameSync(partial, file);
+    rename(partial, file);
     syncFolder(dirname(file));
     return { movedAside: present.map((suffix) => `${aside}${suffix}`), lastEventBefore };
   } catch (error) {
