@@ -103,3 +103,18 @@ test("a view whose source diverged is made whole by a rebuild", async () => {
     { key: "b", events: 1 },
   ]);
 });
+
+test("a rebuild makes a view whole as well where the restored feed ends before what the old generation had seen", async () => {
+  const { sink } = await restored(async () => undefined);
+  await sink.admin.rebuildView({ view: "counted" });
+  await eventually(async () => {
+    const { subscriptions } = await sink.admin.listSubscriptions({});
+    expect(subscriptions.at(-1)).toMatchObject({
+      view: "counted",
+      generation: 2,
+      inForce: true,
+      state: SubscriptionState.CONNECTED,
+    });
+  });
+  expect(await rowsOf(sink.store, 2)).toMatchObject([{ key: "a", events: 2 }]);
+});

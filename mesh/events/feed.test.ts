@@ -109,6 +109,33 @@ test("an idle feed says every two seconds that it lives", async () => {
   expect((await next).body).toMatchObject({ case: "heartbeat", value: { lastSequence: 1n } });
 });
 
+test("a feed of unwanted events says that it lives as well", async () => {
+  const time = fakeTime();
+  const source = await startSource(temporaryFolder(), { ...systemRuntime(), ...time });
+  const stream = subscribe(source, { types: ["customer.v1.CustomerDeleted"] });
+  expect((await stream.next()).body.case).toBe("heartbeat");
+  let heard: SubscribeResponse | undefined;
+  void stream.next().then(
+    (response) => (heard = response),
+    () => undefined,
+  );
+  for (let waitedMs = 0; waitedMs <= 2 * HEARTBEAT_MS; waitedMs += HEARTBEAT_MS - 100) {
+    // The stream's own timer is set again by each event.
+    await eventually(() => expect(time.pending()).toBeGreaterThan(1));
+    await time.advance(HEARTBEAT_MS - 100);
+    await source.publish(["a", "unwanted"]);
+    await source.store.read(async () => undefined);
+  }
+  await eventually(() => expect(heard?.body.case).toBe("heartbeat"));
+});
+
+test("the first message says how far the feed is, though nobody has followed it before", async () => {
+  const source = await startSource(temporaryFolder());
+  await source.publishMany(25, () => "a");
+  const { body } = await subscribe(source, { batchEventsMax: 10 }).next();
+  expect(body).toMatchObject({ case: "batch", value: { lastSequence: 10n, feedLastSequence: 25n } });
+});
+
 test("what another replica has written to the file comes within a poll", async () => {
   const folder = temporaryFolder();
   const time = fakeTime();

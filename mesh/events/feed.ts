@@ -43,14 +43,15 @@ export const createEventFeed = (deps: { store: Store; runtime: Runtime; log: Log
     request: SubscribeRequest,
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<SubscribeResponse> {
+    const last = await refuseUnknown(store, request);
+    // After the last wait, so that of those who come at once no more get in either.
     if (followers.size >= SUBSCRIBERS_MAX) throw fail(SUBSCRIBERS_TOO_MANY, { subscribers: followers.size });
-    await refuseUnknown(store, request);
     const name = request.subscriber;
     const follower = { name, createTimeMs: runtime.clock.nowMs(), sentSequence: request.afterSequence };
     followers.add(follower);
     const leave = tail.join();
     try {
-      yield* follow({ store, clock: runtime.clock, tail, request, follower, signal });
+      yield* follow({ store, clock: runtime.clock, tail, last, request, follower, signal });
     } finally {
       leave();
       followers.delete(follower);
@@ -79,24 +80,27 @@ export const createEventFeed = (deps: { store: Store; runtime: Runtime; log: Log
   };
 };
 
-/** Throws when the subscriber has applied what the feed does not hold, or holds no longer. */
-const refuseUnknown = (store: Store, { afterSequence, afterFingerprint }: SubscribeRequest): Promise<void> =>
+/** Throws when the subscriber has applied what the feed does not hold, or holds no longer. Resolves to the feed's last sequence. */
+const refuseUnknown = (store: Store, { afterSequence, afterFingerprint }: SubscribeRequest): Promise<bigint> =>
   store.read(async (reader) => {
     const { first, last } = await feedEnds(reader);
     if (afterSequence > last) throw fail(SEQUENCE_UNKNOWN, { afterSequence, lastSequence: last });
     if (first > afterSequence + 1n) throw fail(SEQUENCE_TRIMMED, { afterSequence, firstSequence: first });
-    if (afterSequence === 0n || afterFingerprint.length === 0) return;
+    if (afterSequence === 0n || afterFingerprint.length === 0) return last;
     const event = await feedEventAt(reader, afterSequence);
     // The one before the first that is kept cannot be compared.
-    if (event === undefined && first === afterSequence + 1n) return;
+    if (event === undefined && first === afterSequence + 1n) return last;
     if (event === undefined || Buffer.compare(fingerprintOf(event), afterFingerprint) !== 0)
       throw fail(FEED_DIVERGED, { afterSequence });
+    return last;
   });
 
 interface Following {
   readonly store: Store;
   readonly clock: Clock;
   readonly tail: FeedTail;
+  /** The feed's last sequence when it was asked for. */
+  readonly last: bigint;
   readonly request: SubscribeRequest;
   readonly follower: Follower;
   readonly signal: AbortSignal;
@@ -126,9 +130,12 @@ async function* follow(following: Following): AsyncGenerator<SubscribeResponse> 
     if (run.last > position) {
       position = run.last;
       if (run.lastEvent !== undefined) fingerprint = fingerprintOf(run.lastEvent);
-      // What nobody asked for is not worth a message each time, but a long way through it is.
-      if (run.events.length === 0 && idleMs < HEARTBEAT_MS / 2) continue;
-      if (batchEventsMax > 0) yield batchResponse(run, fingerprint, tail.last);
+      // What nobody asked for is not worth a message each time, but a long way through it is; one event at a time cannot say it, and
+      // its heartbeat stays due.
+      if (run.events.length === 0 && (batchEventsMax === 0 || idleMs < HEARTBEAT_MS / 2)) continue;
+      // The tail may not have been read yet; whoever took the first message for all would be wrong.
+      const feedLast = tail.last > following.last ? tail.last : following.last;
+      if (batchEventsMax > 0) yield batchResponse(run, fingerprint, feedLast);
       else for (const event of run.events) yield eventResponse(event, fingerprintOf(event));
       sentMs = clock.monotonicMs();
       follower.sentSequence = position;

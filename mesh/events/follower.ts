@@ -64,7 +64,7 @@ export class Follower {
   #queue = new IncomingQueue();
   #session: AbortController | undefined;
   readonly #applier: Applier;
-  /** When the oldest event was made that is being applied. */
+  /** When the oldest event was made that is being applied, or could not be. */
   #applyingMs: number | undefined;
   #failures = 0;
   #running: Promise<unknown> | undefined;
@@ -118,6 +118,11 @@ export class Follower {
   /** What was dealt with, by sequence. */
   get position(): bigint {
     return this.#applier.position;
+  }
+
+  /** True while the feed refuses to go on from here, because it holds other events. */
+  get diverged(): boolean {
+    return this.#health.diverged;
   }
 
   status(): FollowerStatus {
@@ -201,6 +206,7 @@ export class Follower {
     health.connected = false;
     if (error instanceof CursorMoved) {
       log.debug({ ...this.#names }, "another replica follows; standing by");
+      this.#applyingMs = undefined;
       return STANDBY_MS;
     }
     health.error(error);
@@ -212,6 +218,9 @@ export class Follower {
         );
       }
       health.diverged = true;
+      // What was known of the feed is known of another one.
+      health.feedLast = 0n;
+      this.#applyingMs = undefined;
       return DIVERGED_RETRY_MS;
     }
     this.#failures += 1;
@@ -261,8 +270,8 @@ export class Follower {
         if (this.caughtUp) this.onCaughtUp();
       }
     } finally {
+      // What could not be applied goes on to age, however often the feed is heard of again.
       this.#health.full = false;
-      this.#applyingMs = undefined;
       session.abort();
       await receiving;
       this.#queue = new IncomingQueue();

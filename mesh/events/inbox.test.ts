@@ -5,7 +5,7 @@ import { systemRuntime } from "../runtime/index.ts";
 import { type NoParams, sql } from "../store/index.ts";
 import { expectFailure, fakeTime } from "../testing/index.ts";
 import { eventually, insertEffectOf, startSink, startSource, temporaryFolder } from "./fixtures/event-mesh.ts";
-import { ATTEMPTS_MAX, PREPARES_MAX } from "./limits.ts";
+import { ATTEMPTS_MAX, PREPARES_MAX, SKIP_ROWS_MAX } from "./limits.ts";
 import { on, onPrepared, type Subscription } from "./subscription.ts";
 
 const decisions = sql<NoParams, { action: string; sequence: number; reason: string; error: string }>(
@@ -114,6 +114,29 @@ test("nothing is skipped by a request that does not say what", async () => {
     reason: "SKIP_TOO_WIDE",
   });
   expect(await sink.admin.skipDeadLetters({ all: true, reason: "away with it" })).toMatchObject({ skipped: 2n });
+});
+
+test("all dead letters are skipped, however many, and none that is tried again", async () => {
+  const { sink, source, time, refused } = await withDeadLetter();
+  // More than one transaction skips, the last of them behind the first.
+  await source.publishMany(SKIP_ROWS_MAX + 10, () => "a");
+  await eventually(async () => {
+    const { subscriptions } = await sink.admin.listSubscriptions({});
+    expect(subscriptions[0]?.deadLetters).toBe(BigInt(SKIP_ROWS_MAX + 12));
+  });
+  refused.add("c1");
+  await source.publish(["c", "c1"]);
+  await eventually(async () =>
+    expect((await sink.admin.listSubscriptions({})).subscriptions[0]).toMatchObject({ waiting: 1n }),
+  );
+  expect(await sink.admin.skipDeadLetters({ all: true, reason: "the handler was wrong" })).toMatchObject({
+    skipped: BigInt(SKIP_ROWS_MAX + 12),
+  });
+  refused.clear();
+  await eventually(async () => {
+    await time.advance(1_000);
+    expect(contents(await sink.effects())).toEqual(["a1", "b1", "c1"]);
+  });
 });
 
 test("dead letters and those behind them survive a restart", async () => {

@@ -35,7 +35,8 @@ export const beginRebuild = async (tx: Tx, view: View, nowMs: number): Promise<n
 
 /**
  * Puts a generation in force and its predecessor out of it, unless readers would go back by it; resolves to whether it did.
- * `positions`: by source, what the generation has dealt with.
+ * `positions`: by source, what the generation has dealt with; without sources whose feed the predecessor follows no more, because it
+ * diverged: there the generation is what is true, however far the predecessor had come.
  */
 export const putInForce = async (
   tx: Tx,

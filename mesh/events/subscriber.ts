@@ -137,7 +137,12 @@ export class Subscriber {
       ({ consumer }) => consumer.view === view && consumer.generation === generation,
     );
     if (building.length === 0 || !building.every(({ caughtUp }) => caughtUp)) return;
-    const positions = new Map(building.map(({ consumer, position }) => [consumer.source, position]));
+    const lost = this.followers.filter(({ consumer, diverged }) => consumer.view === view && diverged);
+    const positions = new Map(
+      building
+        .filter(({ consumer: { source } }) => !lost.some(({ consumer }) => consumer.source === source))
+        .map(({ consumer, position }) => [consumer.source, position]),
+    );
     const done = await store.write((tx) => putInForce(tx, view, generation, positions));
     if (!done) return;
     const events = building.reduce((sum, follower) => sum + follower.status().health.eventsApplied, 0);

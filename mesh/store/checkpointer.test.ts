@@ -14,7 +14,10 @@ import { openStore } from "./open-store.ts";
 const PAGE_BYTES = 4_096;
 
 /** A checkpointer whose log, writes and thread are the test's. */
-const start = (answers: (mode: CheckpointMode) => CheckpointAnswer | Promise<CheckpointAnswer>) => {
+const start = (
+  answers: (mode: CheckpointMode) => CheckpointAnswer | Promise<CheckpointAnswer>,
+  walPages = (known: number) => known,
+) => {
   const did: string[] = [];
   let pages = 0;
   const writes = {
@@ -27,7 +30,7 @@ const start = (answers: (mode: CheckpointMode) => CheckpointAnswer | Promise<Che
     },
   };
   const checkpointer = new Checkpointer({
-    writer: { database: { pragma: () => PAGE_BYTES }, walPages: () => pages } as unknown as Connection,
+    writer: { database: { pragma: () => PAGE_BYTES }, walPages: () => walPages(pages) } as unknown as Connection,
     writes: writes as unknown as GroupCommit,
     thread: {
       async checkpoint(mode) {
@@ -101,6 +104,19 @@ test("a checkpoint that the disk fails ends the trust in the store, one that fin
   failed.batches(WAL_RESTART_BYTES);
   await new Promise(setImmediate);
   expect(failed.did).toEqual(["PASSIVE", "break EIO", "pause", "resume"]);
+});
+
+test("a look at the log that fails does not fail the batch, which is on the disk", () => {
+  const failing = (code: string) =>
+    start(done, () => {
+      throw Object.assign(new Error(code), { code });
+    });
+  const busy = failing("SQLITE_BUSY");
+  busy.batches(WAL_CHECKPOINT_BYTES);
+  expect(busy.did).toEqual([]);
+  const disk = failing("SQLITE_IOERR_READ");
+  disk.batches(WAL_CHECKPOINT_BYTES);
+  expect(disk.did).toEqual(["break SQLITE_IOERR_READ"]);
 });
 
 test("the log of a store that is written and read without a pause starts over", async () => {

@@ -37,11 +37,12 @@ export class Checkpointer {
     this.#pageBytes = deps.writer.database.pragma("page_size", { simple: true }) as number;
   }
 
-  /** Looks now and then how full the log is. */
+  /** Looks now and then how full the log is. Throws nothing: the batch is on the disk, whatever the look meets. */
   batchDone(): void {
     this.#batches++;
     if (this.#batches % BATCHES_PER_WAL_CHECK !== 0 || this.#running !== undefined || this.#closed) return;
-    const bytes = this.#writer.walPages() * this.#pageBytes;
+    const bytes = this.#walBytes();
+    if (bytes === undefined) return;
     if (bytes < this.#lastBytes) this.#startOver();
     this.#lastBytes = bytes;
     if (bytes < this.#checkpointBytes) return;
@@ -55,6 +56,16 @@ export class Checkpointer {
     this.#closed = true;
     await this.#running;
     await this.#thread.close();
+  }
+
+  #walBytes(): number | undefined {
+    try {
+      return this.#writer.walPages() * this.#pageBytes;
+    } catch (error) {
+      const { code, message } = error as Error & { code?: string };
+      this.#failed({ code: code ?? "", message });
+      return undefined;
+    }
   }
 
   async #checkpoint(bytes: number): Promise<void> {
@@ -78,10 +89,13 @@ export class Checkpointer {
   async #try(mode: CheckpointMode): Promise<boolean> {
     const answer = await this.#thread.checkpoint(mode).catch(notMade);
     if (!("error" in answer)) return answer.done;
-    // The log is whole, whatever a checkpoint fails with, unless the disk did: what it holds is not known then.
-    if (DISK_FAILED.some((code) => isCode(answer.error.code, code)))
-      this.#writes.break(Object.assign(new Error(answer.error.message), { code: answer.error.code }));
+    this.#failed(answer.error);
     return false;
+  }
+
+  /** The log is whole, whatever a checkpoint fails with, unless the disk did: what it holds is not known then. */
+  #failed({ code, message }: { readonly code: string; readonly message: string }): void {
+    if (DISK_FAILED.some((each) => isCode(code, each))) this.#writes.break(Object.assign(new Error(message), { code }));
   }
 }
 

@@ -51,6 +51,9 @@ export const EVENT_PAYLOAD_BYTES_MAX = 1024 * 1024;
 /** Milliseconds that a job waits for another process's write; the event loop stands still meanwhile. */
 export const LOCK_WAIT_MS = 2_000;
 
+/** Bytes of a database that is checked before it is served, which takes about a second; a larger one is checked meanwhile. */
+export const START_CHECK_BYTES_MAX = 256 * 1024 * 1024;
+
 /** Milliseconds that a start waits while another process migrates the same file. */
 export const START_LOCK_WAIT_MS = 30_000;
 

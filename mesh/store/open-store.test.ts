@@ -2,11 +2,12 @@ import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync }
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
 import Database from "better-sqlite3";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { systemRuntime } from "../runtime/index.ts";
 import { insertNote, migrations, noteById } from "./fixtures/notes.ts";
 import { temporaryFolder } from "./fixtures/temporary-folder.ts";
-import { openStore } from "./open-store.ts";
+import { openStore, openStoreOn } from "./open-store.ts";
+import { openWalFile } from "./wal-file.ts";
 
 const runtime = systemRuntime();
 const open = (path: string, name = "notes") => openStore({ path, name, migrations, runtime });
@@ -57,7 +58,8 @@ test("an empty file, left by a crash at the first start, is taken for new", asyn
   await (await open(path)).close();
 });
 
-test("garbage in the middle of the file stops the start and says how to restore", async () => {
+/** A file with garbage in its middle. */
+const damagedFile = async (): Promise<string> => {
   const path = join(temporaryFolder(), "notes.db");
   const store = await open(path);
   await store.write(async (tx) => {
@@ -68,9 +70,48 @@ test("garbage in the middle of the file stops the start and says how to restore"
   const file = openSync(path, "r+");
   writeSync(file, Buffer.alloc(3 * 4096, 0xa5), 0, 3 * 4096, middle);
   closeSync(file);
+  return path;
+};
+
+test("garbage in the middle of the file stops the start and says how to restore", async () => {
+  const path = await damagedFile();
   await expect(open(path)).rejects.toThrow(
     /notes\.db is damaged: [\s\S]*Next step: move .*notes\.db.*-wal.*-shm aside.*copy a backup/,
   );
+});
+
+test("a large file is checked beside serving, and damage ends the process", async () => {
+  const path = await damagedFile();
+  const fatal = Promise.withResolvers<unknown>();
+  const options = { path, name: "notes", migrations, runtime, onFatal: fatal.resolve };
+  const store = await openStoreOn(openWalFile, options, 0);
+  expect(String(await fatal.promise)).toMatch(/notes\.db is damaged: [\s\S]*copy a backup/);
+  await expect(store.read(async () => undefined)).rejects.toThrow(/takes no jobs/);
+  await store.close();
+});
+
+test("a large file that is whole is served, and closing waits for no check", async () => {
+  const path = join(temporaryFolder(), "notes.db");
+  await (await open(path)).close();
+  const onFatal = vi.fn();
+  const store = await openStoreOn(openWalFile, { path, name: "notes", migrations, runtime, onFatal }, 0);
+  await store.write((tx) => tx.run(insertNote, { id: "1", text: "" }));
+  await store.close();
+  expect(onFatal).not.toHaveBeenCalled();
+});
+
+test("plans do not change with a file's age: no statistics are kept", async () => {
+  const path = join(temporaryFolder(), "notes.db");
+  await (await open(path)).close();
+  const other = new Database(path);
+  other.exec("ANALYZE");
+  const statistics = () => other.prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'").all();
+  expect(statistics()).not.toEqual([]);
+  const store = await open(path);
+  await store.write((tx) => tx.run(insertNote, { id: "1", text: "" }));
+  await store.close();
+  expect(statistics()).toEqual([]);
+  other.close();
 });
 
 test("a folder that cannot be made is named", async () => {

@@ -1,13 +1,14 @@
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import type { Runtime } from "../runtime/index.ts";
 import { openCheckpointThread } from "./checkpointer.ts";
 import { Connection, configureWriter, openReader, openWriter } from "./connection.ts";
 import { isSqliteError, StoreStartError } from "./errors.ts";
-import { LOCK_WAIT_MS, START_LOCK_WAIT_MS } from "./limits.ts";
+import { LOCK_WAIT_MS, START_CHECK_BYTES_MAX, START_LOCK_WAIT_MS } from "./limits.ts";
 import { migrate } from "./migrate.ts";
 import { claimFile, isNewFile } from "./own-file.ts";
+import { startPageCheck } from "./page-check.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import { openWalFile, syncFolder, type WalFile } from "./wal-file.ts";
 
@@ -25,14 +26,19 @@ export interface OpenStoreOptions {
 
 /**
  * Opens a service's database: checked (`quick_check`), its own, and migrated. Throws StoreStartError when the file is
- * damaged, of another service or program, newer than the code, or locked for too long.
+ * damaged, of another service or program, newer than the code, or locked for too long. A file of more than START_CHECK_BYTES_MAX is
+ * checked beside serving, and `onFatal` told when it is damaged.
  */
 export const openStore = (options: OpenStoreOptions): Promise<SqliteStore> => openStoreOn(openWalFile, options);
 
-/** The same on a write-ahead log that `openWal` opens: where tests stand in for the disk. */
+/**
+ * The same on a write-ahead log that `openWal` opens, where tests stand in for the disk, and with files of more than
+ * `startCheckBytesMax` checked beside serving.
+ */
 export const openStoreOn = async (
   openWal: (file: string) => WalFile,
   { path, name, migrations, runtime, onFatal = () => undefined }: OpenStoreOptions,
+  startCheckBytesMax = START_CHECK_BYTES_MAX,
 ): Promise<SqliteStore> => {
   const file = resolve(path);
   makeFile(file);
@@ -40,12 +46,14 @@ export const openStoreOn = async (
   try {
     configureWriter(database);
     const isNew = isNewFile(database, file, name);
-    if (!isNew) checkPages(database);
+    const isLarge = statSync(file).size > startCheckBytesMax;
+    if (!isNew && !isLarge) checkPages(database);
     await useWriteAheadLog(database, file, runtime);
     if (isNew) claimFile(database, file, name);
     const { clock } = runtime;
     migrate(database, { file, owner: "heddle", migrations: new URL("./migrations/", import.meta.url), clock });
     migrate(database, { file, owner: "service", migrations, clock });
+    forgetStatistics(database);
     database.pragma(`busy_timeout = ${LOCK_WAIT_MS}`);
     const wal = openWal(file);
     // What a process that was killed has committed may not be on the disk yet, and is about to be read.
@@ -56,6 +64,8 @@ export const openStoreOn = async (
       openReader: () => openReader(file, LOCK_WAIT_MS),
       wal,
       checkpoints: openCheckpointThread(file, runtime),
+      startPageCheck: (onDamage) =>
+        isLarge ? startPageCheck(file, (verdict) => onDamage(damaged(file, verdict))) : undefined,
       runtime,
       onFatal,
     });
@@ -102,6 +112,17 @@ const checkPages = (database: Database.Database): void => {
 
 class DamagedPages extends Error {}
 
+/**
+ * Plans are those that the tests look at. Statistics would change them with the age of a file: those of a young one say that an index
+ * is not worth its use, and nothing of the index that a later migration adds (sqlite.org/queryplanner-ng.html#qpg).
+ */
+const forgetStatistics = (database: Database.Database): void => {
+  database.exec("DROP TABLE IF EXISTS sqlite_stat1; DROP TABLE IF EXISTS sqlite_stat4;");
+};
+
+const damaged = (file: string, verdict: string, cause?: unknown): StoreStartError =>
+  new StoreStartError(file, `is damaged: ${verdict}`, restore(file), { cause });
+
 const WAL_ATTEMPTS = 50;
 const WAL_RETRY_MS = 20;
 
@@ -129,7 +150,7 @@ const useWriteAheadLog = async (
 
 const startErrorFrom = (cause: unknown, file: string): unknown => {
   if (cause instanceof DamagedPages || isSqliteError(cause, "SQLITE_CORRUPT")) {
-    return new StoreStartError(file, `is damaged: ${(cause as Error).message}`, restore(file), { cause });
+    return damaged(file, (cause as Error).message, cause);
   }
   if (isSqliteError(cause, "SQLITE_NOTADB")) {
     return new StoreStartError(file, "is not a SQLite database, or its first page is damaged.", restore(file), {

@@ -1,9 +1,9 @@
 import {
   closeSync,
-  constants,
   copyFileSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -41,26 +41,42 @@ export const verifyCopy = (copy: string, expected: StoreContents): void => {
 
 /**
  * Puts `copy` in the place of `file`, on the disk when this returns. What was there is moved to `aside`, with its write-ahead log
- * where it cannot be read; nothing is lost. Throws, and changes nothing, while another process has `file` open.
+ * where it cannot be read; nothing is lost. Throws, and changes nothing, while another process has `file` open. `rename`: the one
+ * step that does it, where tests end a restore.
  */
-export const restoreFile = (copy: string, file: string, aside: string): Restored => {
+export const restoreFile = (copy: string, file: string, aside: string, rename = renameSync): Restored => {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const partial = `${file}.restoring`;
+  reserve(partial);
   try {
-    copyFileSync(copy, partial, constants.COPYFILE_EXCL);
+    copyFileSync(copy, partial);
     syncFile(partial);
     const lastEventBefore = existsSync(file) ? takeFromUse(file) : undefined;
-    const movedAside = ["", "-wal", "-shm"].flatMap((suffix) => {
-      if (!existsSync(`${file}${suffix}`)) return [];
-      renameSync(`${file}${suffix}`, `${aside}${suffix}`);
-      return [`${aside}${suffix}`];
-    });
-    renameSync(partial, file);
+    // Linked, not moved: a process that ends in between must not leave no file, for which the service would begin a new one.
+    const present = ["", "-wal", "-shm"].filter((suffix) => existsSync(`${file}${suffix}`));
+    for (const suffix of present) linkSync(`${file}${suffix}`, `${aside}${suffix}`);
     syncFolder(dirname(file));
-    return { movedAside, lastEventBefore };
+    // A log that is not the file's own must not be found beside it.
+    for (const suffix of present) if (suffix !== "") rmSync(`${file}${suffix}`);
+    syncFolder(dirname(file));
+    rename(partial, file);
+    syncFolder(dirname(file));
+    return { movedAside: present.map((suffix) => `${aside}${suffix}`), lastEventBefore };
   } catch (error) {
     rmSync(partial, { force: true });
     throw error;
+  }
+};
+
+/** Makes the file, which keeps a second restore of the same database away, and its content private. */
+const reserve = (partial: string): void => {
+  try {
+    closeSync(openSync(partial, "wx", 0o600));
+  } catch (cause) {
+    throw new Error(
+      `${partial} cannot be made. Is another restore of it running, or has one crashed? Then remove the file.`,
+      { cause },
+    );
   }
 };
 

@@ -9,6 +9,7 @@ import { callErrorFrom, isSqliteError, STORE_CLOSED, STORE_OVERLOADED, TOO_LATE 
 import { GroupCommit } from "./group-commit.ts";
 import { currentMethod, Job, refuseInsideJob, runJob, runReadJob, TurnWatch } from "./job.ts";
 import { READ_CONNECTIONS_MAX, READ_JOBS_WAITING_MAX, REPLY_KEPT_MS, RETRY_DELAY_MS } from "./limits.ts";
+import type { PageCheck } from "./page-check.ts";
 import { ReadPool, type Snapshot } from "./read-pool.ts";
 import { findRecordedReply, recordReply, refuseApplied, sweepSome } from "./recorded-replies.ts";
 import type { BackupProgress, Reader, RecordedReply, Store, Tx, WriteOptions } from "./store.ts";
@@ -23,6 +24,8 @@ export interface SqliteStoreDeps {
   readonly wal: WalFile;
   /** Makes checkpoints beside the event loop. */
   readonly checkpoints: CheckpointThread;
+  /** Begins to check a file that is too large to be checked before it is served. */
+  readonly startPageCheck: (onDamage: (error: Error) => void) => PageCheck | undefined;
   readonly runtime: Pick<Runtime, "clock" | "timers">;
   readonly onFatal: (error: unknown) => void;
 }
@@ -33,6 +36,7 @@ export class SqliteStore implements Store {
   readonly #writes: GroupCommit;
   readonly #reads: ReadPool;
   readonly #checkpoints: Checkpointer;
+  readonly #pageCheck: PageCheck | undefined;
   readonly #turns = new TurnWatch();
   /** Jobs and backups that were admitted and have not settled. */
   #active = 0;
@@ -63,6 +67,7 @@ export class SqliteStore implements Store {
       writes: this.#writes,
       thread: deps.checkpoints,
     });
+    this.#pageCheck = deps.startPageCheck((error) => void this.#writes.break(error));
   }
 
   read<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
@@ -158,6 +163,7 @@ export class SqliteStore implements Store {
   }
 
   async #close(): Promise<void> {
+    this.#pageCheck?.stop();
     if (this.#active > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     await this.#checkpoints.close();
     this.#reads.close();
@@ -167,7 +173,6 @@ export class SqliteStore implements Store {
     try {
       // Both are left to another process where one uses the file; waiting for it would hold up the end of this one.
       writer.database.pragma("busy_timeout = 0");
-      writer.database.pragma("optimize");
       writer.database.pragma("wal_checkpoint(TRUNCATE)");
     } catch (error) {
       if (!isSqliteError(error, "SQLITE_BUSY")) throw error;

@@ -41,20 +41,25 @@ const rewrapAll = async ({ records, vault, store, log }: RewrapDeps, keyId: stri
   for (let after: string | undefined = ""; after !== undefined; ) {
     if (stopped()) return;
     const page = { keyId, after, limit: REWRAP_RECORDS_MAX };
-    after = await store.write(async (tx) => {
+    // It may be run twice, and tells what it did only by what it returns.
+    const done = await store.write(async (tx) => {
       const batch = await records.listUnderKey(tx, page);
+      const damaged: { readonly recordId: string; readonly error: unknown }[] = [];
       for (const record of batch) {
         try {
           await records.rewrap(tx, { ...record, sealed: vault.rewrap(record.sealed, record) });
-          moved += 1;
         } catch (error) {
           // One that was damaged must not keep the others from the new key.
-          failed += 1;
-          log.error({ err: error, recordId: record.id }, "a number could not be moved to the new wrapping key");
+          damaged.push({ recordId: record.id, error });
         }
       }
-      return batch.at(-1)?.id;
+      return { last: batch.at(-1)?.id, moved: batch.length - damaged.length, damaged };
     });
+    after = done.last;
+    moved += done.moved;
+    failed += done.damaged.length;
+    for (const { recordId, error } of done.damaged)
+      log.error({ err: error, recordId }, "a number could not be moved to the new wrapping key");
   }
   if (failed > 0) log.error({ moved, failed }, `${PREVIOUS_WRAPPING_KEY} is still needed`);
   else log.info({ moved }, `every number is under the new wrapping key; ${PREVIOUS_WRAPPING_KEY} can be removed`);

@@ -46,8 +46,9 @@ const replay = sql<Filter>(
    WHERE state <> 'waiting' AND (subscription_id, key) IN (SELECT subscription_id, key ${FROM} WHERE state <> 'waiting' AND ${OF_FILTER})`,
 );
 
-// One that is tried again and again may be given up as well; one that was never tried, only with its key.
-const SKIPPABLE = "(state <> 'waiting' OR attempts > 0 OR :key <> '')";
+// One that is tried again and again may be given up as well where it is named; one that was never tried, only with its key. Whoever
+// gives up all dead letters does not mean those that wait for a service to come back.
+const SKIPPABLE = "(state <> 'waiting' OR (attempts > 0 AND :sequence <> 0) OR :key <> '')";
 
 const recordSkips = sql<Filter & { nowMs: number; reason: string; limit: number }>(
   `INSERT INTO heddle_event_decisions (decide_time_ms, action, view, generation, source, sequence, key, type, error, reason)
@@ -85,7 +86,10 @@ export const listDeadLetters = (
 export const replayDeadLetters = (tx: Tx, { source, view, key, sequence }: DeadLetterFilter): Promise<number> =>
   tx.run(replay, { source, view, key, sequence });
 
-/** Gives at most `limit` dead letters up, on the record, and lets those go on that they held; resolves to their number. */
+/**
+ * Gives at most `limit` dead letters up, on the record, and once no more are left lets those go on that they held, which may be meant
+ * themselves until then; resolves to their number.
+ */
 export const skipDeadLetters = async (
   tx: Tx,
   { source, view, key, sequence }: DeadLetterFilter,
@@ -95,7 +99,7 @@ export const skipDeadLetters = async (
   const affected = await tx.all(subscriptionsOf, filter);
   await tx.run(recordSkips, { ...filter, ...decision });
   const skipped = await tx.run(deleteSkipped, { ...filter, limit: decision.limit });
-  for (const { subscriptionId } of affected) await releaseHeld(tx, subscriptionId);
+  if (skipped < decision.limit) for (const { subscriptionId } of affected) await releaseHeld(tx, subscriptionId);
   return skipped;
 };
 

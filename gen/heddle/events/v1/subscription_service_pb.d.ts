@@ -429,8 +429,9 @@ export declare const SubscriptionService: GenService<{
   },
   /**
    * SkipDeadLetters gives dead letters up: they never take effect here. What is skipped, why and when is recorded for good; those
-   * that were held behind them are tried. Also skips an event that is tried again and again. Skipping none succeeds. Fails with
-   * INVALID_ARGUMENT and reason `SKIP_TOO_WIDE` when the request names neither a key nor a sequence, nor says `all`.
+   * that were held behind them are tried. Also skips an event that is tried again and again, where its key or sequence is named.
+   * Skipping none succeeds. Fails with INVALID_ARGUMENT and reason `SKIP_TOO_WIDE` when the request names neither a key nor a
+   * sequence, nor says `all`.
    *
    * @generated from rpc heddle.events.v1.SubscriptionService.SkipDeadLetters
    */
