@@ -15,10 +15,12 @@ export class Connection {
   readonly #look: Database.Statement;
   readonly #changes: Database.Statement;
   #walLook: Database.Statement | undefined;
+  readonly #readonly: boolean;
   #writes = 0;
 
   constructor(database: Database.Database) {
     this.database = database;
+    this.#readonly = database.readonly;
     // A writer takes the write lock at once: a transaction that reads first could not write after another one's commit.
     this.#begin = database.prepare(database.readonly ? "BEGIN" : "BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
@@ -104,11 +106,11 @@ export class Connection {
     refuseUnbindable(statement, params);
     try {
       const result = run(prepared);
-      if (!prepared.readonly) this.#writes++;
+      if (!this.#readonly && !prepared.readonly) this.#writes++;
       return result;
     } catch (error) {
       // SQLite undoes a statement that fails, unless it was written to keep what it had done (sqlite.org/lang_conflict.html, FAIL).
-      if (!prepared.readonly && this.inTransaction && this.#changes.get() !== 0) this.#writes++;
+      if (!this.#readonly && !prepared.readonly && this.inTransaction && this.#changes.get() !== 0) this.#writes++;
       throw explainBinding(statement, error);
     }
   }
