@@ -9,11 +9,26 @@ export const RUNNING_MAX = 1_024;
 /** Sagas beside those that run that one look for due ones takes up. */
 export const DUE_READ_MAX = 256;
 
-/** Milliseconds between looks for sagas that are due: after a restart, a long wait, or a start within an event's transaction. */
+/** Milliseconds between looks for sagas that are due: after a restart, a long wait, or a start whose commit was slow. */
 export const LOOK_PERIOD_MS = 1_000;
 
 /** Milliseconds after its start at which a saga is due, unless it runs by then: whoever started it is about to run it. */
 export const START_GRACE_MS = 1_000;
+
+/**
+ * Milliseconds after which a saga that its transaction's owner does not run is taken up: longer than a commit and its answer take, so
+ * that a call which runs its own is first.
+ */
+export const START_SOON_MS = 100;
+
+/** Milliseconds that a saga which has ended can still be read: longer than anybody asks what became of an order. */
+export const SAGA_KEPT_MS = 30 * 24 * 60 * 60 * 1_000;
+
+/** Milliseconds between sweeps of sagas that are kept no longer. */
+export const SWEEP_PERIOD_MS = 60 * 60_000;
+
+/** Rows that one step of a sweep looks at and one transaction deletes, so that callers' writes are never long in waiting. */
+export const SWEEP_ROWS = 100;
 
 /**
  * Milliseconds that a saga which is written while it runs is left alone by other processes on the same store. After that one of them

@@ -6,6 +6,8 @@ import { StartError } from "../runtime/index.ts";
 import { expectFailure } from "../testing/index.ts";
 import { defineSaga, refuse, type SagaStep } from "./define-saga.ts";
 import { freshFolder, insertNote, startShop } from "./fixtures/start-shop.ts";
+import { SAGA_KEPT_MS, SWEEP_ROWS } from "./limits.ts";
+import { sweepEnded } from "./sweep.ts";
 
 const down = () => fail(reasons("shop.v1")("CLOSED", Code.Unavailable, "The shop is closed."), {});
 const no = () => fail(reasons("shop.v1")("SOLD_OUT", Code.FailedPrecondition, "Nothing is left."), {});
@@ -114,6 +116,42 @@ describe("a saga", () => {
     await shop.store.write((tx) => shop.sagas.start(tx, definition, { key: "key", state: { text: "lamp" } }));
     await shop.pass(3_000);
     expect(await shop.notes()).toHaveLength(1);
+  });
+
+  test("that nobody runs begins right after its commit, and one whose call runs it has no second runner", async () => {
+    const { definition, did } = purchase();
+    const shop = await startShop([definition]);
+    const start = (key: string) =>
+      shop.store.write((tx) => shop.sagas.start(tx, definition, { key, state: { text: "lamp" } }));
+    await start("left");
+    await shop.pass(200);
+    expect(did).toEqual(["pay", "ship", "note"]);
+    const own = await start("own");
+    expect((await shop.sagas.run(own, { timeoutMs: 1_000 })).status).toBe("completed");
+    await shop.pass(3_000);
+    expect(did).toEqual(["pay", "ship", "note", "pay", "ship", "note"]);
+  });
+
+  test("is deleted thirty days after its end, and never while it is under way or parked", async () => {
+    const { definition, fates } = purchase({ pay: { onFailure: "park" } });
+    const shop = await startShop([definition]);
+    fates.pay?.push(throwing(no));
+    const parked = await shop.begin(definition, { text: "lamp" }, { key: "parked" });
+    await parked.result;
+    // More than one step of the sweep takes.
+    for (let count = 0; count < SWEEP_ROWS + 3; count++) {
+      const { result } = await shop.begin(definition, { text: "lamp" }, { key: `key-${count}` });
+      expect((await result).status).toBe("completed");
+    }
+    const left = async () => (await shop.client.listSagas({ pageSize: 500 })).sagas.map(({ id }) => id);
+    await shop.pass(60_000);
+    const young = await shop.begin(definition, { text: "lamp" }, { key: "young" });
+    await young.result;
+    const overMs = shop.clock.nowMs() - 30_000 + SAGA_KEPT_MS;
+    await sweepEnded(shop.store, overMs - 40_000);
+    expect(await left()).toHaveLength(SWEEP_ROWS + 5);
+    await sweepEnded(shop.store, overMs);
+    expect(await left()).toEqual([young.id, parked.id]);
   });
 
   test("of a name is under way once for a key; another may follow when it has ended", async () => {

@@ -3,12 +3,14 @@ import { continueTrace } from "../observe/index.ts";
 import { backgroundCall, currentCall, runInCall } from "../rpc/call.ts";
 import { type Runtime, StartError, type Timer } from "../runtime/index.ts";
 import type { Reader, Store, Tx } from "../store/store.ts";
+import { BegunSagas } from "./begun-sagas.ts";
 import type { SagaDefinition, SagaFailure } from "./define-saga.ts";
 import { DUE_READ_MAX, LOOK_PERIOD_MS, RUNNING_MAX, START_GRACE_MS, STATE_BYTES_MAX } from "./limits.ts";
 import { reduce } from "./reduce.ts";
 import { SagaRun } from "./runner.ts";
 import { newSaga, type SagaRecord, type SagaStatus, statusOf } from "./saga-record.ts";
 import { sagaStore } from "./store.ts";
+import { type Sweep, startSweep } from "./sweep.ts";
 
 /** A saga that is written, or will be with its transaction. */
 export interface StartedSaga {
@@ -29,7 +31,7 @@ export interface Sagas {
   /**
    * Begins a saga in the transaction of what it is about; `key` names that, such as an order's id. While one of the same name is
    * under way for the key, that one is returned and nothing is written. `run` it once the transaction has committed; one that
-   * nobody runs begins by itself a little later.
+   * nobody runs, such as one of an event's transaction, begins by itself soon after.
    */
   start<S extends object>(
     tx: Tx,
@@ -63,12 +65,15 @@ export class SagaEngine implements Sagas {
   readonly #waiting = new Map<string, Set<(saga: SagaRecord) => void>>();
   readonly #unknown = new Set<string>();
   readonly #stop = new AbortController();
+  readonly #begun: BegunSagas;
   #timer: Timer | undefined;
+  #sweep: Sweep | undefined;
   #looking: Promise<void> | undefined;
 
   /** Throws a TypeError when two definitions have the same name and version. */
   constructor(deps: SagasDeps) {
     this.#deps = deps;
+    this.#begun = new BegunSagas((ids) => void this.#takeUpBegun(ids), deps);
     for (const definition of deps.definitions) {
       const id = versionOf(definition);
       if (this.#definitions.has(id)) throw new TypeError(`${deps.service} defines the saga ${id} twice`);
@@ -88,16 +93,20 @@ export class SagaEngine implements Sagas {
     );
   }
 
-  /** Takes up what is under way, now and whenever something is due. */
+  /** Takes up what is under way, now and whenever something is due, and forgets what ended long ago. */
   begin(): void {
     this.#timer = this.#deps.timers.every(LOOK_PERIOD_MS, () => this.look());
+    this.#sweep = startSweep(this.#deps);
     this.look();
+    this.#begun.begin();
   }
 
   /** Drops running attempts, which the next start takes up again; resolves when nothing touches the store any more. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
+    this.#begun.stop();
     this.#stop.abort(new Error("the service stops"));
+    await this.#sweep?.stop();
     await this.#looking;
     await Promise.all(this.#drives);
   }
@@ -125,6 +134,7 @@ export class SagaEngine implements Sagas {
       dueMs: nowMs + START_GRACE_MS,
     });
     await sagaStore.insert(tx, record);
+    this.#begun.add(record.id);
     return { id: record.id, record };
   }
 
@@ -181,6 +191,14 @@ export class SagaEngine implements Sagas {
       });
   }
 
+  /** Takes up those of some that were begun which are written, and which nobody has run meanwhile. */
+  async #takeUpBegun(ids: readonly string[]): Promise<void> {
+    const { store } = this.#deps;
+    // What cannot be read now is left to the next look.
+    const written = await store.read((reader) => sagaStore.listExisting(reader, ids)).catch((): string[] => []);
+    for (const id of written) if (this.#begun.has(id) && this.#mayRun(id)) this.#drive(id, () => this.#read(id));
+  }
+
   async #takeUpDue(): Promise<void> {
     const { store, clock } = this.#deps;
     const limit = this.#running.size + DUE_READ_MAX;
@@ -205,6 +223,7 @@ export class SagaEngine implements Sagas {
   /** Runs a saga; it is taken up before it is read, so that nobody in this process runs an older state of it. */
   #drive(id: string, load: () => Promise<SagaRecord | undefined>): void {
     this.#running.set(id, undefined);
+    this.#begun.delete(id);
     // Whoever starts it may be a call, which ends, is cancelled and has a deadline: none of that is the saga's.
     const drive = runInCall(backgroundCall(""), () => this.#runLoaded(id, load))
       .catch((error: unknown) => {

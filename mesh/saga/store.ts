@@ -71,6 +71,18 @@ const due = sql<{ nowMs: number; limit: number }, { id: string }>(
   "SELECT id FROM heddle_sagas WHERE due_time_ms <= :nowMs ORDER BY due_time_ms LIMIT :limit",
 );
 
+const whichExist = sql<{ ids: string }, { id: string }>(
+  "SELECT id FROM heddle_sagas WHERE id IN (SELECT value FROM json_each(:ids))",
+);
+
+// By the primary key, which sorts by creation: an index on the end would be one more to write for each saga.
+const oldest = sql<{ after: string; limit: number }, { id: string; createMs: number; endMs: number | null }>(`
+  SELECT id, create_time_ms AS createMs, end_time_ms AS endMs FROM heddle_sagas WHERE id > :after ORDER BY id LIMIT :limit`);
+
+const deleteEnded = sql<{ ids: string }>(
+  "DELETE FROM heddle_sagas WHERE id IN (SELECT value FROM json_each(:ids)) AND end_time_ms IS NOT NULL",
+);
+
 const liveVersions = sql<Record<string, never>, { name: string; version: number; sagas: number }>(`
   SELECT name, version, count(*) AS sagas FROM heddle_sagas INDEXED BY heddle_sagas_live
   WHERE end_time_ms IS NULL GROUP BY name, version ORDER BY name, version`);
@@ -141,6 +153,14 @@ export const sagaStore = {
   async listDue(reader: Reader, nowMs: number, limit: number): Promise<string[]> {
     return (await reader.all(due, { nowMs, limit })).map(({ id }) => id);
   },
+  /** Those of some ids that are written. */
+  async listExisting(reader: Reader, ids: readonly string[]): Promise<string[]> {
+    return (await reader.all(whichExist, { ids: JSON.stringify(ids) })).map(({ id }) => id);
+  },
+  /** From the first created on. */
+  listOldest: (reader: Reader, after: string, limit: number) => reader.all(oldest, { after, limit }),
+  /** Deletes those of some ids that have ended; resolves to their number. */
+  deleteEnded: (tx: Tx, ids: readonly string[]): Promise<number> => tx.run(deleteEnded, { ids: JSON.stringify(ids) }),
   /** How many are under way, by name and version. */
   liveVersions: (reader: Reader) => reader.all(liveVersions, {}),
   /** Latest first. */

@@ -50,8 +50,9 @@ const deletedMeanwhile = (): Scenario => {
   const made = owners();
   const living: { service?: Service } = {};
   made.afterBilling = async (rpc) => {
-    const deleted = { customer: { id: ADA } };
-    if (rpc === "authorize") await living.service?.deliver("customer", CustomerDeletedSchema, ADA, deleted);
+    if (rpc !== "authorize") return;
+    made.customerState = () => CustomerState.DELETED;
+    await living.service?.deliver("customer", CustomerDeletedSchema, ADA, { customer: { id: ADA } });
   };
   return scenarioOf(made, {
     act: place,

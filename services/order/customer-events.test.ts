@@ -1,8 +1,9 @@
-import { CustomerDeletedSchema, CustomerUndeletedSchema } from "@heddle/contracts/customer/v1";
+import { Code } from "@connectrpc/connect";
+import { CustomerDeletedSchema, CustomerState, CustomerUndeletedSchema } from "@heddle/contracts/customer/v1";
 import { SagaState, SagaStepState } from "@heddle/contracts/heddle/saga/v1";
 import { OrderState, OrderRejectionReason as Reason } from "@heddle/contracts/order/v1";
 import { expect, test, vi } from "vitest";
-import { type FakeOwners, fakeOwners } from "./fixtures/fake-owners.ts";
+import { type FakeOwners, fakeOwners, refusal } from "./fixtures/fake-owners.ts";
 import { ADA, EVE, startOrder } from "./fixtures/start-order.ts";
 
 const { PENDING, CONFIRMED, REJECTED, CANCELLED, FULFILLED } = OrderState;
@@ -11,8 +12,11 @@ type Service = Awaited<ReturnType<typeof startOrder>>;
 
 const payments = ({ billing }: FakeOwners) => [...billing.payments.values()].map(({ state }) => state);
 
-const deleteCustomer = (service: Service, id = ADA) =>
-  service.deliver("customer", CustomerDeletedSchema, id, { customer: { id } });
+/** The event of a deletion, applied while the customer is deleted. */
+const deleteCustomer = async (service: Service, id = ADA) => {
+  service.owners.customerState = () => CustomerState.DELETED;
+  await service.deliver("customer", CustomerDeletedSchema, id, { customer: { id } });
+};
 
 test("when a customer is deleted, what is confirmed is cancelled, what is fulfilled stays, and others' orders too", async () => {
   const service = await startOrder();
@@ -78,7 +82,33 @@ test("the event that comes twice cancels once, and one of a customer who came ba
   await service.pass(3_000);
   expect(await service.history(id)).toEqual([PENDING, CONFIRMED, CANCELLED]);
   expect(service.owners.asked.void).toBe(1);
+  service.owners.customerState = () => CustomerState.ACTIVE;
   await service.deliver("customer", CustomerUndeletedSchema, ADA, { customer: { id: ADA } });
   expect((await service.read(id)).state).toBe(CANCELLED);
   expect((await service.place()).state).toBe(CONFIRMED);
+});
+
+test("a deletion that is told after the customer came back cancels what was placed before it, and nothing that was placed since", async () => {
+  const service = await startOrder();
+  const old = await service.place();
+  await service.pass(1_000);
+  const deleted = service.now();
+  await service.pass(1_000);
+  const since = await service.place();
+  await service.deliver("customer", CustomerDeletedSchema, ADA, { customer: { id: ADA } }, deleted);
+  await service.pass(3_000);
+  expect((await service.read(old.id)).state).toBe(CANCELLED);
+  expect((await service.read(since.id)).state).toBe(CONFIRMED);
+  expect((await service.place()).state).toBe(CONFIRMED);
+});
+
+test("a deletion of a customer whom its owner does not know any more is a deletion", async () => {
+  const service = await startOrder();
+  const { id } = await service.place();
+  service.owners.customerState = () => {
+    throw refusal("customer.v1", "CUSTOMER_NOT_FOUND", Code.NotFound);
+  };
+  await service.deliver("customer", CustomerDeletedSchema, ADA, { customer: { id: ADA } });
+  await service.pass(3_000);
+  expect((await service.read(id)).state).toBe(CANCELLED);
 });

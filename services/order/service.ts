@@ -62,7 +62,7 @@ export const order = defineService({
           watchOrder: watchOrder(deps),
         }),
       ],
-      subscriptions: [customerEvents(deps)],
+      subscriptions: [customerEvents({ ...deps, customers: owners.customer })],
     };
   },
 });

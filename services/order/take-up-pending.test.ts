@@ -7,7 +7,7 @@ import { type AuthorizePaymentRequest, AuthorizePaymentRequestSchema } from "@he
 import { CustomerState } from "@heddle/contracts/customer/v1";
 import { OrderSchema, OrderState, OrderRejectionReason as Reason } from "@heddle/contracts/order/v1";
 import { systemRuntime } from "@heddle/mesh/runtime";
-import { openStore, sql } from "@heddle/mesh/store";
+import { openStore, type Store, sql } from "@heddle/mesh/store";
 import { expect, test } from "vitest";
 import { fakeOwners } from "./fixtures/fake-owners.ts";
 import { ADA, dollars, freshFolder, LINES, REQUEST_ID, startOrder } from "./fixtures/start-order.ts";
@@ -33,6 +33,18 @@ const insertOrder = sql<{
 const insertTransition = sql<{ id: string }>(
   "INSERT INTO order_transitions (order_id, sequence, from_state, to_state, reason, create_time_ms) VALUES (:id, 1, 0, 1, '', 1)",
 );
+
+const confirm = sql<{ id: string; auz: string }>("UPDATE orders SET state = 2, authorization_id = :auz WHERE id = :id");
+
+/** The store with methods that can be taken off it. */
+const bound = (store: Store): Store => ({
+  read: (job) => store.read(job),
+  write: (job, options) => store.write(job, options),
+  onEvents: (listener) => store.onEvents(listener),
+  findReply: (method, requestId) => store.findReply(method, requestId),
+  backup: (path, progress) => store.backup(path, progress),
+  close: () => store.close(),
+});
 
 /** The database of the release before sagas, with one order that is confirmed and two that are pending. */
 const oldDatabase = async (): Promise<string> => {
@@ -88,4 +100,27 @@ test("what is held for one of them is given up when it cannot be confirmed by no
   await pass(3_000);
   expect(await read(HELD)).toMatchObject({ state: REJECTED, rejectionReason: Reason.CUSTOMER_NOT_ACTIVE });
   expect(owners.billing.payments.get("auz_old")?.state).toBe("voided");
+});
+
+test("one that another process on the same store confirms meanwhile is left as it is, with what is held for it", async () => {
+  const owners = owning();
+  owners.customerState = () => CustomerState.DELETED;
+  const seen = { reads: 0 };
+  const { read, pass, sagas } = await startOrder({
+    owners,
+    dataFolder: await oldDatabase(),
+    storeSeen: (store) => ({
+      ...bound(store),
+      async read(job) {
+        const found = await store.read(job);
+        // Between the look for pending orders and the transaction that takes them up.
+        if (++seen.reads === 1) await store.write((tx) => tx.run(confirm, { id: HELD, auz: "auz_old" }));
+        return found;
+      },
+    }),
+  });
+  await pass(3_000);
+  expect(await read(HELD)).toMatchObject({ state: CONFIRMED, authorizationId: "auz_old" });
+  expect(owners.billing.payments.get("auz_old")?.state).toBe("authorized");
+  expect((await sagas.listSagas({ key: HELD })).sagas).toEqual([]);
 });

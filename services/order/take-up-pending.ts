@@ -20,7 +20,12 @@ export const takeUpPending = async ({
     const pending = await store.read((reader) => orders.list(reader, list));
     if (pending.length === 0) return;
     await store.write(async (tx) => {
-      for (const order of pending) await sagas.start(tx, placement, { key: order.id, state: placementOf(order) });
+      for (const { id } of pending) {
+        // Another process on this store may have settled it since: a second placement would give up what a confirmed order holds.
+        const order = await orders.find(tx, id);
+        if (order?.state === OrderState.PENDING)
+          await sagas.start(tx, placement, { key: id, state: placementOf(order) });
+      }
     });
     beforeId = pending.at(-1)?.id;
   }

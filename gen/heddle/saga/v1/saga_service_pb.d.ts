@@ -176,7 +176,7 @@ export declare const RetrySagaResponseSchema: GenMessage<RetrySagaResponse>;
  */
 export declare const SagaService: GenService<{
   /**
-   * ListSagas lists sagas, latest first. None is listed twice.
+   * ListSagas lists sagas, latest first. None is listed twice. A saga that has ended is kept for 30 days.
    *
    * @generated from rpc heddle.saga.v1.SagaService.ListSagas
    */
@@ -186,7 +186,7 @@ export declare const SagaService: GenService<{
     output: typeof ListSagasResponseSchema;
   },
   /**
-   * GetSaga returns one saga. Fails with NOT_FOUND and reason `SAGA_NOT_FOUND`.
+   * GetSaga returns one saga. Fails with NOT_FOUND and reason `SAGA_NOT_FOUND`, also for one that ended more than 30 days ago.
    *
    * @generated from rpc heddle.saga.v1.SagaService.GetSaga
    */
