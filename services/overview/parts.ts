@@ -73,7 +73,7 @@ export const countOrders = (orders: readonly Order[], truncated: boolean): Order
 });
 
 /** The later of two times; absent only when both are. */
-export const laterOf = (a: Timestamp | undefined, b: Timestamp | undefined): Timestamp | undefined => {
+const laterOf = (a: Timestamp | undefined, b: Timestamp | undefined): Timestamp | undefined => {
   if (a === undefined || b === undefined) return a ?? b;
   return timestampMs(b) > timestampMs(a) ? b : a;
 };

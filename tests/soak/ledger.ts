@@ -92,7 +92,7 @@ export const readLedger = async (folder: string): Promise<Ledger> =>
       .map((line) => JSON.parse(line) as LedgerLine),
   );
 
-export const ledgerOf = (lines: Iterable<LedgerLine>): Ledger => {
+const ledgerOf = (lines: Iterable<LedgerLine>): Ledger => {
   const calls = new Map<string, Draft>();
   const watches = new Map<string, WatchLine[]>();
   for (const line of lines) {

@@ -1,4 +1,4 @@
-import { createRegistry, fromBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import {
   AccountOpenedSchema,
   CreditLimitChangedSchema,
@@ -59,8 +59,3 @@ const decoded = <D extends (typeof ANY)[number]>(among: readonly D[], { type, pa
 };
 
 const ANY = [...ABOUT_CUSTOMERS, ...ABOUT_NUMBERS, ...ABOUT_ACCOUNTS, ...ABOUT_ORDERS, CreditScoreComputedSchema];
-
-/** Whether the event's type is one that this build knows. */
-export const isKnown = ({ type }: EventRow): boolean => KNOWN.getMessage(type) !== undefined;
-
-const KNOWN = createRegistry(...ANY);
