@@ -13,6 +13,9 @@ test("what a contract asks for is read in the units of the mesh", () => {
     access: { public: false, roles: ["clerk", "auditor"], services: ["overview"] },
     hedge: { delayMs: 50, attemptsMax: 2 },
     cache: undefined,
+    rateLimit: undefined,
+    deprecated: false,
+    sunset: undefined,
     priority: "normal",
     idempotency: "no-side-effects",
   });
@@ -34,6 +37,9 @@ test("a contract without our options lets nobody in and asks for nothing", () =>
     access: { public: false, roles: [], services: [] },
     hedge: undefined,
     cache: undefined,
+    rateLimit: undefined,
+    deprecated: false,
+    sunset: undefined,
     priority: "normal",
     idempotency: "unknown",
   });

@@ -2,7 +2,17 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { getOption, hasOption } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { durationMs, MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import { access, cache, hedge, Priority, priority, timeout } from "@heddle/contracts/heddle/options/v1";
+import {
+  access,
+  cache,
+  hedge,
+  method_sunset,
+  Priority,
+  priority,
+  rate_limit,
+  service_sunset,
+  timeout,
+} from "@heddle/contracts/heddle/options/v1";
 
 /** What a method's contract asks of the mesh; contracts without these options, such as health, get the defaults. */
 export interface MethodOptions {
@@ -14,6 +24,12 @@ export interface MethodOptions {
   readonly hedge: HedgeOptions | undefined;
   /** Undefined: never cached. */
   readonly cache: CacheOptions | undefined;
+  /** Undefined: no bound of its own. */
+  readonly rateLimit: RateLimitOptions | undefined;
+  /** Whether the method, its service or its whole file is deprecated. */
+  readonly deprecated: boolean;
+  /** The day, `2027-03-31`, UTC, after which a deprecated method may be gone; undefined where none is set. */
+  readonly sunset: string | undefined;
   /** How early calls are shed under overload. */
   readonly priority: "low" | "normal" | "high" | "critical";
   /** Whether a call may be sent again. */
@@ -36,6 +52,12 @@ export interface CacheOptions {
   readonly maxAgeMs: number;
 }
 
+export interface RateLimitOptions {
+  readonly callsPerSecond: number;
+  /** Calls at once after a pause, at least 1. */
+  readonly burst: number;
+}
+
 /** What the contract of a method asks of the mesh. Frozen; read once per method. */
 export const methodOptions = (method: DescMethod): MethodOptions => {
   const known = read.get(method);
@@ -50,6 +72,9 @@ export const methodOptions = (method: DescMethod): MethodOptions => {
     }),
     hedge: hedgeOf(method),
     cache: cacheOf(method),
+    rateLimit: rateLimitOf(method),
+    deprecated: isDeprecated(method),
+    sunset: getOption(method, method_sunset) || getOption(method.parent, service_sunset) || undefined,
     priority: priorities[getOption(method, priority)] ?? "normal",
     idempotency: idempotencies[method.idempotency],
   });
@@ -94,6 +119,18 @@ const cacheOf = (method: DescMethod): CacheOptions | undefined => {
   const maxAgeMs = positiveMs(getOption(method, cache).maxAge);
   return maxAgeMs === undefined ? undefined : Object.freeze({ maxAgeMs });
 };
+
+const rateLimitOf = (method: DescMethod): RateLimitOptions | undefined => {
+  if (!hasOption(method, rate_limit)) return undefined;
+  const { callsPerSecond, burst } = getOption(method, rate_limit);
+  if (!(callsPerSecond > 0)) return undefined;
+  return Object.freeze({ callsPerSecond, burst: burst > 0 ? burst : Math.max(1, Math.ceil(callsPerSecond)) });
+};
+
+const isDeprecated = (method: DescMethod): boolean =>
+  [method.proto.options, method.parent.proto.options, method.parent.file.proto.options].some(
+    (options) => options?.deprecated === true,
+  );
 
 const positiveMs = (duration: Duration | undefined): number | undefined => {
   const ms = duration === undefined ? 0 : durationMs(duration);

@@ -1,5 +1,5 @@
 import type { DescMessage, DescService } from "@bufbuild/protobuf";
-import type { Client, Interceptor } from "@connectrpc/connect";
+import type { Client, Interceptor, Transport } from "@connectrpc/connect";
 import type { Subscription, View } from "../events/index.ts";
 import type { Logger } from "../observe/index.ts";
 import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
@@ -60,6 +60,8 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
    * service that is meant, such as `billing`, where several serve the contract.
    */
   client<S extends DescService>(service: S, options?: { readonly of?: string }): Client<S>;
+  /** Calls this service itself, within the process, through all that any caller's call goes through. Not before it serves. */
+  readonly self: Transport;
   /**
    * Declares the sagas that the service runs, each version that may still be under way, and returns what begins them. Once, in
    * `implement`: the runtime serves `heddle.saga.v1` over them, and runs them from the start to the stop of the service.

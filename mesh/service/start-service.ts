@@ -6,7 +6,7 @@ import { EventFeedService } from "@heddle/contracts/heddle/events/v1";
 import { assertAccessDeclared } from "../contract/options.ts";
 import { createEventFeed, Subscriber, subscriptionService } from "../events/index.ts";
 import type { Logger } from "../observe/index.ts";
-import { createRpcServer, type Implementation, type RpcServer } from "../rpc/index.ts";
+import { createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import type { Address, Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore } from "../store/index.ts";
@@ -68,8 +68,14 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       engine = new SagaEngine({ ...runtime, service: definition.name, store: seen, log, definitions });
       return engine;
     };
+    let own: Transport | undefined;
+    const self = (): Transport => {
+      if (own === undefined) throw new TypeError(`${definition.name} does not serve yet: call self in handlers only`);
+      return own;
+    };
     const context: ServiceContext = {
       ...runtime,
+      self: { unary: (...call) => self().unary(...call), stream: (...call) => self().stream(...call) },
       store: seen,
       log,
       config: config as ServiceContext["config"],
@@ -96,6 +102,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       interceptors: serving.interceptors,
       unmatched: serving.unmatched,
     });
+    own = memoryTransport(server, runtime);
     const bound = deps.listenOn && (await server.listen(deps.listenOn));
     const address = bound === undefined ? `${definition.name}.memory:0` : hostPort(bound);
     // One that listens is reached over the network, and the gateway not at all: it must not find itself here.

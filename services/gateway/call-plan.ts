@@ -1,4 +1,5 @@
 import type { HeaderList } from "@heddle/mesh/wire";
+import type { Passage } from "./edge.ts";
 import type { ForwardedHeaders } from "./forwarded-headers.ts";
 import type { MethodRoute } from "./method-route.ts";
 
@@ -9,6 +10,8 @@ export class CallPlan {
   contractsVersion = -1;
   /** Milliseconds that an instance may stay silent; undefined: for ever. */
   timeoutMs: number | undefined = undefined;
+  /** What each of its calls goes through before it is carried. */
+  passage: Passage | undefined = undefined;
   forwarded: ForwardedHeaders | undefined = undefined;
 }
 

@@ -29,8 +29,24 @@ export interface Contracts {
   services(): readonly string[];
   /** All files in force, each once by name: the one of its own package, otherwise the one admitted last. */
   files(): Iterable<DescFile>;
+  /** The package versions in force, by name; where instances offer several contracts of one, the one admitted last. */
+  packages(): readonly PackageContract[];
   /** Grows with each change. */
   version(): number;
+}
+
+/** A package version that can be called. */
+export interface PackageContract {
+  /** With its version, such as `customer.v1`. */
+  readonly name: string;
+  /** SHA-256 of the contract in hexadecimal. */
+  readonly hash: string;
+  /** The services of the package. */
+  readonly services: readonly DescService[];
+  /** All types that the contract brings, also those that only a google.protobuf.Any holds. */
+  readonly registry: FileRegistry;
+  /** The serialized google.protobuf.FileDescriptorSet. */
+  readonly bytes: Uint8Array;
 }
 
 interface Parsed {
@@ -151,6 +167,18 @@ export const createContracts = (): Contracts => {
         for (const file of registry.files) if (file.proto.package === name) keep(file);
       }
       return files.values();
+    },
+    packages() {
+      const newest = new Map([...current()]);
+      return [...newest]
+        .map(([name, entry]) => ({
+          name,
+          hash: entry.contract.contractHash,
+          services: servicesIn(name, entry),
+          registry: entry.registry,
+          bytes: entry.contract.fileDescriptorSet,
+        }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     version: () => version,
   };

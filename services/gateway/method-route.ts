@@ -5,6 +5,7 @@ import { DEFAULT_RPC_LIMITS } from "@heddle/mesh/rpc";
 
 /** Where the calls of one method go. */
 export interface MethodRoute {
+  readonly method: DescMethod;
   /** The service's full name. */
   readonly service: string;
   /** The next instance, in turn, that has the method and serves it. */
@@ -14,6 +15,7 @@ export interface MethodRoute {
 }
 
 export const methodRoute = (method: DescMethod, next: () => Instance | undefined): MethodRoute => ({
+  method,
   service: method.parent.typeName,
   next,
   capMs:

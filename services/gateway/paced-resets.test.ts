@@ -93,7 +93,7 @@ test("callers who leave in crowds, each within its bounds, break off nobody else
   });
   const relay = createRelay({ runtime, instanceId: "ins_me", wire: "heddle" });
   onTestFinished(() => relay.close());
-  const route = { service: "loom.v1.Loom", address: `127.0.0.1:${instance}`, timeoutMs: undefined };
+  const route = { service: "loom.v1.Loom", address: `127.0.0.1:${instance}`, timeoutMs: undefined, answerFields: [] };
   const gateway = await listen((stream, headers, end) => relay.send(stream, headers, end, route));
   const caller = () => {
     const socket = connect(gateway, "127.0.0.1").on("error", () => undefined);

@@ -37,7 +37,12 @@ const start = async (wire: "heddle" | "node", answer: Answer) => {
   await once(instance, "listening");
   const { port: instancePort } = instance.address() as AddressInfo;
   const relay = createRelay({ runtime, instanceId: "ins_me", wire });
-  const route = { service: "loom.v1.LoomService", address: `127.0.0.1:${instancePort}`, timeoutMs: undefined };
+  const route = {
+    service: "loom.v1.LoomService",
+    address: `127.0.0.1:${instancePort}`,
+    timeoutMs: undefined,
+    answerFields: [],
+  };
   const server = createRpcServer({
     implementations: [],
     runtime,

@@ -10,7 +10,7 @@ import { describe, expect, test } from "vitest";
 import { type AskedInstance, fakeInstances } from "./fixtures/fake-instances.ts";
 import { createRelay, type Route } from "./relay.ts";
 
-const ROUTE: Route = { service: "loom.v1.LoomService", address: "loom:1", timeoutMs: undefined };
+const ROUTE: Route = { service: "loom.v1.LoomService", address: "loom:1", timeoutMs: undefined, answerFields: [] };
 const REQUEST = {
   ":method": "POST",
   ":scheme": "https",

@@ -125,7 +125,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
     if (this.#isOver) return;
     this.#response = headers;
     this.#request.drop();
-    this.#caller.sendHeaders(headers, undefined, end);
+    const { answerFields } = this.#call.route;
+    this.#caller.sendHeaders(headers, answerFields.length === 0 ? undefined : answerFields, end);
     if (end) this.#endAnswer();
   }
 

@@ -6,6 +6,7 @@ import { fakeTime } from "@heddle/mesh/testing";
 import { HeaderList } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createContracts } from "./contracts.ts";
+import { createEdge } from "./edge.ts";
 import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
 import { createInstances } from "./instances.ts";
 import { createRelay, type Relay, type Route } from "./relay.ts";
@@ -53,6 +54,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
       instances,
       contracts,
       relay,
+      edge: createEdge([]),
       timers,
       ownPaths: ["/grpc.health.v1.Health/Check"],
     }),

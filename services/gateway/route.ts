@@ -8,6 +8,7 @@ import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import { type CallPlan, planOf } from "./call-plan.ts";
 import type { Contracts } from "./contracts.ts";
+import type { Edge } from "./edge.ts";
 import { INSTANCE_UNREACHABLE, SERVICE_AMBIGUOUS, SERVICE_UNAVAILABLE } from "./errors.ts";
 import type { Instances } from "./instances.ts";
 import { type MethodRoute, methodRoute } from "./method-route.ts";
@@ -28,11 +29,12 @@ export const routeCalls = (deps: {
   instances: Instances;
   contracts: Contracts;
   relay: Relay;
+  edge: Edge;
   timers: Timers;
   /** Paths of what the gateway serves itself, for suggestions. */
   ownPaths: readonly string[];
 }): HttpHandler => {
-  const { instances, contracts, relay, timers } = deps;
+  const { instances, contracts, relay, edge, timers } = deps;
   const methods = new Map<string, MethodRoute>();
   let methodsVersion = -1;
   let learning = true;
@@ -68,13 +70,15 @@ export const routeCalls = (deps: {
     return methodRoute(method, instances.picker(method.parent.typeName, having(path), owner));
   };
 
-  const lookUp = (plan: CallPlan, headers: HeaderList): MethodRoute | undefined => {
+  const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
     const path = pathOf(headers.get(":path") ?? "/");
     const owner = headers.get(SERVICE_HEADER);
     const method = owner === undefined ? methodAt(path) : methodOf(owner, path);
     plan.method = method;
     plan.contractsVersion = contracts.version();
-    if (method !== undefined) plan.timeoutMs = timeoutOf(headers, method.capMs);
+    if (method === undefined) return undefined;
+    plan.timeoutMs = timeoutOf(headers, method.capMs);
+    plan.passage = edge.prepare({ method: method.method, headers, peer });
     return method;
   };
 
@@ -97,7 +101,7 @@ export const routeCalls = (deps: {
 
   return (stream, headers, end) => {
     const plan = planOf(headers);
-    const method = plan.contractsVersion === contracts.version() ? plan.method : lookUp(plan, headers);
+    const method = plan.contractsVersion === contracts.version() ? plan.method : lookUp(plan, headers, stream.peer);
     if (method === undefined) {
       const stranger = learning ? strangerIn(pathOf(headers.get(":path") ?? "/")) : undefined;
       if (stranger !== undefined) {
@@ -107,6 +111,11 @@ export const routeCalls = (deps: {
       respondUnknownMethod(stream, headers, [...contracts.paths(), ...deps.ownPaths], timers);
       return;
     }
+    const refusal = plan.passage?.check();
+    if (refusal !== undefined) {
+      respondError(stream, headers, refusal, timers);
+      return;
+    }
     const { service } = method;
     const instance = method.next();
     if (instance === undefined) {
@@ -114,7 +123,7 @@ export const routeCalls = (deps: {
       return;
     }
     try {
-      relay.send(stream, headers, end, new NextRoute(method, instance.address, plan.timeoutMs));
+      relay.send(stream, headers, end, new NextRoute(method, instance.address, plan));
     } catch (cause) {
       // What an instance says of itself, or a caller sends, must never end the gateway.
       const error = fail(INSTANCE_UNREACHABLE, { service }, { cause, retryDelayMs: RETRY_DELAY_MS });
@@ -127,12 +136,14 @@ export const routeCalls = (deps: {
 class NextRoute implements Route {
   readonly address: string;
   readonly timeoutMs: number | undefined;
+  readonly answerFields: readonly string[];
   readonly #method: MethodRoute;
 
-  constructor(method: MethodRoute, address: string, timeoutMs: number | undefined) {
+  constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
     this.#method = method;
     this.address = address;
     this.timeoutMs = timeoutMs;
+    this.answerFields = passage?.answerFields ?? [];
   }
 
   get service(): string {

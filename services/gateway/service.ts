@@ -5,6 +5,7 @@ import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
+import { createEdge } from "./edge.ts";
 import { getContract } from "./handlers/get-contract.ts";
 import { listInstances } from "./handlers/list-instances.ts";
 import { listServices } from "./handlers/list-services.ts";
@@ -23,6 +24,7 @@ export const gateway = defineService({
   name: "gateway",
   version: manifest.version,
   role: "gateway",
+  migrations: new URL("./migrations/", import.meta.url),
   implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId }) {
     const instances = createInstances();
     const contracts = createContracts();
@@ -46,7 +48,7 @@ export const gateway = defineService({
           getContract: getContract({ contracts }),
         }),
       ],
-      unmatched: routeCalls({ instances, contracts, relay, timers, ownPaths }),
+      unmatched: routeCalls({ instances, contracts, relay, edge: createEdge([]), timers, ownPaths }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
       stop: () => relay.close(),

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Duration, FieldOptions, MessageOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldOptions, MessageOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file heddle/options/v1/options.proto.
@@ -94,6 +94,34 @@ export declare type Cache = Message<"heddle.options.v1.Cache"> & {
  * Use `create(CacheSchema)` to create a new message.
  */
 export declare const CacheSchema: GenMessage<Cache>;
+
+/**
+ * RateLimit bounds how often each caller may call a method. Callers are told apart by their identity, and those without one by
+ * the address that they call from. What is above it fails with RESOURCE_EXHAUSTED and says when to try again.
+ *
+ * @generated from message heddle.options.v1.RateLimit
+ */
+export declare type RateLimit = Message<"heddle.options.v1.RateLimit"> & {
+  /**
+   * Says how many calls per second a caller may make in the long run. More than zero.
+   *
+   * @generated from field: double calls_per_second = 1;
+   */
+  callsPerSecond: number;
+
+  /**
+   * Counts the calls that a caller may make at once after a pause. At least 1; zero means one second's calls.
+   *
+   * @generated from field: int32 burst = 2;
+   */
+  burst: number;
+};
+
+/**
+ * Describes the message heddle.options.v1.RateLimit.
+ * Use `create(RateLimitSchema)` to create a new message.
+ */
+export declare const RateLimitSchema: GenMessage<RateLimit>;
 
 /**
  * Event marks a message as one that a service publishes on its feed.
@@ -234,11 +262,40 @@ export declare const cache: GenExtension<MethodOptions, Cache>;
 export declare const priority: GenExtension<MethodOptions, Priority>;
 
 /**
+ * Bounds how often each caller may call the method. Absent means no bound of its own.
+ *
+ * @generated from extension: optional heddle.options.v1.RateLimit rate_limit = 50706;
+ */
+export declare const rate_limit: GenExtension<MethodOptions, RateLimit>;
+
+/**
+ * Names the day, such as `2027-03-31`, UTC, after which a deprecated method may be gone. Callers are told by the header
+ * `sunset` (RFC 8594). Absent means that no day is set.
+ *
+ * @generated from extension: optional string method_sunset = 50707;
+ */
+export declare const method_sunset: GenExtension<MethodOptions, string>;
+
+/**
  * Says what the field's value, or any value within it, gives away. Absent means nothing.
  *
  * @generated from extension: optional heddle.options.v1.Sensitivity sensitive = 50711;
  */
 export declare const sensitive: GenExtension<FieldOptions, Sensitivity>;
+
+/**
+ * Names the day, such as `2027-03-31`, UTC, after which a deprecated field may be gone. Absent means that no day is set.
+ *
+ * @generated from extension: optional string field_sunset = 50712;
+ */
+export declare const field_sunset: GenExtension<FieldOptions, string>;
+
+/**
+ * Names the day, such as `2027-03-31`, UTC, after which a deprecated service may be gone. Absent means that no day is set.
+ *
+ * @generated from extension: optional string service_sunset = 50731;
+ */
+export declare const service_sunset: GenExtension<ServiceOptions, string>;
 
 /**
  * Marks the message as an event and names its key. Absent means that the message is no event.

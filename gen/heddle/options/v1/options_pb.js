@@ -9,7 +9,7 @@ import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "
  * Describes the file heddle/options/v1/options.proto.
  */
 export const file_heddle_options_v1_options = /*@__PURE__*/
-  fileDesc("Ch9oZWRkbGUvb3B0aW9ucy92MS9vcHRpb25zLnByb3RvEhFoZWRkbGUub3B0aW9ucy52MSI5CgZBY2Nlc3MSDgoGcHVibGljGAEgASgIEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIkcKBUhlZGdlEigKBWRlbGF5GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDGF0dGVtcHRzX21heBgCIAEoBSIzCgVDYWNoZRIqCgdtYXhfYWdlGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIhQKBUV2ZW50EgsKA2tleRgBIAEoCSp1CghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhAKDFBSSU9SSVRZX0xPVxABEhMKD1BSSU9SSVRZX05PUk1BTBACEhEKDVBSSU9SSVRZX0hJR0gQAxIVChFQUklPUklUWV9DUklUSUNBTBAEKlwKC1NlbnNpdGl2aXR5EhsKF1NFTlNJVElWSVRZX1VOU1BFQ0lGSUVEEAASGAoUU0VOU0lUSVZJVFlfUEVSU09OQUwQARIWChJTRU5TSVRJVklUWV9TRUNSRVQQAjpYCgd0aW1lb3V0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYjYwDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIHdGltZW91dIgBATpWCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiOjAMgASgLMhkuaGVkZGxlLm9wdGlvbnMudjEuQWNjZXNzUgZhY2Nlc3OIAQE6UwoFaGVkZ2USHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiPjAMgASgLMhguaGVkZGxlLm9wdGlvbnMudjEuSGVkZ2VSBWhlZGdliAEBOlMKBWNhY2hlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYkIwDIAEoCzIYLmhlZGRsZS5vcHRpb25zLnYxLkNhY2hlUgVjYWNoZYgBATpcCghwcmlvcml0eRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGJGMAyABKA4yGy5oZWRkbGUub3B0aW9ucy52MS5Qcmlvcml0eVIIcHJpb3JpdHmIAQE6YAoJc2Vuc2l0aXZlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxiXjAMgASgOMh4uaGVkZGxlLm9wdGlvbnMudjEuU2Vuc2l0aXZpdHlSCXNlbnNpdGl2ZYgBATpUCgVldmVudBIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxihjAMgASgLMhguaGVkZGxlLm9wdGlvbnMudjEuRXZlbnRSBWV2ZW50iAEBYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("Ch9oZWRkbGUvb3B0aW9ucy92MS9vcHRpb25zLnByb3RvEhFoZWRkbGUub3B0aW9ucy52MSI5CgZBY2Nlc3MSDgoGcHVibGljGAEgASgIEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIkcKBUhlZGdlEigKBWRlbGF5GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDGF0dGVtcHRzX21heBgCIAEoBSIzCgVDYWNoZRIqCgdtYXhfYWdlGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjQKCVJhdGVMaW1pdBIYChBjYWxsc19wZXJfc2Vjb25kGAEgASgBEg0KBWJ1cnN0GAIgASgFIhQKBUV2ZW50EgsKA2tleRgBIAEoCSp1CghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhAKDFBSSU9SSVRZX0xPVxABEhMKD1BSSU9SSVRZX05PUk1BTBACEhEKDVBSSU9SSVRZX0hJR0gQAxIVChFQUklPUklUWV9DUklUSUNBTBAEKlwKC1NlbnNpdGl2aXR5EhsKF1NFTlNJVElWSVRZX1VOU1BFQ0lGSUVEEAASGAoUU0VOU0lUSVZJVFlfUEVSU09OQUwQARIWChJTRU5TSVRJVklUWV9TRUNSRVQQAjpYCgd0aW1lb3V0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYjYwDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIHdGltZW91dIgBATpWCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiOjAMgASgLMhkuaGVkZGxlLm9wdGlvbnMudjEuQWNjZXNzUgZhY2Nlc3OIAQE6UwoFaGVkZ2USHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiPjAMgASgLMhguaGVkZGxlLm9wdGlvbnMudjEuSGVkZ2VSBWhlZGdliAEBOlMKBWNhY2hlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYkIwDIAEoCzIYLmhlZGRsZS5vcHRpb25zLnYxLkNhY2hlUgVjYWNoZYgBATpcCghwcmlvcml0eRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGJGMAyABKA4yGy5oZWRkbGUub3B0aW9ucy52MS5Qcmlvcml0eVIIcHJpb3JpdHmIAQE6YAoKcmF0ZV9saW1pdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGJKMAyABKAsyHC5oZWRkbGUub3B0aW9ucy52MS5SYXRlTGltaXRSCXJhdGVMaW1pdIgBATpICg1tZXRob2Rfc3Vuc2V0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYk4wDIAEoCVIMbWV0aG9kU3Vuc2V0iAEBOmAKCXNlbnNpdGl2ZRIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYl4wDIAEoDjIeLmhlZGRsZS5vcHRpb25zLnYxLlNlbnNpdGl2aXR5UglzZW5zaXRpdmWIAQE6RQoMZmllbGRfc3Vuc2V0Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxiYjAMgASgJUgtmaWVsZFN1bnNldIgBATpLCg5zZXJ2aWNlX3N1bnNldBIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxirjAMgASgJUg1zZXJ2aWNlU3Vuc2V0iAEBOlQKBWV2ZW50Eh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGKGMAyABKAsyGC5oZWRkbGUub3B0aW9ucy52MS5FdmVudFIFZXZlbnSIAQFiBnByb3RvMw", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Describes the message heddle.options.v1.Access.
@@ -33,11 +33,18 @@ export const CacheSchema = /*@__PURE__*/
   messageDesc(file_heddle_options_v1_options, 2);
 
 /**
+ * Describes the message heddle.options.v1.RateLimit.
+ * Use `create(RateLimitSchema)` to create a new message.
+ */
+export const RateLimitSchema = /*@__PURE__*/
+  messageDesc(file_heddle_options_v1_options, 3);
+
+/**
  * Describes the message heddle.options.v1.Event.
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema = /*@__PURE__*/
-  messageDesc(file_heddle_options_v1_options, 3);
+  messageDesc(file_heddle_options_v1_options, 4);
 
 /**
  * Describes the enum heddle.options.v1.Priority.
@@ -109,12 +116,45 @@ export const priority = /*@__PURE__*/
   extDesc(file_heddle_options_v1_options, 4);
 
 /**
+ * Bounds how often each caller may call the method. Absent means no bound of its own.
+ *
+ * @generated from extension: optional heddle.options.v1.RateLimit rate_limit = 50706;
+ */
+export const rate_limit = /*@__PURE__*/
+  extDesc(file_heddle_options_v1_options, 5);
+
+/**
+ * Names the day, such as `2027-03-31`, UTC, after which a deprecated method may be gone. Callers are told by the header
+ * `sunset` (RFC 8594). Absent means that no day is set.
+ *
+ * @generated from extension: optional string method_sunset = 50707;
+ */
+export const method_sunset = /*@__PURE__*/
+  extDesc(file_heddle_options_v1_options, 6);
+
+/**
  * Says what the field's value, or any value within it, gives away. Absent means nothing.
  *
  * @generated from extension: optional heddle.options.v1.Sensitivity sensitive = 50711;
  */
 export const sensitive = /*@__PURE__*/
-  extDesc(file_heddle_options_v1_options, 5);
+  extDesc(file_heddle_options_v1_options, 7);
+
+/**
+ * Names the day, such as `2027-03-31`, UTC, after which a deprecated field may be gone. Absent means that no day is set.
+ *
+ * @generated from extension: optional string field_sunset = 50712;
+ */
+export const field_sunset = /*@__PURE__*/
+  extDesc(file_heddle_options_v1_options, 8);
+
+/**
+ * Names the day, such as `2027-03-31`, UTC, after which a deprecated service may be gone. Absent means that no day is set.
+ *
+ * @generated from extension: optional string service_sunset = 50731;
+ */
+export const service_sunset = /*@__PURE__*/
+  extDesc(file_heddle_options_v1_options, 9);
 
 /**
  * Marks the message as an event and names its key. Absent means that the message is no event.
@@ -122,5 +162,5 @@ export const sensitive = /*@__PURE__*/
  * @generated from extension: optional heddle.options.v1.Event event = 50721;
  */
 export const event = /*@__PURE__*/
-  extDesc(file_heddle_options_v1_options, 6);
+  extDesc(file_heddle_options_v1_options, 10);
 

@@ -1,0 +1,66 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import type { HeaderList } from "@heddle/mesh/wire";
+
+/** Calls as the edge sees them: all those that come with one header list from one peer. */
+export interface EdgeCall {
+  readonly method: DescMethod;
+  readonly headers: HeaderList;
+  /** The caller's `host:port`. */
+  readonly peer: string;
+  /** What checkpoints tell each other and the answer. */
+  readonly facts: EdgeFacts;
+}
+
+/** What is known of a caller after the checkpoints have prepared. */
+export interface EdgeFacts {
+  /** Fields that every answer to the call gets, name and value in turn, such as `deprecation`. */
+  readonly answerFields: string[];
+}
+
+/** Decides one call; what it throws or rejects with never happens. Undefined lets it pass. */
+export type Check = () => ConnectError | undefined;
+
+/** One concern of the edge, such as access or rates. */
+export interface Checkpoint {
+  /**
+   * Works out what each call with these headers is checked by: once per header list, since the wire hands out the same list for
+   * the same headers of one connection. Undefined: nothing to check.
+   */
+  prepare(call: EdgeCall): Check | undefined;
+}
+
+/** What all calls with one header list go through, in order. */
+export interface Passage {
+  /** The error that refuses a call; undefined lets it pass. */
+  check(): ConnectError | undefined;
+  readonly answerFields: readonly string[];
+}
+
+export interface Edge {
+  prepare(call: { readonly method: DescMethod; readonly headers: HeaderList; readonly peer: string }): Passage;
+}
+
+/** Puts checkpoints behind each other: the first that refuses ends it. `refused` hears of each refusal. */
+export const createEdge = (
+  checkpoints: readonly Checkpoint[],
+  refused: (call: EdgeCall, error: ConnectError) => void = () => undefined,
+): Edge => ({
+  prepare({ method, headers, peer }) {
+    const call: EdgeCall = { method, headers, peer, facts: { answerFields: [] } };
+    const checks = checkpoints.map((checkpoint) => checkpoint.prepare(call)).filter((check) => check !== undefined);
+    return {
+      check() {
+        for (const check of checks) {
+          const refusal = check();
+          if (refusal !== undefined) {
+            refused(call, refusal);
+            return refusal;
+          }
+        }
+        return undefined;
+      },
+      answerFields: call.facts.answerFields,
+    };
+  },
+});
