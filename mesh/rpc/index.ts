@@ -15,4 +15,5 @@ export { nodeClientSession } from "./node-stream-session.ts";
 export { pathOf } from "./request-path.ts";
 export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
 export { createRpcServer, type HttpHandler, type RpcServer, type RpcServerOptions } from "./server.ts";
+export { type TranslatedMethod, type TranslateOptions, translateMethod } from "./translate-method.ts";
 export { WIRES, type WireChoice, wireFromEnvironment } from "./wire-choice.ts";

@@ -15,6 +15,8 @@ export class CallPlan {
   passage: Passage | undefined = undefined;
   /** The method that `passage` is for. */
   passageOf: DescMethod | undefined = undefined;
+  /** It speaks gRPC, as every instance does. */
+  isRelayed = true;
   forwarded: ForwardedHeaders | undefined = undefined;
 }
 

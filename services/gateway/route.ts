@@ -13,6 +13,8 @@ import type { Learning } from "./learning.ts";
 import type { MethodRoute } from "./method-route.ts";
 import { type MethodRoutes, unavailable } from "./method-routes.ts";
 import type { Relay, Route } from "./relay.ts";
+import type { Translator } from "./translate.ts";
+import { withFields } from "./with-fields.ts";
 
 /** Milliseconds after which a caller may find the service back: a supervisor restarts faster. */
 const RETRY_DELAY_MS = 500;
@@ -21,12 +23,14 @@ const DEADLINE_GRACE_MS = 500;
 
 /**
  * Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path.
+ * gRPC is relayed as it comes, everything else translated to it.
  * What is no path of a method goes to the doors, in their order.
  */
 export const routeCalls = (deps: {
   routes: MethodRoutes;
   contracts: Contracts;
   relay: Relay;
+  translator: Translator;
   edge: Edge;
   timers: Timers;
   learning: Learning;
@@ -34,7 +38,7 @@ export const routeCalls = (deps: {
   /** Paths of what the gateway serves itself, for suggestions. */
   ownPaths: readonly string[];
 }): HttpHandler => {
-  const { routes, contracts, relay, edge, timers, learning, doors } = deps;
+  const { routes, contracts, relay, translator, edge, timers, learning, doors } = deps;
 
   const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
     // Asks what may be called, and calls nothing.
@@ -43,6 +47,7 @@ export const routeCalls = (deps: {
     plan.method = method;
     plan.contractsVersion = contracts.version();
     if (method === undefined) return undefined;
+    plan.isRelayed = GRPC.test(headers.get("content-type") ?? "");
     plan.timeoutMs = timeoutOf(headers, method.capMs);
     passageOf(edge, { method: method.method, headers, peer });
     return method;
@@ -71,6 +76,10 @@ export const routeCalls = (deps: {
     const refusal = plan.passage?.check();
     if (refusal !== undefined) {
       respondError(stream, headers, refusal, timers);
+      return;
+    }
+    if (!plan.isRelayed) {
+      translator.answer(withFields(stream, plan.passage?.answerFields ?? []), headers, end, method.method);
       return;
     }
     const { service } = method;
@@ -111,6 +120,9 @@ class NextRoute implements Route {
     return this.#method.next()?.address;
   }
 }
+
+/** gRPC itself, of any codec, which passes as it is; not gRPC-Web. */
+const GRPC = /^application\/grpc(?:$|[+;\s])/i;
 
 /** A method of a package, which only instances can tell of; everything else is known from the start. */
 const METHOD_PATH = /^\/(\w+(?:\.\w+)+)\/\w+$/;

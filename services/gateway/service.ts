@@ -21,6 +21,7 @@ import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
 import { createRelay } from "./relay.ts";
 import { routeCalls } from "./route.ts";
+import { createTranslator } from "./translate.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 /** What the gateway answers itself. */
@@ -41,10 +42,10 @@ export const gateway = defineService({
     const relay = createRelay({ runtime, instanceId, wire: config.HEDDLE_WIRE, upstreams });
     const own = { isOwn: catalog.isOwn, transport: self };
     const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
+    const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [];
-    void backends;
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -59,7 +60,17 @@ export const gateway = defineService({
           getContract: getContract({ contracts }),
         }),
       ],
-      unmatched: routeCalls({ routes, contracts, relay, edge: createEdge([]), timers, learning, doors, ownPaths }),
+      unmatched: routeCalls({
+        routes,
+        contracts,
+        relay,
+        translator,
+        edge: createEdge([]),
+        timers,
+        learning,
+        doors,
+        ownPaths,
+      }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
       stop: () => relay.close(),
