@@ -11,6 +11,7 @@ export {
 } from "./breaking/index.ts";
 export { type CommonReasons, commonReasons } from "./common-reasons.ts";
 export { describeDecodeError } from "./complete-malformed.ts";
+export { describeError } from "./describe-error.ts";
 export { type DescriptorSet, descriptorSetOf, parseDescriptorSet } from "./descriptor-set.ts";
 export { checkEtag, etagOf } from "./etag.ts";
 export { type FailOptions, fail, type Reason, reasons, type Values, type Violation } from "./fail.ts";
