@@ -1,7 +1,13 @@
 export { applyUpdate } from "./apply-update.ts";
 export { type CommonReasons, commonReasons } from "./common-reasons.ts";
 export { describeDecodeError } from "./complete-malformed.ts";
-export { type DescriptorSet, descriptorSetOf, parseDescriptorSet } from "./descriptor-set.ts";
+export {
+  type DescriptorSet,
+  descriptorSetOf,
+  type PackageSet,
+  packageSetsOf,
+  parseDescriptorSet,
+} from "./descriptor-set.ts";
 export { checkEtag, etagOf } from "./etag.ts";
 export { type FailOptions, fail, type Reason, reasons, type Values, type Violation } from "./fail.ts";
 export { type MapErrorOptions, type MappedError, toRpcError } from "./map-error.ts";
