@@ -40,7 +40,7 @@ export const serveUniversal = async (
 
 /** Messages in envelopes: gRPC, gRPC-Web and Connect's streams. */
 const isEnveloped = (headers: HeaderList): boolean =>
-  /^application\/(?:grpc|connect\+)/.test(headers.get("content-type") ?? "");
+  /^application\/(?:grpc(?!-web-text)|connect\+)/.test(headers.get("content-type") ?? "");
 
 const universalRequest = (
   stream: HttpStream,
