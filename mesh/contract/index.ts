@@ -12,7 +12,13 @@ export {
 export { type CommonReasons, commonReasons } from "./common-reasons.ts";
 export { describeDecodeError } from "./complete-malformed.ts";
 export { describeError } from "./describe-error.ts";
-export { type DescriptorSet, descriptorSetOf, parseDescriptorSet } from "./descriptor-set.ts";
+export {
+  type DescriptorSet,
+  descriptorSetOf,
+  type PackageSet,
+  packageSetsOf,
+  parseDescriptorSet,
+} from "./descriptor-set.ts";
 export { checkEtag, etagOf } from "./etag.ts";
 export { type FailOptions, fail, type Reason, reasons, type Values, type Violation } from "./fail.ts";
 export { type MapErrorOptions, type MappedError, toRpcError } from "./map-error.ts";
