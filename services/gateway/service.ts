@@ -4,6 +4,7 @@ import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grp
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
+import { accessCheckpoint } from "./access-checkpoint.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createEdge } from "./edge.ts";
 import { getContract } from "./handlers/get-contract.ts";
@@ -48,7 +49,7 @@ export const gateway = defineService({
           getContract: getContract({ contracts }),
         }),
       ],
-      unmatched: routeCalls({ instances, contracts, relay, edge: createEdge([]), timers, ownPaths }),
+      unmatched: routeCalls({ instances, contracts, relay, edge: createEdge([accessCheckpoint()]), timers, ownPaths }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
       stop: () => relay.close(),

@@ -1,0 +1,2 @@
+export { ANONYMOUS, type Caller, LOCAL } from "./caller.ts";
+export { notLocalBecause } from "./local-call.ts";
