@@ -26,7 +26,7 @@ export const gateway = defineService({
   version: manifest.version,
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
-  implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId }) {
+  implement({ clock, network, timers, random, ids, log, config, neighbours, access, instanceId }) {
     const instances = createInstances();
     const contracts = createContracts();
     const relay = createRelay({
@@ -49,7 +49,14 @@ export const gateway = defineService({
           getContract: getContract({ contracts }),
         }),
       ],
-      unmatched: routeCalls({ instances, contracts, relay, edge: createEdge([accessCheckpoint()]), timers, ownPaths }),
+      unmatched: routeCalls({
+        instances,
+        contracts,
+        relay,
+        edge: createEdge([accessCheckpoint(access)], { version: () => access.version() }),
+        timers,
+        ownPaths,
+      }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
       stop: () => relay.close(),
