@@ -1,15 +1,12 @@
 import type { Clock } from "../runtime/index.ts";
 import type { HeaderList } from "../wire/index.ts";
+import type { AccessMode } from "./access-mode.ts";
 import { parseAccessToken, verifyAccessToken } from "./access-token.ts";
 import { ANONYMOUS, type Caller, LOCAL } from "./caller.ts";
 import type { KeySet } from "./key-set.ts";
 import { notLocalBecause } from "./local-call.ts";
 import { isProblem, type Problem } from "./problem.ts";
 import { IDENTITY_HEADER, type ProvenWorkload, verifyWorkloadToken } from "./workload-token.ts";
-
-/** `local`: a caller from this machine needs no credentials. */
-export const ACCESS_MODES = ["local", "enforced"] as const;
-export type AccessMode = (typeof ACCESS_MODES)[number];
 
 /** What the credentials of a call come to. */
 export interface Identified {

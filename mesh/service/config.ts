@@ -1,5 +1,5 @@
 import { cleanEnv, EnvError, makeValidator, type ValidatorSpec } from "envalid";
-import { ACCESS_MODES, type AccessMode } from "../identity/authenticator.ts";
+import { ACCESS_MODES, type AccessMode } from "../identity/access-mode.ts";
 import { isLoopbackHost } from "../identity/local-call.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/index.ts";
 import { WIRES, type WireChoice } from "../rpc/wire-choice.ts";
