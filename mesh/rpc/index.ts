@@ -5,7 +5,7 @@ export { type ConnectionPool, createConnectionPool } from "./client/connection-p
 export { type HeddleTransport, transportOn } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";
-export { grpcTransport, memoryTransport } from "./client.ts";
+export { type ClientIdentity, grpcTransport, memoryTransport } from "./client.ts";
 export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
 export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";
 export { discardBody } from "./discard-body.ts";
@@ -15,7 +15,7 @@ export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 export { metadataFields } from "./metadata.ts";
 export { nodeClientSession } from "./node-stream-session.ts";
 export { pathOf } from "./request-path.ts";
-export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
+export { challengeOf, interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
 export { serveUniversal, type UniversalOptions } from "./serve-universal.ts";
 export { createRpcServer, type HttpHandler, type RpcServer, type RpcServerOptions } from "./server.ts";
 export { type TranslatedMethod, type TranslateOptions, translateMethod } from "./translate-method.ts";

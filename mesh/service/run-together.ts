@@ -2,11 +2,11 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { type Registration, register } from "../discovery/index.ts";
 import { createLog } from "../observe/index.ts";
-import { addressedTo, memoryTransport, type RpcServer } from "../rpc/index.ts";
+import { addressedTo, type ClientIdentity, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
-import { announce, configOrExit, failStart, stopAll } from "./run.ts";
+import { announce, clientIdentity, configOrExit, failStart, stopAll } from "./run.ts";
 import { type RunningService, startService } from "./start-service.ts";
 
 /**
@@ -23,7 +23,6 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
   const neighbours = new Map<string, RpcServer>();
   const running: RunningService[] = [];
   const registrations: Registration[] = [];
-  const transportFor = neighbourly(running, runtime);
   end.onSignal(async () => {
     await Promise.all(registrations.map((registration) => registration.leave()));
     // The gateway, which started first, goes last: until then it answers for those that have gone.
@@ -32,11 +31,14 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
   try {
     for (const definition of gatewayFirst(definitions)) {
       const isGateway = definition.role === "gateway";
+      const instanceId = runtime.ids.next("ins");
+      const identity = clientIdentity({ service: definition.name, instanceId }, config, runtime);
       const service = await startService(definition, {
+        instanceId,
         env,
         runtime,
         log: logOf(definition.name),
-        transportFor,
+        transportFor: neighbourly(running, runtime, identity),
         neighbours,
         listenOn: isGateway ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT } : undefined,
         onFatal: (error) => end.now(EXIT_FAILED, error, `the store of ${definition.name} failed`),
@@ -44,11 +46,11 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
       running.push(service);
       const gateway = running[0]?.server;
       if (!isGateway && gateway !== undefined) {
-        const transport = memoryTransport(gateway, runtime);
+        const transport = memoryTransport(gateway, runtime, identity);
         registrations.push(register({ instance: service, transport, runtime, log: logOf(definition.name) }));
       }
     }
-    await Promise.all(registrations.map(({ registered }) => registered));
+    await Promise.all([...registrations.map(({ registered }) => registered), ...running.map(({ keys }) => keys.ask())]);
     for (const service of running) announce(service, runtime, startMs, logOf(service.definition.name));
   } catch (error) {
     failStart(error, config, end);
@@ -59,7 +61,11 @@ const gatewayFirst = (definitions: readonly ServiceDefinition[]): ServiceDefinit
   definitions.toSorted((a, b) => Number(b.role === "gateway") - Number(a.role === "gateway"));
 
 /** Finds a service among those of this process, at each call: a service may start after the one that calls it. */
-const neighbourly = (running: readonly RunningService[], runtime: ReturnType<typeof systemRuntime>) => {
+const neighbourly = (
+  running: readonly RunningService[],
+  runtime: ReturnType<typeof systemRuntime>,
+  identity: ClientIdentity,
+) => {
   const transports = new Map<RunningService, Transport>();
   const find = (service: DescService, of: string | undefined): Transport => {
     const owner = running.find(
@@ -69,7 +75,7 @@ const neighbourly = (running: readonly RunningService[], runtime: ReturnType<typ
     // Not here, or not yet: the gateway says so in the usual words.
     const target = owner ?? running[0];
     if (target === undefined) throw new Error("nothing runs yet");
-    const known = transports.get(target) ?? memoryTransport(target.server, runtime);
+    const known = transports.get(target) ?? memoryTransport(target.server, runtime, identity);
     transports.set(target, known);
     return owner === undefined && of !== undefined ? addressedTo(known, of) : known;
   };

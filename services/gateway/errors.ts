@@ -33,6 +33,11 @@ export const SERVICE_RESERVED = registry(
   Code.PermissionDenied,
   "{service} is served by the gateway itself.",
 );
+export const SERVICE_OF_ANOTHER = registry(
+  "SERVICE_OF_ANOTHER",
+  Code.PermissionDenied,
+  "The caller is the service {caller}, and cannot register an instance of {service}.",
+);
 export const INSTANCE_ENTERED = registry(
   "INSTANCE_ENTERED",
   Code.AlreadyExists,

@@ -1,3 +1,4 @@
+import { IDENTITY_HEADER } from "@heddle/mesh/identity";
 import { HeaderList } from "@heddle/mesh/wire";
 
 /** What an instance is sent of a caller's headers. */
@@ -142,6 +143,7 @@ const sort = ({ fields }: HeaderList, peer: string) => {
       case "content-length":
       case "cookie":
       case "grpc-timeout":
+      case IDENTITY_HEADER:
         changing.push(name, value);
         break;
       default:

@@ -4,6 +4,7 @@ import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grp
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
+import { accessCheckpoint } from "./access-checkpoint.ts";
 import { createBackends } from "./backends.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
@@ -33,7 +34,7 @@ export const gateway = defineService({
   version: manifest.version,
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
-  implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId, self }) {
+  implement({ clock, network, timers, random, ids, log, config, neighbours, access, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
     const catalog = createCatalog(OWN, contracts);
@@ -45,7 +46,7 @@ export const gateway = defineService({
     const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
-    const edge = createEdge([]);
+    const edge = createEdge([accessCheckpoint(access)], { version: () => access.version() });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [createRestDoor({ catalog, backends, edge, learning, timers, ids, log })];
     instances.watch(({ instance }) => {
