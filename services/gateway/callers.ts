@@ -6,7 +6,7 @@ export interface Callers {
 
 /** What a caller must have used to be counted. */
 export interface CallerQuery {
-  /** Full names with a dot before the method, such as `customer.v1.CustomerService.GetCustomer`. */
+  /** Full names, such as `customer.v1.CustomerService/GetCustomer`. */
   readonly methods: readonly string[];
   /** The field that is at stake; callers of the methods are listed all the same, see `setsField`. */
   readonly field?: { readonly message: string; readonly number: number } | undefined;
