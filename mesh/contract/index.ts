@@ -1,4 +1,14 @@
 export { applyUpdate } from "./apply-update.ts";
+export {
+  ADMISSION_RULES,
+  type Category,
+  type CompareOptions,
+  type ContractViolation,
+  compareContracts,
+  contractRules,
+  type RuleId,
+  violationsOf,
+} from "./breaking/index.ts";
 export { type CommonReasons, commonReasons } from "./common-reasons.ts";
 export { describeDecodeError } from "./complete-malformed.ts";
 export { type DescriptorSet, descriptorSetOf, parseDescriptorSet } from "./descriptor-set.ts";
