@@ -59,6 +59,31 @@ export const ADDRESS_INVALID = registry(
   "{address} is no address that can be called.",
 );
 
+export const CONTRACT_REFUSED = registry(
+  "CONTRACT_REFUSED",
+  Code.FailedPrecondition,
+  "The contract {contractHash} of {packageName} would break its callers: {violation} (1 of {violations}). Next: {nextStep}.",
+);
+export const ACCESS_UNDECLARED = registry(
+  "ACCESS_UNDECLARED",
+  Code.InvalidArgument,
+  'The contract of {service} does not say who may call {methods}: add "option (heddle.options.v1.access)" to each.',
+);
+
+const contract = reasons("heddle.contract.v1");
+
+export const PACKAGE_NOT_FOUND = contract(
+  "PACKAGE_NOT_FOUND",
+  Code.NotFound,
+  "The package {packageName} is not known here.",
+);
+export const OVERRIDE_NOT_FOUND = contract("OVERRIDE_NOT_FOUND", Code.NotFound, "There is no override {overrideId}.");
+export const OVERRIDES_FULL = contract(
+  "OVERRIDES_FULL",
+  Code.ResourceExhausted,
+  "{overrides} overrides are active, and no more can be: revoke those that are not needed.",
+);
+
 const gateway = reasons("heddle.gateway");
 
 export const SERVICE_UNAVAILABLE = gateway(
