@@ -1,4 +1,4 @@
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { TRACEPARENT } from "../observe/index.ts";
 import { type Clock, type Network, parseAddress, type Runtime } from "../runtime/index.ts";
@@ -7,6 +7,7 @@ import { type Call, currentCall } from "./call.ts";
 import { type Inherited, transportOn } from "./client/grpc-transport.ts";
 import { createHeddleTransport } from "./client/heddle-transport.ts";
 import { sessionPool } from "./client/session-pool.ts";
+import { CONSUMER_HEADER } from "./consumer-header.ts";
 import { DEFAULT_RPC_LIMITS } from "./limits.ts";
 import { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";
 
@@ -22,10 +23,18 @@ export const grpcTransport = (
   baseUrl: string,
   runtime: ClientRuntime,
   wire: WireChoice = wireFromEnvironment(),
-): Transport => (wire === "heddle" ? heddleTransport(baseUrl, runtime) : nodeTransport(baseUrl, runtime));
+  identity: ClientIdentity = {},
+): Transport =>
+  wire === "heddle" ? heddleTransport(baseUrl, runtime, identity) : nodeTransport(baseUrl, runtime, identity);
 
-const heddleTransport = (baseUrl: string, runtime: ClientRuntime): Transport =>
-  createHeddleTransport({ baseUrl, runtime, acceptGzip: false, inherit: inheritance(runtime.clock) });
+/** What a client says of itself with each call. */
+export interface ClientIdentity {
+  /** The program that calls and its version, as `order/1.2.0`. Default: nothing is said. */
+  readonly consumer?: string | undefined;
+}
+
+const heddleTransport = (baseUrl: string, runtime: ClientRuntime, { consumer }: ClientIdentity): Transport =>
+  createHeddleTransport({ baseUrl, runtime, acceptGzip: false, consumer, inherit: inheritance(runtime.clock) });
 
 type ClientRuntime = Pick<Runtime, "clock" | "timers" | "random" | "network">;
 
@@ -41,7 +50,11 @@ const inheritance = (clock: Clock) => (): Inherited | undefined => {
       };
 };
 
-const nodeTransport = (baseUrl: string, { clock, network }: { clock: Clock; network: Network }): Transport => {
+const nodeTransport = (
+  baseUrl: string,
+  { clock, network }: { clock: Clock; network: Network },
+  { consumer }: ClientIdentity,
+): Transport => {
   const { hostname, port } = new URL(baseUrl);
   const address = parseAddress(`${hostname}:${port || 80}`);
   return withinCall(
@@ -51,6 +64,7 @@ const nodeTransport = (baseUrl: string, { clock, network }: { clock: Clock; netw
       readMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       writeMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       acceptCompression: [],
+      interceptors: consumer === undefined ? [] : [saying(CONSUMER_HEADER, consumer)],
       pingIntervalMs: PING_INTERVAL_MS,
       pingTimeoutMs: PING_TIMEOUT_MS,
     }),
@@ -58,16 +72,28 @@ const nodeTransport = (baseUrl: string, { clock, network }: { clock: Clock; netw
   );
 };
 
+const saying =
+  (name: string, value: string): Interceptor =>
+  (next) =>
+  (request) => {
+    request.header.set(name, value);
+    return next(request);
+  };
+
 /**
  * A transport to a server in the same process. Messages are encoded and decoded on the way, so that neither side can see the
  * other's objects; deadlines, metadata and errors are those of a call over the network.
  */
-export const memoryTransport = (server: { connect(): Session }, { clock, timers }: MemoryRuntime): Transport =>
+export const memoryTransport = (
+  server: { connect(): Session },
+  { clock, timers }: MemoryRuntime,
+  { consumer }: ClientIdentity = {},
+): Transport =>
   transportOn(
     sessionPool(() => server.connect()),
     MEMORY,
     { clock, timers },
-    { acceptGzip: false, inherit: inheritance(clock) },
+    { acceptGzip: false, consumer, inherit: inheritance(clock) },
   );
 
 type MemoryRuntime = Pick<Runtime, "clock" | "timers">;

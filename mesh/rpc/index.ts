@@ -5,9 +5,10 @@ export { type ConnectionPool, createConnectionPool } from "./client/connection-p
 export type { HeddleTransport } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";
-export { grpcTransport, memoryTransport } from "./client.ts";
+export { type ClientIdentity, grpcTransport, memoryTransport } from "./client.ts";
 export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
 export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";
+export { CONSUMER_HEADER } from "./consumer-header.ts";
 export { discardBody } from "./discard-body.ts";
 export { type Handler, type Implementation, implementation } from "./implementation.ts";
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";

@@ -22,7 +22,9 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   const log = createLog({ service: definition.name, level: config.HEDDLE_LOG_LEVEL, ...runtime });
   const end = endProcessOn(log, definition.name);
   try {
-    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE);
+    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE, {
+      consumer: `${definition.name}/${definition.version}`,
+    });
     const isGateway = definition.role === "gateway";
     const running = await startService(definition, {
       env: process.env,

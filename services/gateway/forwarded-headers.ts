@@ -1,3 +1,4 @@
+import { CONSUMER_HEADER } from "@heddle/mesh/rpc";
 import { HeaderList } from "@heddle/mesh/wire";
 
 /** What an instance is sent of a caller's headers. */
@@ -79,6 +80,8 @@ export const createForwarder = (instanceId: string) => {
         case "te":
         case "transfer-encoding":
         case "upgrade":
+        // Counted here; an instance has no use for it, and it would tell apart what is the same for all callers.
+        case CONSUMER_HEADER:
         // What a caller says of where it comes from is not to be believed.
         case "forwarded":
         case "x-forwarded-for":
