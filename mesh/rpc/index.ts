@@ -8,6 +8,7 @@ export { sessionPool } from "./client/session-pool.ts";
 export { type ClientIdentity, grpcTransport, memoryTransport } from "./client.ts";
 export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
 export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";
+export { CONSUMER_HEADER } from "./consumer-header.ts";
 export { discardBody } from "./discard-body.ts";
 export { compressGzip, inflateGzip } from "./gzip.ts";
 export { type Handler, type Implementation, implementation } from "./implementation.ts";
