@@ -1,6 +1,7 @@
 export { applyUpdate } from "./apply-update.ts";
 export { type CommonReasons, commonReasons } from "./common-reasons.ts";
 export { describeDecodeError } from "./complete-malformed.ts";
+export { describeError } from "./describe-error.ts";
 export { type DescriptorSet, descriptorSetOf, parseDescriptorSet } from "./descriptor-set.ts";
 export { checkEtag, etagOf } from "./etag.ts";
 export { type FailOptions, fail, type Reason, reasons, type Values, type Violation } from "./fail.ts";

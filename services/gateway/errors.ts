@@ -76,3 +76,8 @@ export const INSTANCE_UNREACHABLE = gateway(
   Code.Unavailable,
   "The instance of {service} that the call went to ended the connection without an answer.",
 );
+export const ANSWER_UNREADABLE = gateway(
+  "ANSWER_UNREADABLE",
+  Code.Internal,
+  "The instance of {service} gave an answer that cannot be read: {problem}.",
+);

@@ -9,8 +9,10 @@ import { createContracts } from "./contracts.ts";
 import { createEdge } from "./edge.ts";
 import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
 import { createInstances } from "./instances.ts";
+import { createLearning, LEARNING_MS } from "./learning.ts";
+import { createMethodRoutes } from "./method-routes.ts";
 import { createRelay, type Relay, type Route } from "./relay.ts";
-import { LEARNING_MS, routeCalls } from "./route.ts";
+import { routeCalls } from "./route.ts";
 
 const one = contractOf("loom.v1", { LoomService: ["Weave"] });
 const two = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] });
@@ -51,11 +53,13 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
     runtime,
     log: silent,
     unmatched: routeCalls({
-      instances,
+      routes: createMethodRoutes({ instances, contracts }),
       contracts,
       relay,
       edge: createEdge([]),
       timers,
+      learning: createLearning(timers),
+      doors: [],
       ownPaths: ["/grpc.health.v1.Health/Check"],
     }),
   });

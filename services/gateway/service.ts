@@ -5,7 +5,10 @@ import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { accessCheckpoint } from "./access-checkpoint.ts";
+import { createBackends } from "./backends.ts";
+import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
+import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { getContract } from "./handlers/get-contract.ts";
 import { listInstances } from "./handlers/list-instances.ts";
@@ -13,10 +16,13 @@ import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
 import { watch } from "./handlers/watch.ts";
 import { createInstances } from "./instances.ts";
+import { createLearning } from "./learning.ts";
 import { mergeHealth } from "./merge-health.ts";
+import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
 import { createRelay } from "./relay.ts";
 import { routeCalls } from "./route.ts";
+import { createUpstreams } from "./upstreams.ts";
 
 /** What the gateway answers itself. */
 const OWN = [RegistryService, Health, ServerReflection, ServerReflectionAlpha];
@@ -26,15 +32,20 @@ export const gateway = defineService({
   version: manifest.version,
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
-  implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId }) {
+  implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
-    const relay = createRelay({
-      runtime: { clock, network, timers, random },
-      instanceId,
-      wire: config.HEDDLE_WIRE,
-      neighbours,
-    });
+    const catalog = createCatalog(OWN, contracts);
+    const runtime = { clock, network, timers, random };
+    const upstreams = createUpstreams(config.HEDDLE_WIRE, runtime, neighbours);
+    const routes = createMethodRoutes({ instances, contracts });
+    const relay = createRelay({ runtime, instanceId, wire: config.HEDDLE_WIRE, upstreams });
+    const own = { isOwn: catalog.isOwn, transport: self };
+    const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
+    const learning = createLearning(timers);
+    /** What answers requests that are no RPC, in this order. */
+    const doors: readonly Door[] = [];
+    void backends;
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -49,7 +60,16 @@ export const gateway = defineService({
           getContract: getContract({ contracts }),
         }),
       ],
-      unmatched: routeCalls({ instances, contracts, relay, edge: createEdge([accessCheckpoint()]), timers, ownPaths }),
+      unmatched: routeCalls({
+        routes,
+        contracts,
+        relay,
+        edge: createEdge([accessCheckpoint()]),
+        timers,
+        learning,
+        doors,
+        ownPaths,
+      }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
       stop: () => relay.close(),
