@@ -13,6 +13,6 @@ export { type Handler, type Implementation, implementation } from "./implementat
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 export { nodeClientSession } from "./node-stream-session.ts";
 export { pathOf } from "./request-path.ts";
-export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
+export { interruptResponse, respondError, respondUnknownMethod, retryAfterOf } from "./respond-error.ts";
 export { createRpcServer, type HttpHandler, type RpcServer, type RpcServerOptions } from "./server.ts";
 export { WIRES, type WireChoice, wireFromEnvironment } from "./wire-choice.ts";

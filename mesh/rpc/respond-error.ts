@@ -1,3 +1,4 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import {
@@ -8,6 +9,7 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { RetryInfoSchema } from "@heddle/contracts/google/rpc";
 import { unknownMethod } from "../contract/unknown-method.ts";
 import type { Timers } from "../runtime/index.ts";
 import { HeaderList, type HttpStream } from "../wire/index.ts";
@@ -29,9 +31,15 @@ export const respondError = (stream: HttpStream, headers: HeaderList, error: Con
   } else {
     const status = String(codeToHttpStatus(error.code));
     const body = errorToJsonBytes(error, undefined);
-    respond(stream, [":status", status, "content-type", "application/json"], body);
+    respond(stream, [":status", status, "content-type", "application/json", ...retryAfterOf(error)], body);
   }
   discardBody(stream, timers);
+};
+
+/** The `retry-after` of an error that says when to try again, in whole seconds (RFC 9110, 10.2.3). */
+export const retryAfterOf = (error: ConnectError): string[] => {
+  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay === undefined ? [] : ["retry-after", String(Math.ceil(durationMs(delay) / 1_000))];
 };
 
 /** Answers UNIMPLEMENTED, with the known method whose name is nearest. `known` are paths such as `/order.v1.OrderService/GetOrder`. */

@@ -81,3 +81,13 @@ export const ANSWER_UNREADABLE = gateway(
   Code.Internal,
   "The instance of {service} gave an answer that cannot be read: {problem}.",
 );
+export const RATE_LIMITED = gateway(
+  "RATE_LIMITED",
+  Code.ResourceExhausted,
+  "{method} takes {callsPerSecond} calls a second of each caller, {burst} at once. Try again in {waitMs} ms.",
+);
+export const UPSTREAM_BUSY = gateway(
+  "UPSTREAM_BUSY",
+  Code.Unavailable,
+  "The instances of {service} have as many calls on their way as each may: {calls}.",
+);

@@ -20,6 +20,7 @@ import { createLearning } from "./learning.ts";
 import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
+import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { routeCalls } from "./route.ts";
 import { createUpstreams } from "./upstreams.ts";
@@ -64,7 +65,7 @@ export const gateway = defineService({
         routes,
         contracts,
         relay,
-        edge: createEdge([accessCheckpoint()]),
+        edge: createEdge([accessCheckpoint(), rateCheckpoint({ clock })]),
         timers,
         learning,
         doors,
