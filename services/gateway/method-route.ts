@@ -12,7 +12,12 @@ export interface MethodRoute {
   readonly next: () => Instance | undefined;
   /** Milliseconds that the contract lets a call take; undefined for a stream without a bound. */
   readonly capMs: number | undefined;
+  /** Bytes that the body of a request may have; undefined for streams, whose messages are bounded one by one. */
+  readonly requestBytesMax: number | undefined;
 }
+
+/** What gRPC puts before a message. */
+const PREFIX_BYTES = 5;
 
 export const methodRoute = (method: DescMethod, next: () => Instance | undefined): MethodRoute => ({
   method,
@@ -20,4 +25,8 @@ export const methodRoute = (method: DescMethod, next: () => Instance | undefined
   next,
   capMs:
     methodOptions(method).timeoutMs ?? (method.methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined),
+  requestBytesMax:
+    method.methodKind === "unary" || method.methodKind === "server_streaming"
+      ? DEFAULT_RPC_LIMITS.messageBytesMax + PREFIX_BYTES
+      : undefined,
 });
