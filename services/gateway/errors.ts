@@ -116,3 +116,13 @@ export const PATH_UNAVAILABLE = gateway(
   Code.Unavailable,
   "Nobody has told of {path} yet: the gateway has just started.",
 );
+export const RATE_LIMITED = gateway(
+  "RATE_LIMITED",
+  Code.ResourceExhausted,
+  "{method} takes {callsPerSecond} calls a second of each caller, {burst} at once. Try again in {waitMs} ms.",
+);
+export const UPSTREAM_BUSY = gateway(
+  "UPSTREAM_BUSY",
+  Code.Unavailable,
+  "The instances of {service} have as many calls on their way as each may: {calls}.",
+);

@@ -29,6 +29,7 @@ import { createLearning } from "./learning.ts";
 import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
+import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { createRestDoor } from "./rest-door.ts";
 import { routeCalls } from "./route.ts";
@@ -61,7 +62,7 @@ export const gateway = defineService({
     const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
-    const edge = createEdge([accessCheckpoint(access)], { version: () => access.version() });
+    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock })], { version: () => access.version() });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [createRestDoor({ catalog, backends, edge, learning, timers, ids, log })];
     instances.watch(({ instance }) => {
