@@ -6,7 +6,7 @@ import { addressedTo, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
-import { announce, configOrExit, failStart, stopAll } from "./run.ts";
+import { announce, configOrExit, failStart, stopAll, tellRefusal } from "./run.ts";
 import { type RunningService, startService } from "./start-service.ts";
 
 /**
@@ -45,11 +45,15 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
       const gateway = running[0]?.server;
       if (!isGateway && gateway !== undefined) {
         const transport = memoryTransport(gateway, runtime);
-        registrations.push(register({ instance: service, transport, runtime, log: logOf(definition.name) }));
+        const log = logOf(definition.name);
+        const registration = register({ instance: service, transport, runtime, log, onRefused: tellRefusal(service) });
+        registrations.push(registration);
+        // One that is refused must not keep the others from being called.
+        void registration.registered.then(() => announce(service, runtime, startMs, log));
       }
     }
-    await Promise.all(registrations.map(({ registered }) => registered));
-    for (const service of running) announce(service, runtime, startMs, logOf(service.definition.name));
+    const [first] = running;
+    if (first?.definition.role === "gateway") announce(first, runtime, startMs, logOf(first.definition.name));
   } catch (error) {
     failStart(error, config, end);
   }
