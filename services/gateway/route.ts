@@ -8,7 +8,7 @@ import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import { type CallPlan, planOf } from "./call-plan.ts";
 import type { Contracts } from "./contracts.ts";
-import type { Edge } from "./edge.ts";
+import type { Edge, RequestSampler } from "./edge.ts";
 import { INSTANCE_UNREACHABLE, SERVICE_AMBIGUOUS, SERVICE_UNAVAILABLE } from "./errors.ts";
 import type { Instances } from "./instances.ts";
 import { type MethodRoute, methodRoute } from "./method-route.ts";
@@ -137,6 +137,7 @@ class NextRoute implements Route {
   readonly address: string;
   readonly timeoutMs: number | undefined;
   readonly answerFields: readonly string[];
+  readonly sampler: RequestSampler | undefined;
   readonly #method: MethodRoute;
 
   constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
@@ -144,6 +145,7 @@ class NextRoute implements Route {
     this.address = address;
     this.timeoutMs = timeoutMs;
     this.answerFields = passage?.answerFields ?? [];
+    this.sampler = passage?.sampler;
   }
 
   get service(): string {
