@@ -83,8 +83,8 @@ export const startUsage = async ({ store, usage, contracts, clock, timers, log }
   };
   const write = async () => {
     try {
-      await purge();
       collect();
+      await purge();
       while (waiting.length > 0 || deprecated.size > 0) {
         const rows = waiting.slice(0, ROWS_PER_WRITE);
         const elements = deprecated;
@@ -148,7 +148,7 @@ export const startUsage = async ({ store, usage, contracts, clock, timers, log }
 };
 
 const reasonOf = (error: ConnectError): string =>
-  error.findDetails(ErrorInfoSchema)[0]?.reason ?? Code[error.code].toUpperCase();
+  error.findDetails(ErrorInfoSchema)[0]?.reason ?? Code[error.code].replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
 
 const rowOf = ({ method, consumer, ...counted }: Counted<Consumer>, at: { day: number; timeMs: number }): UsageRow => ({
   ...at,
