@@ -9,6 +9,7 @@ export { grpcTransport, memoryTransport } from "./client.ts";
 export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
 export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";
 export { discardBody } from "./discard-body.ts";
+export { compressGzip } from "./gzip.ts";
 export { type Handler, type Implementation, implementation } from "./implementation.ts";
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 export { nodeClientSession } from "./node-stream-session.ts";
