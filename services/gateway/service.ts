@@ -11,6 +11,7 @@ import { createAdmission } from "./admission/admission.ts";
 import { createBackends } from "./backends.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
+import { createCors } from "./cors.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { checkContracts } from "./handlers/check-contracts.ts";
@@ -28,11 +29,13 @@ import { register } from "./handlers/register.ts";
 import { reportUsage } from "./handlers/report-usage.ts";
 import { revokeOverride } from "./handlers/revoke-override.ts";
 import { watch } from "./handlers/watch.ts";
+import { healthDoor } from "./health-door.ts";
 import { createInstances } from "./instances.ts";
 import { createLearning } from "./learning.ts";
 import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
+import { pageOrigins } from "./page-origins.ts";
 import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { createRestDoor } from "./rest-door.ts";
@@ -55,6 +58,12 @@ export const gateway = defineService({
   version: manifest.version,
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
+  config: {
+    HEDDLE_CORS_ORIGINS: pageOrigins({
+      default: [],
+      desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
+    }),
+  },
   async implement({ clock, network, timers, random, ids, store, log, config, neighbours, access, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
@@ -78,7 +87,10 @@ export const gateway = defineService({
       refused: counting.refused,
     });
     /** What answers requests that are no RPC, in this order. */
-    const doors: readonly Door[] = [createRestDoor({ catalog, backends, edge, learning, timers, ids, log })];
+    const doors: readonly Door[] = [
+      healthDoor({ contracts, instances, learning, timers }),
+      createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
+    ];
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -107,6 +119,7 @@ export const gateway = defineService({
           listDeprecatedUsage: listDeprecatedUsage(usageDeps),
         }),
       ],
+      around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       unmatched: routeCalls({
         routes,
         contracts,
