@@ -1,6 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { withToken } from "./gateway-transport.ts";
+import { withToken } from "./with-token.ts";
 
 /** The protocols that `heddle call` speaks. */
 export const PROTOCOLS = ["grpc", "grpc-web", "connect"] as const;

@@ -11,8 +11,8 @@ import { usageFailure } from "../failure.ts";
 import { gatewayOption } from "../mesh-options.ts";
 import { readHidden } from "../read-hidden.ts";
 import { chosenGateway } from "../reflect-gateway.ts";
+import { sessionOf } from "../renew-session.ts";
 import { orFailure } from "../rpc-failure.ts";
-import { sessionOf } from "../session.ts";
 import { sessionFile, writeSession } from "../session-file.ts";
 import { processTerminal } from "../terminal.ts";
 
