@@ -7,6 +7,7 @@ import { type Call, currentCall } from "./call.ts";
 import { type Inherited, transportOn } from "./client/grpc-transport.ts";
 import { createHeddleTransport } from "./client/heddle-transport.ts";
 import { sessionPool } from "./client/session-pool.ts";
+import { CONSUMER_HEADER } from "./consumer-header.ts";
 import { DEFAULT_RPC_LIMITS } from "./limits.ts";
 import { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";
 
@@ -28,12 +29,20 @@ export const grpcTransport = (
 
 /** What a client says of itself with each call. */
 export interface ClientIdentity {
+  /** The program that calls and its version, as `order/1.2.0`. Default: nothing is said. */
+  readonly consumer?: string | undefined;
   /** Fields that prove who calls, name and value in turn, asked for each call; those that a call gives itself replace them. */
   readonly credentials?: (() => readonly string[]) | undefined;
 }
 
 const heddleTransport = (baseUrl: string, runtime: ClientRuntime, identity: ClientIdentity): Transport =>
-  createHeddleTransport({ baseUrl, runtime, acceptGzip: false, inherit: inheritance(runtime.clock, identity) });
+  createHeddleTransport({
+    baseUrl,
+    runtime,
+    acceptGzip: false,
+    consumer: identity.consumer,
+    inherit: inheritance(runtime.clock, identity),
+  });
 
 type ClientRuntime = Pick<Runtime, "clock" | "timers" | "random" | "network">;
 
@@ -56,7 +65,7 @@ const inheritance =
 const nodeTransport = (
   baseUrl: string,
   { clock, network }: { clock: Clock; network: Network },
-  { credentials }: ClientIdentity,
+  { credentials, consumer }: ClientIdentity,
 ): Transport => {
   const { hostname, port } = new URL(baseUrl);
   const address = parseAddress(`${hostname}:${port || 80}`);
@@ -67,7 +76,10 @@ const nodeTransport = (
       readMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       writeMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       acceptCompression: [],
-      interceptors: credentials === undefined ? [] : [carrying(credentials)],
+      interceptors: [
+        ...(credentials === undefined ? [] : [carrying(credentials)]),
+        ...(consumer === undefined ? [] : [saying(CONSUMER_HEADER, consumer)]),
+      ],
       pingIntervalMs: PING_INTERVAL_MS,
       pingTimeoutMs: PING_TIMEOUT_MS,
     }),
@@ -87,6 +99,14 @@ const carrying =
     return next(request);
   };
 
+const saying =
+  (name: string, value: string): Interceptor =>
+  (next) =>
+  (request) => {
+    request.header.set(name, value);
+    return next(request);
+  };
+
 /**
  * A transport to a server in the same process. Messages are encoded and decoded on the way, so that neither side can see the
  * other's objects; deadlines, metadata and errors are those of a call over the network.
@@ -100,7 +120,7 @@ export const memoryTransport = (
     sessionPool(() => server.connect()),
     MEMORY,
     { clock, timers },
-    { acceptGzip: false, inherit: inheritance(clock, identity) },
+    { acceptGzip: false, consumer: identity.consumer, inherit: inheritance(clock, identity) },
   );
 
 type MemoryRuntime = Pick<Runtime, "clock" | "timers">;

@@ -4,6 +4,7 @@ import { type Registration, register } from "../discovery/index.ts";
 import { createLog } from "../observe/index.ts";
 import { addressedTo, type ClientIdentity, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
+import { createUsageReporter, type UsageReporter } from "../usage/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
 import { announce, clientIdentity, configOrExit, failStart, stopAll } from "./run.ts";
@@ -23,8 +24,10 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
   const neighbours = new Map<string, RpcServer>();
   const running: RunningService[] = [];
   const registrations: Registration[] = [];
+  const reporters: UsageReporter[] = [];
   end.onSignal(async () => {
     await Promise.all(registrations.map((registration) => registration.leave()));
+    await Promise.all(reporters.map((reporter) => reporter.stop()));
     // The gateway, which started first, goes last: until then it answers for those that have gone.
     return stopAll(running.toReversed(), config, log);
   });
@@ -32,13 +35,14 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
     for (const definition of gatewayFirst(definitions)) {
       const isGateway = definition.role === "gateway";
       const instanceId = runtime.ids.next("ins");
-      const identity = clientIdentity({ service: definition.name, instanceId }, config, runtime);
+      const identity = clientIdentity({ definition, instanceId }, config, runtime);
+      const reporter = createUsageReporter({ consumer: definition, ...runtime, log: logOf(definition.name) });
       const service = await startService(definition, {
         instanceId,
         env,
         runtime,
         log: logOf(definition.name),
-        transportFor: neighbourly(running, runtime, identity),
+        transportFor: neighbourly(running, runtime, identity, reporter),
         neighbours,
         listenOn: isGateway ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT } : undefined,
         onFatal: (error) => end.now(EXIT_FAILED, error, `the store of ${definition.name} failed`),
@@ -48,6 +52,8 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
       if (!isGateway && gateway !== undefined) {
         const transport = memoryTransport(gateway, runtime, identity);
         registrations.push(register({ instance: service, transport, runtime, log: logOf(definition.name) }));
+        reporter.start(service.instanceId, transport);
+        reporters.push(reporter);
       }
     }
     await Promise.all([...registrations.map(({ registered }) => registered), ...running.map(({ keys }) => keys.ask())]);
@@ -60,13 +66,22 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
 const gatewayFirst = (definitions: readonly ServiceDefinition[]): ServiceDefinition[] =>
   definitions.toSorted((a, b) => Number(b.role === "gateway") - Number(a.role === "gateway"));
 
-/** Finds a service among those of this process, at each call: a service may start after the one that calls it. */
+/**
+ * Finds a service among those of this process, at each call: a service may start after the one that calls it. Calls between them do
+ * not pass the gateway, so they are counted here.
+ */
 const neighbourly = (
   running: readonly RunningService[],
   runtime: ReturnType<typeof systemRuntime>,
   identity: ClientIdentity,
+  reporter: UsageReporter,
 ) => {
   const transports = new Map<RunningService, Transport>();
+  const open = (target: RunningService): Transport => {
+    const transport = memoryTransport(target.server, runtime, identity);
+    // The gateway counts what passes it by itself.
+    return target === running[0] ? transport : reporter.counting(transport);
+  };
   const find = (service: DescService, of: string | undefined): Transport => {
     const owner = running.find(
       ({ definition, services }) =>
@@ -75,7 +90,7 @@ const neighbourly = (
     // Not here, or not yet: the gateway says so in the usual words.
     const target = owner ?? running[0];
     if (target === undefined) throw new Error("nothing runs yet");
-    const known = transports.get(target) ?? memoryTransport(target.server, runtime, identity);
+    const known = transports.get(target) ?? open(target);
     transports.set(target, known);
     return owner === undefined && of !== undefined ? addressedTo(known, of) : known;
   };

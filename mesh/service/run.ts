@@ -1,7 +1,7 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
 import { register } from "../discovery/index.ts";
-import { type Workload, workloadFields } from "../identity/index.ts";
+import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
 import { addressedTo, type ClientIdentity, grpcTransport } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
@@ -25,7 +25,7 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   const end = endProcessOn(log, definition.name);
   try {
     const instanceId = runtime.ids.next("ins");
-    const identity = clientIdentity({ service: definition.name, instanceId }, config, runtime);
+    const identity = clientIdentity({ definition, instanceId }, config, runtime);
     const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE, identity);
     const isGateway = definition.role === "gateway";
     const running = await startService(definition, {
@@ -60,9 +60,15 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
 const KEYS_WAIT_MS = 500;
 
 /** What a service says of itself with its calls. */
-export const clientIdentity = (workload: Workload, config: MeshConfig, { clock }: Runtime): ClientIdentity => {
+export const clientIdentity = (
+  { definition, instanceId }: { readonly definition: ServiceDefinition; readonly instanceId: string },
+  config: MeshConfig,
+  { clock }: Runtime,
+): ClientIdentity => {
+  const { name, version } = definition;
   const key = readIdentityKey(config);
-  return key === undefined ? {} : { credentials: workloadFields(workload, key, clock) };
+  const credentials = key && workloadFields({ service: name, instanceId }, key, clock);
+  return { consumer: `${name}/${version}`, credentials };
 };
 
 /**
