@@ -14,6 +14,8 @@ export interface MethodRoute {
   readonly capMs: number | undefined;
   /** Bytes that the body of a request may have; undefined for streams, whose messages are bounded one by one. */
   readonly requestBytesMax: number | undefined;
+  /** Milliseconds that a reply may be given again; undefined where the contract says nothing, or calls are more than a question. */
+  readonly cacheMs: number | undefined;
 }
 
 /** What gRPC puts before a message. */
@@ -29,4 +31,10 @@ export const methodRoute = (method: DescMethod, next: () => Instance | undefined
     method.methodKind === "unary" || method.methodKind === "server_streaming"
       ? DEFAULT_RPC_LIMITS.messageBytesMax + PREFIX_BYTES
       : undefined,
+  cacheMs: cacheMsOf(method),
 });
+
+const cacheMsOf = (method: DescMethod): number | undefined => {
+  const { cache, idempotency } = methodOptions(method);
+  return method.methodKind === "unary" && idempotency === "no-side-effects" ? cache?.maxAgeMs : undefined;
+};

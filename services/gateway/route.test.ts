@@ -5,6 +5,7 @@ import { systemRuntime, type Timers } from "@heddle/mesh/runtime";
 import { fakeTime } from "@heddle/mesh/testing";
 import { HeaderList } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { createCarrier } from "./carry.ts";
 import { createContracts } from "./contracts.ts";
 import { createEdge } from "./edge.ts";
 import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
@@ -13,6 +14,7 @@ import { createLearning, LEARNING_MS } from "./learning.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import { createRelay, type Relay, type Route } from "./relay.ts";
 import { routeCalls } from "./route.ts";
+import { createSharedReplies } from "./share-replies.ts";
 
 const one = contractOf("loom.v1", { LoomService: ["Weave"] });
 const two = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] });
@@ -48,14 +50,23 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
     close: () => undefined,
   };
   const runtime = systemRuntime();
+  const methodRoutes = createMethodRoutes({ instances, contracts });
+  const carry = createCarrier({ routes: methodRoutes, relay, timers });
   const server = createRpcServer({
     implementations: [],
     runtime,
     log: silent,
     unmatched: routeCalls({
-      routes: createMethodRoutes({ instances, contracts }),
+      routes: methodRoutes,
       contracts,
-      relay,
+      carry,
+      shared: createSharedReplies({
+        clock: runtime.clock,
+        timers,
+        version: () => contracts.version(),
+        carry,
+        instanceId: "ins_me",
+      }),
       edge: createEdge([]),
       timers,
       learning: createLearning(timers),

@@ -6,6 +6,7 @@ import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { accessCheckpoint } from "./access-checkpoint.ts";
 import { createBackends } from "./backends.ts";
+import { createCarrier } from "./carry.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import type { Door } from "./door.ts";
@@ -23,6 +24,7 @@ import manifest from "./package.json" with { type: "json" };
 import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { routeCalls } from "./route.ts";
+import { createSharedReplies } from "./share-replies.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 /** What the gateway answers itself. */
@@ -43,6 +45,8 @@ export const gateway = defineService({
     const relay = createRelay({ runtime, instanceId, wire: config.HEDDLE_WIRE, upstreams });
     const own = { isOwn: catalog.isOwn, transport: self };
     const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
+    const carry = createCarrier({ routes, relay, timers });
+    const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
     const learning = createLearning(timers);
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [];
@@ -64,7 +68,8 @@ export const gateway = defineService({
       unmatched: routeCalls({
         routes,
         contracts,
-        relay,
+        carry,
+        shared,
         edge: createEdge([accessCheckpoint(), rateCheckpoint({ clock })]),
         timers,
         learning,
