@@ -18,6 +18,8 @@ export class CallPlan {
   passageOf: DescMethod | undefined = undefined;
   /** How its replies are shared with others; null: they are not; undefined: nobody has looked. */
   sharing: Sharing | null | undefined = undefined;
+  /** It speaks gRPC, as every instance does. */
+  isRelayed = true;
   forwarded: ForwardedHeaders | undefined = undefined;
 }
 

@@ -12,9 +12,12 @@ import type { Learning } from "./learning.ts";
 import type { MethodRoute } from "./method-route.ts";
 import { type MethodRoutes, unavailable } from "./method-routes.ts";
 import { DEADLINE_GRACE_MS, type SharedReplies } from "./share-replies.ts";
+import type { Translator } from "./translate.ts";
+import { withFields } from "./with-fields.ts";
 
 /**
  * Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path.
+ * gRPC is relayed as it comes, everything else translated to it.
  * What is no path of a method goes to the doors, in their order.
  */
 export const routeCalls = (deps: {
@@ -22,6 +25,7 @@ export const routeCalls = (deps: {
   contracts: Contracts;
   carry: Carrier;
   shared: Pick<SharedReplies, "answer">;
+  translator: Translator;
   edge: Edge;
   timers: Timers;
   learning: Learning;
@@ -29,7 +33,7 @@ export const routeCalls = (deps: {
   /** Paths of what the gateway serves itself, for suggestions. */
   ownPaths: readonly string[];
 }): HttpHandler => {
-  const { routes, contracts, carry, shared, edge, timers, learning, doors } = deps;
+  const { routes, contracts, carry, shared, translator, edge, timers, learning, doors } = deps;
 
   const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
     // Asks what may be called, and calls nothing.
@@ -39,6 +43,7 @@ export const routeCalls = (deps: {
     plan.contractsVersion = contracts.version();
     plan.sharing = undefined;
     if (method === undefined) return undefined;
+    plan.isRelayed = GRPC.test(headers.get("content-type") ?? "");
     plan.timeoutMs = timeoutOf(headers, method.capMs);
     passageOf(edge, { method: method.method, headers, peer });
     return method;
@@ -69,10 +74,18 @@ export const routeCalls = (deps: {
       respondError(stream, headers, refusal, timers);
       return;
     }
-    if (method.cacheMs === undefined) carry(stream, headers, end, { method, plan });
-    else shared.answer(stream, headers, end, { method, plan });
+    if (!plan.isRelayed) {
+      translator.answer(withFields(stream, plan.passage?.answerFields ?? []), headers, end, method.method);
+    } else if (method.cacheMs === undefined) {
+      carry(stream, headers, end, { method, plan });
+    } else {
+      shared.answer(stream, headers, end, { method, plan });
+    }
   };
 };
+
+/** gRPC itself, of any codec, which passes as it is; not gRPC-Web. */
+const GRPC = /^application\/grpc(?:$|[+;\s])/i;
 
 /** A method of a package, which only instances can tell of; everything else is known from the start. */
 const METHOD_PATH = /^\/(\w+(?:\.\w+)+)\/\w+$/;

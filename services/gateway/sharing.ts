@@ -16,6 +16,9 @@ const CREDENTIALS = ["authorization", "cookie", "heddle-identity"];
 /** Characters of credentials that become part of a key. */
 const CREDENTIALS_CHARACTERS_MAX = 4_096;
 
+/** What replies are kept in; another codec's are others. */
+const GRPC_PROTO = /^application\/grpc(?:\+proto)?(?:$|[;\s])/i;
+
 /**
  * How calls of a method that declares `cache` share their replies; undefined when a caller wants none but its own
  * (`cache-control: no-cache`), or the call has been here before, so that it would wait for itself.
@@ -24,6 +27,7 @@ export const sharingOf = (method: MethodRoute, headers: HeaderList, instanceId: 
   if (method.cacheMs === undefined) return undefined;
   if (/no-cache|no-store/i.test(headers.get("cache-control") ?? "")) return undefined;
   if (headers.get("via")?.includes(instanceId)) return undefined;
+  if (!GRPC_PROTO.test(headers.get("content-type") ?? "")) return undefined;
   const encoding = headers.get("grpc-encoding") ?? "identity";
   if (encoding !== "identity") return undefined;
   const { parent, name } = method.method;
