@@ -81,3 +81,8 @@ export const ANSWER_UNREADABLE = gateway(
   Code.Internal,
   "The instance of {service} gave an answer that cannot be read: {problem}.",
 );
+export const PATH_UNAVAILABLE = gateway(
+  "PATH_UNAVAILABLE",
+  Code.Unavailable,
+  "Nobody has told of {path} yet: the gateway has just started.",
+);

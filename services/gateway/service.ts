@@ -20,6 +20,7 @@ import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
 import { createRelay } from "./relay.ts";
+import { createRestDoor } from "./rest-door.ts";
 import { routeCalls } from "./route.ts";
 import { createTranslator } from "./translate.ts";
 import { createUpstreams } from "./upstreams.ts";
@@ -44,8 +45,9 @@ export const gateway = defineService({
     const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
+    const edge = createEdge([]);
     /** What answers requests that are no RPC, in this order. */
-    const doors: readonly Door[] = [];
+    const doors: readonly Door[] = [createRestDoor({ catalog, backends, edge, learning, timers, ids, log })];
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -65,7 +67,7 @@ export const gateway = defineService({
         contracts,
         relay,
         translator,
-        edge: createEdge([]),
+        edge,
         timers,
         learning,
         doors,
