@@ -253,6 +253,7 @@ test("a refusal is told with its violations", async () => {
     case: "refused",
     value: {
       $typeName: "heddle.registry.v1.Refused",
+      nextSteps: ["undo it"],
       violations: [
         {
           $typeName: "heddle.registry.v1.ContractViolation",
@@ -261,6 +262,9 @@ test("a refusal is told with its violations", async () => {
           element: "echo.v1.Echo.text",
           rule: "FIELD_SAME_TYPE",
           message: "no",
+          before: "string text = 1",
+          after: "int32 text = 1",
+          package: "echo.v1",
         },
       ],
     },

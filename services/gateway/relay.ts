@@ -18,6 +18,8 @@ export interface Route {
   readonly address: string;
   /** Milliseconds after which the instance is taken for hung; undefined for streams without a deadline. */
   readonly timeoutMs: number | undefined;
+  /** Bytes of the request's body, beyond which it is refused; undefined where only single messages are bounded. */
+  readonly requestBytesMax?: number | undefined;
   /** Fields that the answer gets beside the instance's own, name and value in turn. */
   readonly answerFields: readonly string[];
   /** The next instance in turn, for a call that the first one has not begun; undefined when there is none. */

@@ -114,6 +114,10 @@ class NextRoute implements Route {
     return this.#method.service;
   }
 
+  get requestBytesMax(): number | undefined {
+    return this.#method.requestBytesMax;
+  }
+
   another(): string | undefined {
     return this.#method.next()?.address;
   }

@@ -1,19 +1,29 @@
 import { Health } from "@heddle/contracts/grpc/health/v1";
 import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
+import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
+import { accessCheckpoint } from "./access-checkpoint.ts";
+import { createAdmission } from "./admission/admission.ts";
 import { createBackends } from "./backends.ts";
+import { NO_CALLERS } from "./callers.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
+import { checkContracts } from "./handlers/check-contracts.ts";
+import { createOverride } from "./handlers/create-override.ts";
 import { getContract } from "./handlers/get-contract.ts";
+import { listAdmissions } from "./handlers/list-admissions.ts";
 import { listInstances } from "./handlers/list-instances.ts";
+import { listOverrides } from "./handlers/list-overrides.ts";
+import { listPackages } from "./handlers/list-packages.ts";
 import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
+import { revokeOverride } from "./handlers/revoke-override.ts";
 import { watch } from "./handlers/watch.ts";
 import { healthDoor } from "./health-door.ts";
 import { createInstances } from "./instances.ts";
@@ -22,13 +32,19 @@ import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
 import { pageOrigins } from "./page-origins.ts";
+import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
+import { createRestDoor } from "./rest-door.ts";
 import { routeCalls } from "./route.ts";
+import { admissionStore } from "./store/admission-store.ts";
+import { contractStore } from "./store/contract-store.ts";
+import { overrideStore } from "./store/override-store.ts";
 import { createTranslator } from "./translate.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 /** What the gateway answers itself. */
-const OWN = [RegistryService, Health, ServerReflection, ServerReflectionAlpha];
+const OWN = [RegistryService, ContractService, Health, ServerReflection, ServerReflectionAlpha];
+const OWN_PACKAGES = new Set(OWN.map(({ file }) => file.proto.package));
 
 export const gateway = defineService({
   name: "gateway",
@@ -41,9 +57,11 @@ export const gateway = defineService({
       desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
     }),
   },
-  implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId, self }) {
+  implement({ clock, network, timers, random, ids, store, log, config, neighbours, access, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
+    const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore() };
+    const admission = createAdmission({ ...stores, contracts, clock });
     const catalog = createCatalog(OWN, contracts);
     const runtime = { clock, network, timers, random };
     const upstreams = createUpstreams(config.HEDDLE_WIRE, runtime, neighbours);
@@ -53,8 +71,12 @@ export const gateway = defineService({
     const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
+    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock })], { version: () => access.version() });
     /** What answers requests that are no RPC, in this order. */
-    const doors: readonly Door[] = [healthDoor({ contracts, instances, learning, timers })];
+    const doors: readonly Door[] = [
+      healthDoor({ contracts, instances, learning, timers }),
+      createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
+    ];
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -62,11 +84,19 @@ export const gateway = defineService({
     return {
       implementations: [
         implementation(RegistryService, {
-          register: register({ instances, contracts, reserved: OWN, timers, ids, log }),
+          register: register({ instances, contracts, admission, reserved: OWN, timers, ids, log }),
           watch: watch({ instances }),
           listServices: listServices({ instances }),
           listInstances: listInstances({ instances }),
-          getContract: getContract({ contracts }),
+          getContract: getContract({ ...stores, contracts }),
+        }),
+        implementation(ContractService, {
+          listPackages: listPackages({ ...stores, contracts, instances }),
+          listAdmissions: listAdmissions({ ...stores, admission }),
+          checkContracts: checkContracts({ ...stores, callers: NO_CALLERS, clock, own: OWN_PACKAGES }),
+          createOverride: createOverride({ ...stores, clock, ids, log }),
+          listOverrides: listOverrides({ ...stores, clock }),
+          revokeOverride: revokeOverride({ ...stores, clock }),
         }),
       ],
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
@@ -75,7 +105,7 @@ export const gateway = defineService({
         contracts,
         relay,
         translator,
-        edge: createEdge([]),
+        edge,
         timers,
         learning,
         doors,
