@@ -48,6 +48,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),
   restore: async () => (await import("./commands/restore.ts")).restoreCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
+  contracts: async () => (await import("./commands/contracts.ts")).contractsCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
 };
 
