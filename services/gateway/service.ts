@@ -7,6 +7,7 @@ import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { createAdmission } from "./admission/admission.ts";
 import { NO_CALLERS } from "./callers.ts";
+import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createEdge } from "./edge.ts";
 import { checkContracts } from "./handlers/check-contracts.ts";
@@ -31,7 +32,6 @@ import { overrideStore } from "./store/override-store.ts";
 
 /** What the gateway answers itself. */
 const OWN = [RegistryService, ContractService, Health, ServerReflection, ServerReflectionAlpha];
-const OWN_PACKAGES = new Set(OWN.map(({ file }) => file.proto.package));
 
 export const gateway = defineService({
   name: "gateway",
@@ -42,6 +42,7 @@ export const gateway = defineService({
     const instances = createInstances();
     const contracts = createContracts();
     const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore() };
+    const catalog = createCatalog(OWN, contracts);
     const admission = createAdmission({ ...stores, contracts, clock });
     const relay = createRelay({
       runtime: { clock, network, timers, random },
@@ -60,12 +61,12 @@ export const gateway = defineService({
           watch: watch({ instances }),
           listServices: listServices({ instances }),
           listInstances: listInstances({ instances }),
-          getContract: getContract({ ...stores, contracts }),
+          getContract: getContract({ ...stores, contracts, catalog }),
         }),
         implementation(ContractService, {
           listPackages: listPackages({ ...stores, contracts, instances }),
           listAdmissions: listAdmissions({ ...stores, admission }),
-          checkContracts: checkContracts({ ...stores, callers: NO_CALLERS, clock, own: OWN_PACKAGES }),
+          checkContracts: checkContracts({ ...stores, callers: NO_CALLERS, clock, catalog }),
           createOverride: createOverride({ ...stores, clock, ids, log }),
           listOverrides: listOverrides({ ...stores, clock }),
           revokeOverride: revokeOverride({ ...stores, clock }),

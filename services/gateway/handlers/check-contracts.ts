@@ -7,6 +7,7 @@ import type { Clock } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import { checkPackage } from "../admission/check-package.ts";
 import type { Callers } from "../callers.ts";
+import type { Catalog } from "../catalog.ts";
 import { PACKAGE_NOT_FOUND } from "../errors.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 
@@ -20,16 +21,17 @@ export const checkContracts =
     kept: ContractStore;
     callers: Callers;
     clock: Clock;
-    /** The packages that the gateway serves itself, and no instance may. */
-    own: ReadonlySet<string>;
+    /** What the gateway serves itself, which no instance brings. */
+    catalog: Catalog;
   }): Handler<typeof ContractService.method.checkContracts> =>
   async ({ fileDescriptorSet, packages, callersWithin }) => {
-    const { store, kept, callers, clock } = deps;
+    const { store, kept, callers, clock, catalog } = deps;
     const { registry } = parseDescriptorSet(fileDescriptorSet, "heddle.contract.v1");
     const offered = packagesIn(registry);
-    const names = packages.length > 0 ? packages : offered.filter((name) => !deps.own.has(name));
+    const names = packages.length > 0 ? packages : offered;
+    const callable = new Map(catalog.packages().map(({ name, hash, bytes }) => [name, { hash, bytes }]));
     const inForce = await store.read(async (reader) => {
-      const known = new Map<string, { hash: string; bytes: Uint8Array }>();
+      const known = new Map(callable);
       for (const name of names) {
         const current = await kept.package(reader, name);
         const bytes = current && (await kept.bytes(reader, current.contractHash));
