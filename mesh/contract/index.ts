@@ -13,7 +13,15 @@ export { breaksBetween, type ContractBreak } from "./breaks-between.ts";
 export { type ContractChange, type ContractElement, changesBetween } from "./changes-between.ts";
 export { type CommonReasons, commonReasons } from "./common-reasons.ts";
 export { describeDecodeError } from "./complete-malformed.ts";
-export { type DescriptorSet, descriptorSetHash, descriptorSetOf, parseDescriptorSet } from "./descriptor-set.ts";
+export { describeError } from "./describe-error.ts";
+export {
+  type DescriptorSet,
+  descriptorSetHash,
+  descriptorSetOf,
+  type PackageSet,
+  packageSetsOf,
+  parseDescriptorSet,
+} from "./descriptor-set.ts";
 export { checkEtag, etagOf } from "./etag.ts";
 export { type FailOptions, fail, type Reason, reasons, type Values, type Violation } from "./fail.ts";
 export { type MapErrorOptions, type MappedError, toRpcError } from "./map-error.ts";

@@ -8,7 +8,7 @@ import {
   RegistryService,
   ServingState,
 } from "@heddle/contracts/heddle/registry/v1";
-import { descriptorSetOf } from "../contract/descriptor-set.ts";
+import { type PackageSet, packageSetsOf } from "../contract/descriptor-set.ts";
 import { violationLine } from "../contract/refused-contract.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Runtime, Timer } from "../runtime/index.ts";
@@ -61,7 +61,7 @@ export const register = (options: {
 }): Registration => {
   const { instance, transport, runtime, log, onRefused = () => undefined } = options;
   const client = createClient(RegistryService, transport);
-  const contracts = contractsOf(instance.services);
+  const contracts = packageSetsOf(instance.services);
   const leaving = new AbortController();
   let delayMs = RETRY_MS_MIN;
   let refusedMs = REFUSED_MS_MIN;
@@ -173,25 +173,9 @@ const refusalOf = ({ violations, nextSteps }: Refused): Refusal => ({
   nextSteps,
 });
 
-interface OfferedContract {
-  readonly packageName: string;
-  readonly services: readonly string[];
-  readonly hash: string;
-  readonly bytes: Uint8Array;
-}
-
-/** One contract per package version: its services, and the files that they need. */
-const contractsOf = (services: readonly DescService[]): OfferedContract[] => {
-  const byPackage = Map.groupBy(services, (service) => service.file.proto.package);
-  return [...byPackage].map(([packageName, own]) => {
-    const { hash, bytes } = descriptorSetOf(own);
-    return { packageName, services: own.map(({ typeName }) => typeName), hash, bytes };
-  });
-};
-
 const instanceMessage = (
   { instanceId, definition, address }: Offer,
-  contracts: OfferedContract[],
+  contracts: readonly PackageSet[],
   { clock }: Runtime,
 ) => ({
   $typeName: "heddle.registry.v1.Instance" as const,
@@ -202,7 +186,7 @@ const instanceMessage = (
   packages: contracts.map(({ packageName, services, hash }) => ({
     $typeName: "heddle.registry.v1.PackageOffer" as const,
     name: packageName,
-    services: [...services],
+    services: services.map(({ typeName }) => typeName),
     contractHash: hash,
     requires: [],
   })),
@@ -211,10 +195,10 @@ const instanceMessage = (
   state: ServingState.SERVING,
 });
 
-const contractMessage = ({ hash, bytes }: OfferedContract) => ({
+const contractMessage = ({ hash, read }: PackageSet) => ({
   $typeName: "heddle.registry.v1.Contract" as const,
   contractHash: hash,
-  fileDescriptorSet: bytes,
+  fileDescriptorSet: read(),
 });
 
 const heartbeatMessage = () => ({ $typeName: "heddle.registry.v1.Heartbeat" as const, state: ServingState.SERVING });

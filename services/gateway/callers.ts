@@ -1,7 +1,7 @@
 /** Who still uses what: kept by the record of usage, asked by whoever means to change a contract. */
 export interface Callers {
   /** Who called any of these since then, the latest first. Empty when nobody did. */
-  of(query: CallerQuery, sinceMs: number): readonly CallerUse[];
+  of(query: CallerQuery, sinceMs: number): Promise<readonly CallerUse[]>;
 }
 
 /** What a caller must have used to be counted. */
@@ -27,4 +27,4 @@ export interface CallerUse {
 }
 
 /** For a gateway that keeps no record of usage. */
-export const NO_CALLERS: Callers = { of: () => [] };
+export const NO_CALLERS: Callers = { of: () => Promise.resolve([]) };

@@ -79,14 +79,14 @@ describe("a contract is refused", () => {
 
   test("when it does not say who may call a method, unless that is of a standard service of gRPC", async () => {
     const contracts = createContracts();
-    const silent = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] }, { allowed: false });
+    const silent = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] }, { access: null });
     contracts.add(silent.contract);
     expect(await failureOf(() => contracts.check([silent.offer]))).toMatchObject({
       code: "InvalidArgument",
       reason: "ACCESS_UNDECLARED",
       metadata: { service: "loom.v1.LoomService", methods: "Weave, Rest" },
     });
-    const health = contractOf("grpc.health.v2", { Health: ["Check"] }, { allowed: false });
+    const health = contractOf("grpc.health.v2", { Health: ["Check"] }, { access: null });
     contracts.add(health.contract);
     contracts.check([health.offer]);
   });

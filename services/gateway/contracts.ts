@@ -24,6 +24,8 @@ export interface Contracts {
   method(path: string): DescMethod | undefined;
   /** Whether the contract with this hash has the method of a path. */
   has(hash: string, path: string): boolean;
+  /** All types of the contract in force that a method is of. */
+  registryOf(method: DescMethod): FileRegistry | undefined;
   /** The paths of all methods in force. */
   paths(): Iterable<string>;
   /** Full names of the services in force, whether or not an instance serves them now. */
@@ -208,6 +210,10 @@ export const createContracts = (): Contracts => {
     byPackage: (name) => parsed.get(packages.get(name)?.hash ?? "")?.contract,
     method: (path) => methods.get(path),
     has: (hash, path) => parsed.get(hash)?.paths.has(path) ?? false,
+    registryOf({ parent }) {
+      for (const [, { registry }] of current()) if (registry.getService(parent.typeName) === parent) return registry;
+      return undefined;
+    },
     paths: () => methods.keys(),
     services: () => services,
     files() {

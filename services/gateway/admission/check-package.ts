@@ -17,11 +17,11 @@ const METHODS_MAX = 100;
 const CALLERS_MAX = 100;
 
 /** What would be decided over one package of a working tree, and whom each break would hit. */
-export const checkPackage = (
+export const checkPackage = async (
   name: string,
   inForce: { readonly hash: string; readonly bytes: Uint8Array } | undefined,
   offered: { readonly bytes: Uint8Array; readonly registry: FileRegistry },
-  callersOf: (query: CallerQuery) => readonly CallerUse[],
+  callersOf: (query: CallerQuery) => Promise<readonly CallerUse[]>,
 ) => {
   if (inForce === undefined) return { package: name, verdict: CheckVerdict.NEW };
   const { registry: before } = parseDescriptorSet(inForce.bytes, "heddle.contract.v1");
@@ -32,19 +32,21 @@ export const checkPackage = (
     contractHash: inForce.hash,
     verdict: breaks.length > 0 ? CheckVerdict.BREAKING : isSame ? CheckVerdict.UNCHANGED : CheckVerdict.COMPATIBLE,
     violationCount: breaks.length,
-    violations: breaks.slice(0, VIOLATIONS_MAX).map((each) => {
-      const [violation] = violationsOf(name, [each]);
-      return { ...(violation && { violation }), ...affected(before, name, each, callersOf) };
-    }),
+    violations: await Promise.all(
+      breaks.slice(0, VIOLATIONS_MAX).map(async (each) => {
+        const [violation] = violationsOf(name, [each]);
+        return { ...(violation && { violation }), ...(await affected(before, name, each, callersOf)) };
+      }),
+    ),
   };
 };
 
 /** The methods that hold what breaks, and those who called them. */
-const affected = (
+const affected = async (
   registry: FileRegistry,
   packageName: string,
   { element }: ContractBreak,
-  callersOf: (query: CallerQuery) => readonly CallerUse[],
+  callersOf: (query: CallerQuery) => Promise<readonly CallerUse[]>,
 ) => {
   const holding = methodsWith(registry, packageName, element);
   const methods = holding.map(({ method }) => `${method.parent.typeName}/${method.name}`);
@@ -53,7 +55,7 @@ const affected = (
     methods,
     field: field && { message: field.parent.typeName, number: field.number },
   };
-  const uses = methods.length === 0 ? [] : callersOf(query);
+  const uses = methods.length === 0 ? [] : await callersOf(query);
   return {
     methods: methods.slice(0, METHODS_MAX),
     callers: uses.slice(0, CALLERS_MAX).map((use) => ({

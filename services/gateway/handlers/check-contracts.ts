@@ -44,9 +44,11 @@ export const checkContracts =
     const sinceMs = clock.nowMs() - (callersWithin === undefined ? CALLERS_WITHIN_MS : durationMs(callersWithin));
     const offer = { bytes: fileDescriptorSet, registry };
     return {
-      packages: names
-        .toSorted()
-        .map((name) => checkPackage(name, inForce.get(name), offer, (query) => callers.of(query, sinceMs))),
+      packages: await Promise.all(
+        names
+          .toSorted()
+          .map((name) => checkPackage(name, inForce.get(name), offer, (query) => callers.of(query, sinceMs))),
+      ),
     };
   };
 

@@ -8,8 +8,9 @@ import {
   type RegistryService,
 } from "@heddle/contracts/heddle/registry/v1";
 import { fail, violationLine } from "@heddle/mesh/contract";
+import { ANONYMOUS, type Caller } from "@heddle/mesh/identity";
 import type { Logger } from "@heddle/mesh/observe";
-import type { Handler } from "@heddle/mesh/rpc";
+import { currentCall, type Handler } from "@heddle/mesh/rpc";
 import { type Ids, parseAddress, type Timers } from "@heddle/mesh/runtime";
 import type { Admission, Decided } from "../admission/admission.ts";
 import type { ContractInForce, Contracts } from "../contracts.ts";
@@ -18,6 +19,7 @@ import {
   CONTRACT_REFUSED,
   HEARTBEAT_MISSED,
   MESSAGE_OUT_OF_ORDER,
+  SERVICE_OF_ANOTHER,
   SERVICE_RESERVED,
 } from "../errors.ts";
 import type { Instances } from "../instances.ts";
@@ -46,6 +48,7 @@ export const register = (deps: {
     for (const service of instance.packages.flatMap(({ services }) => services)) {
       if (reserved.has(service)) throw fail(SERVICE_RESERVED, { service });
     }
+    assertOwn(instance, currentCall()?.caller);
     if (!isAddress(instance.address)) throw fail(ADDRESS_INVALID, { address: instance.address });
     yield say({ case: "registered", value: registered(deps.ids.next("lse")) });
 
@@ -120,6 +123,12 @@ const enter = (
     withdraw();
     throw error;
   }
+};
+
+/** A service cannot take the calls of another. Whoever shows no identity has been let in without: the local caller. */
+const assertOwn = ({ serviceName: service }: Instance, caller: Caller = ANONYMOUS): void => {
+  if (caller.service === undefined || caller.service === service) return;
+  throw fail(SERVICE_OF_ANOTHER, { caller: caller.service, service });
 };
 
 type Refusal = Extract<Decided, { admitted: false }>;

@@ -137,8 +137,10 @@ export declare type Contract = Message<"heddle.registry.v1.Contract"> & {
   contractHash: string;
 
   /**
-   * Holds a serialized `google.protobuf.FileDescriptorSet`: the package's files and all that they import, comments left out,
-   * each file after those it imports. At most 4 MiB.
+   * Holds a serialized `google.protobuf.FileDescriptorSet`: the package's files and all that they import, each file after those
+   * it imports. All files of the package belong in it, also those whose services the instance does not serve. Source code info
+   * is welcome where it is there: its comments become the documents of the package, its spans say where a violation stands.
+   * At most 4 MiB.
    *
    * @generated from field: bytes file_descriptor_set = 2;
    */
