@@ -6,7 +6,7 @@ import type { Handler } from "@heddle/mesh/rpc";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import { checkPackage } from "../admission/check-package.ts";
-import type { Callers } from "../callers.ts";
+import type { CallerQuery, Callers, CallerUse } from "../callers.ts";
 import type { Catalog } from "../catalog.ts";
 import { PACKAGE_NOT_FOUND } from "../errors.ts";
 import type { ContractStore } from "../store/contract-store.ts";
@@ -43,13 +43,16 @@ export const checkContracts =
     if (stranger !== undefined) throw fail(PACKAGE_NOT_FOUND, { packageName: stranger });
     const sinceMs = clock.nowMs() - (callersWithin === undefined ? CALLERS_WITHIN_MS : durationMs(callersWithin));
     const offer = { bytes: fileDescriptorSet, registry };
-    return {
-      packages: await Promise.all(
-        names
-          .toSorted()
-          .map((name) => checkPackage(name, inForce.get(name), offer, (query) => callers.of(query, sinceMs))),
-      ),
+    // Several breaks of one package hit the same callers.
+    const asked = new Map<string, Promise<readonly CallerUse[]>>();
+    const callersOf = (query: CallerQuery) => {
+      const key = JSON.stringify(query);
+      const answer = asked.get(key) ?? callers.of(query, sinceMs);
+      asked.set(key, answer);
+      return answer;
     };
+    const checks = names.toSorted().map((name) => checkPackage(name, inForce.get(name), offer, callersOf));
+    return { packages: await Promise.all(checks) };
   };
 
 /** The packages of a set that have a service, but for those that come with every gRPC server. */
