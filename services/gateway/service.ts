@@ -54,7 +54,6 @@ import { startUsage } from "./usage/usage.ts";
 
 /** What the gateway answers itself. */
 const OWN = [RegistryService, ContractService, UsageService, Health, ServerReflection, ServerReflectionAlpha];
-const OWN_PACKAGES = new Set(OWN.map(({ file }) => file.proto.package));
 
 export const gateway = defineService({
   name: "gateway",
@@ -71,8 +70,8 @@ export const gateway = defineService({
     const instances = createInstances();
     const contracts = createContracts();
     const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore() };
-    const admission = createAdmission({ ...stores, contracts, clock });
     const catalog = createCatalog(OWN, contracts);
+    const admission = createAdmission({ ...stores, contracts, clock });
     const runtime = { clock, network, timers, random };
     const upstreams = createUpstreams(config.HEDDLE_WIRE, runtime, neighbours);
     const routes = createMethodRoutes({ instances, contracts });
@@ -112,12 +111,12 @@ export const gateway = defineService({
           watch: watch({ instances }),
           listServices: listServices({ instances }),
           listInstances: listInstances({ instances }),
-          getContract: getContract({ ...stores, contracts }),
+          getContract: getContract({ ...stores, contracts, catalog }),
         }),
         implementation(ContractService, {
           listPackages: listPackages({ ...stores, contracts, instances }),
           listAdmissions: listAdmissions({ ...stores, admission }),
-          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, own: OWN_PACKAGES }),
+          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, catalog }),
           createOverride: createOverride({ ...stores, clock, ids, log }),
           listOverrides: listOverrides({ ...stores, clock }),
           revokeOverride: revokeOverride({ ...stores, clock }),
