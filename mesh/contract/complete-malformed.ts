@@ -85,6 +85,7 @@ const protocolProblems: readonly (readonly [RegExp, string])[] = [
   [/^timeout \d+ms must be <= (\d+)$/, "its timeout is more than $1 ms"],
   [/^missing required (?:header|parameter): .*$/s, "its protocol version is missing"],
   [/^.* must be "v?1": got ".*"$/s, "its protocol version is not 1"],
+  [/^protocol error: invalid base64$/, "its text is not base64"],
   [/^unexpected end flag$/, "it marks its end twice"],
   [/^decompression failed$/, "its compressed bytes cannot be decompressed"],
   [/^received compressed envelope, but .*$/s, "a message is marked as compressed, but no compression is named"],

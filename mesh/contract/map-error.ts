@@ -1,4 +1,4 @@
-import type { DescMessage, JsonObject } from "@bufbuild/protobuf";
+import type { DescMessage, JsonObject, Registry } from "@bufbuild/protobuf";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@heddle/contracts/google/rpc";
@@ -32,7 +32,7 @@ export interface MappedError {
 export const toRpcError = (thrown: unknown, { ids, domain }: MapErrorOptions): MappedError => {
   const known = commonReasons(domain);
   if (thrown instanceof ConnectError) {
-    if (thrown.findDetails(ErrorInfoSchema).length > 0) return { error: passedOn(thrown) };
+    if (thrown.findDetails(ErrorInfoSchema).length > 0) return { error: passOn(thrown) };
     const described = describeError(thrown, domain);
     if (described !== undefined) return { error: described };
   } else if (thrown instanceof Error && thrown.name === "AbortError") {
@@ -44,11 +44,16 @@ export const toRpcError = (thrown: unknown, { ids, domain }: MapErrorOptions): M
   return { error: fail(known.INTERNAL, { errorId: id }, { cause: thrown }), id };
 };
 
-/** The same error without the headers of the hop that it came from. */
-const passedOn = (error: ConnectError): ConnectError => {
+/**
+ * The same error without the headers of the hop that it came from. Details keep their bytes; those of a type that the mesh or
+ * `registry` knows get their JSON beside them.
+ */
+export const passOn = (error: ConnectError, registry?: Registry): ConnectError => {
   if (!error.isWireError) return error;
   const next = new ConnectError(error.rawMessage, error.code, undefined, undefined, error);
-  next.details = error.details.map((detail) => ("desc" in detail ? detail : { ...detail, ...readable(detail) }));
+  next.details = error.details.map((detail) =>
+    "desc" in detail ? detail : { ...detail, ...readable(detail, registry) },
+  );
   return next;
 };
 
@@ -57,11 +62,14 @@ const readableTypes = new Map<string, DescMessage>(
 );
 
 /** gRPC carries details as bytes alone; with the JSON beside them a Connect caller reads the same as from the first hop. */
-const readable = (detail: { type: string; value: Uint8Array }): { debug?: JsonObject } => {
-  const schema = readableTypes.get(detail.type);
+const readable = (
+  detail: { type: string; value: Uint8Array },
+  registry: Registry | undefined,
+): { debug?: JsonObject } => {
+  const schema = readableTypes.get(detail.type) ?? registry?.getMessage(detail.type);
   if (schema === undefined) return {};
   try {
-    const debug = toJson(schema, fromBinary(schema, detail.value));
+    const debug = toJson(schema, fromBinary(schema, detail.value), registry && { registry });
     return typeof debug === "object" && debug !== null && !Array.isArray(debug) ? { debug } : {};
   } catch {
     // Not the message that its type says: the bytes still go on as they came.

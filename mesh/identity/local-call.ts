@@ -7,8 +7,8 @@ import type { HeaderList } from "../wire/index.ts";
  * `peer`: the other end of the connection, `host:port`, or `memory` within the process.
  */
 export const notLocalBecause = ({ fields }: HeaderList, peer: string): string | undefined => {
-  const isMemory = peer === "memory";
-  if (!isMemory && !isLoopbackHost(peer)) return "it comes from another machine";
+  if (peer !== "memory" && !isLoopbackHost(peer)) return "it comes from another machine";
+  let isInner = peer === "memory";
   let authority: string | undefined;
   let origin: string | undefined;
   for (let index = 0; index < fields.length; index += 2) {
@@ -16,9 +16,12 @@ export const notLocalBecause = ({ fields }: HeaderList, peer: string): string | 
     switch (fields[index]) {
       case ":authority":
       case "host":
-        authority = value;
-        // Another name that leads here is how a page of its owner's would get in (DNS rebinding).
-        if (!isLoopbackHost(value) && !(isMemory && INTERNAL.has(value))) return `it asks for the host ${value}`;
+        authority ??= value;
+        if (authority !== value) return "it asks for two hosts";
+        break;
+      case "via":
+        // No page can set it: a gateway has.
+        isInner = true;
         break;
       case "origin":
         origin = value;
@@ -35,12 +38,16 @@ export const notLocalBecause = ({ fields }: HeaderList, peer: string): string | 
         break;
     }
   }
+  // What a gateway makes itself is addressed by no name that anybody could have; it has looked at where that came from.
+  if (isInner && authority !== undefined && INTERNAL.has(authority)) return undefined;
+  // Another name that leads here is how a page of its owner's would get in (DNS rebinding).
+  if (authority !== undefined && !isLoopbackHost(authority)) return `it asks for the host ${authority}`;
   if (origin !== undefined && origin !== `http://${authority}` && origin !== `https://${authority}`)
     return "a page of another origin makes it";
   return undefined;
 };
 
-/** What calls within a process are addressed to, where they say nothing else. */
+/** What calls within the mesh are addressed to, where they say nothing else. */
 const INTERNAL = new Set(["memory", "heddle", "instance"]);
 
 /** True for 127.0.0.0/8, ::1 and localhost, each with a port or without. */

@@ -31,29 +31,41 @@ export const grpcTransport = (
 export interface ClientIdentity {
   /** The program that calls and its version, as `order/1.2.0`. Default: nothing is said. */
   readonly consumer?: string | undefined;
+  /** Fields that prove who calls, name and value in turn, asked for each call; those that a call gives itself replace them. */
+  readonly credentials?: (() => readonly string[]) | undefined;
 }
 
-const heddleTransport = (baseUrl: string, runtime: ClientRuntime, { consumer }: ClientIdentity): Transport =>
-  createHeddleTransport({ baseUrl, runtime, acceptGzip: false, consumer, inherit: inheritance(runtime.clock) });
+const heddleTransport = (baseUrl: string, runtime: ClientRuntime, identity: ClientIdentity): Transport =>
+  createHeddleTransport({
+    baseUrl,
+    runtime,
+    acceptGzip: false,
+    consumer: identity.consumer,
+    inherit: inheritance(runtime.clock, identity),
+  });
 
 type ClientRuntime = Pick<Runtime, "clock" | "timers" | "random" | "network">;
 
-const inheritance = (clock: Clock) => (): Inherited | undefined => {
-  const call = currentCall();
-  return call === undefined
-    ? undefined
-    : {
-        fields: call.forwarded,
-        fixedFields: [TRACEPARENT, call.traceparent],
-        timeoutMs: leftOf(call, clock),
-        outer: call,
-      };
-};
+const inheritance =
+  (clock: Clock, { credentials }: ClientIdentity) =>
+  (): Inherited | undefined => {
+    const call = currentCall();
+    const own = credentials?.();
+    if (call === undefined) {
+      return own === undefined ? undefined : { fields: own, fixedFields: [], timeoutMs: undefined, outer: undefined };
+    }
+    return {
+      fields: own === undefined ? call.forwarded : [...own, ...call.forwarded],
+      fixedFields: [TRACEPARENT, call.traceparent],
+      timeoutMs: leftOf(call, clock),
+      outer: call,
+    };
+  };
 
 const nodeTransport = (
   baseUrl: string,
   { clock, network }: { clock: Clock; network: Network },
-  { consumer }: ClientIdentity,
+  { credentials, consumer }: ClientIdentity,
 ): Transport => {
   const { hostname, port } = new URL(baseUrl);
   const address = parseAddress(`${hostname}:${port || 80}`);
@@ -64,13 +76,28 @@ const nodeTransport = (
       readMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       writeMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       acceptCompression: [],
-      interceptors: consumer === undefined ? [] : [saying(CONSUMER_HEADER, consumer)],
+      interceptors: [
+        ...(credentials === undefined ? [] : [carrying(credentials)]),
+        ...(consumer === undefined ? [] : [saying(CONSUMER_HEADER, consumer)]),
+      ],
       pingIntervalMs: PING_INTERVAL_MS,
       pingTimeoutMs: PING_TIMEOUT_MS,
     }),
     clock,
   );
 };
+
+const carrying =
+  (credentials: () => readonly string[]): Interceptor =>
+  (next) =>
+  (request) => {
+    const fields = credentials();
+    for (let index = 0; index < fields.length; index += 2) {
+      const name = fields[index] as string;
+      if (!request.header.has(name)) request.header.set(name, fields[index + 1] as string);
+    }
+    return next(request);
+  };
 
 const saying =
   (name: string, value: string): Interceptor =>
@@ -87,13 +114,13 @@ const saying =
 export const memoryTransport = (
   server: { connect(): Session },
   { clock, timers }: MemoryRuntime,
-  { consumer }: ClientIdentity = {},
+  identity: ClientIdentity = {},
 ): Transport =>
   transportOn(
     sessionPool(() => server.connect()),
     MEMORY,
     { clock, timers },
-    { acceptGzip: false, consumer, inherit: inheritance(clock) },
+    { acceptGzip: false, consumer: identity.consumer, inherit: inheritance(clock, identity) },
   );
 
 type MemoryRuntime = Pick<Runtime, "clock" | "timers">;

@@ -9,6 +9,7 @@ import { type GrpcMethod, grpcMethod } from "./grpc-method.ts";
 import type { Implementation } from "./implementation.ts";
 import { logRefusal } from "./observe-call.ts";
 import { serveConnect } from "./serve-connect.ts";
+import { speakWebText } from "./web-text.ts";
 
 /** One method in both ways: gRPC with protobuf on the wire, and everything else by Connect. */
 export interface Route {
@@ -50,7 +51,8 @@ export const compileRoutes = (
   for (const handler of router.handlers) {
     const grpc = methods.get(handler.requestPath);
     if (grpc === undefined) continue;
-    const universal = deps.policies ? completeErrors(handler, (error) => logRefusal(grpc.compiled, error)) : handler;
+    const complete = deps.policies ? completeErrors(handler, (error) => logRefusal(grpc.compiled, error)) : handler;
+    const universal = speakWebText(complete);
     routes.set(handler.requestPath, { grpc, universal });
   }
   return routes;

@@ -1,5 +1,5 @@
 import type { ContextValues } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Timers } from "../runtime/index.ts";
 import { ErrorCode, HeaderList, type HttpStream } from "../wire/index.ts";
 import { capTimeout } from "./cap-timeout.ts";
@@ -18,7 +18,7 @@ export interface UniversalOptions {
  * cannot be given any more; never rejects.
  */
 export const serveUniversal = async (
-  handler: UniversalHandler,
+  handler: (request: UniversalServerRequest) => Promise<UniversalServerResponse>,
   stream: HttpStream,
   headers: HeaderList,
   end: boolean,
@@ -40,7 +40,7 @@ export const serveUniversal = async (
 
 /** Messages in envelopes: gRPC, gRPC-Web and Connect's streams. */
 const isEnveloped = (headers: HeaderList): boolean =>
-  /^application\/(?:grpc|connect\+)/.test(headers.get("content-type") ?? "");
+  /^application\/(?:grpc(?!-web-text)|connect\+)/.test(headers.get("content-type") ?? "");
 
 const universalRequest = (
   stream: HttpStream,

@@ -1,5 +1,6 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { HeaderList } from "@heddle/mesh/wire";
-import type { Passage } from "./edge.ts";
+import type { Edge, Passage } from "./edge.ts";
 import type { ForwardedHeaders } from "./forwarded-headers.ts";
 import type { MethodRoute } from "./method-route.ts";
 
@@ -12,6 +13,10 @@ export class CallPlan {
   timeoutMs: number | undefined = undefined;
   /** What each of its calls goes through before it is carried. */
   passage: Passage | undefined = undefined;
+  /** The method that `passage` is for. */
+  passageOf: DescMethod | undefined = undefined;
+  /** It speaks gRPC, as every instance does. */
+  isRelayed = true;
   forwarded: ForwardedHeaders | undefined = undefined;
 }
 
@@ -22,4 +27,17 @@ export const planOf = (headers: HeaderList): CallPlan => {
   const plan = new CallPlan();
   headers.memo = plan;
   return plan;
+};
+
+/** What each call of `method` with these headers goes through at the edge, whatever protocol it speaks: prepared once per list. */
+export const passageOf = (
+  edge: Edge,
+  call: { readonly method: DescMethod; readonly headers: HeaderList; readonly peer: string },
+): Passage => {
+  const plan = planOf(call.headers);
+  if (plan.passage !== undefined && plan.passageOf === call.method) return plan.passage;
+  const passage = edge.prepare(call);
+  plan.passage = passage;
+  plan.passageOf = call.method;
+  return passage;
 };

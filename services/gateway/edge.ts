@@ -15,7 +15,7 @@ export interface EdgeCall {
 
 /** What is known of a caller after the checkpoints have prepared. */
 export interface EdgeFacts {
-  /** Who makes the calls. Set by the first checkpoint; those behind it are prepared anew when it changes. */
+  /** Who makes the calls, as of the last check. Set by the first checkpoint; those behind it are prepared anew when it changes. */
   caller: Caller;
   /** Fields that every answer to the call gets, name and value in turn, such as `deprecation`. */
   readonly answerFields: string[];

@@ -1,3 +1,4 @@
+import { IDENTITY_HEADER } from "@heddle/mesh/identity";
 import { CONSUMER_HEADER } from "@heddle/mesh/rpc";
 import { HeaderList } from "@heddle/mesh/wire";
 
@@ -43,62 +44,8 @@ export const createForwarder = (instanceId: string) => {
   };
 
   /** `peer`: the caller's `host:port`. */
-  return ({ fields }: HeaderList, peer: string): ForwardedHeaders => {
-    const rest: string[] = [];
-    const changing: string[] = [];
-    let method = "POST";
-    let path = "/";
-    let authority = "heddle";
-    let traceparent: string | undefined;
-    let via = "";
-    for (let index = 0; index < fields.length; index += 2) {
-      const name = fields[index] as string;
-      const value = fields[index + 1] as string;
-      switch (name) {
-        case ":method":
-          method = value;
-          break;
-        case ":path":
-          path = value;
-          break;
-        case ":authority":
-          authority = value;
-          break;
-        case "traceparent":
-          traceparent ??= value;
-          break;
-        case "via":
-          via = via === "" ? value : `${via}, ${value}`;
-          break;
-        // Replaced below, or by HTTP/2's own; the rest concerns one connection only (RFC 9110, 7.6.1).
-        case ":scheme":
-        case "connection":
-        case "host":
-        case "http2-settings":
-        case "keep-alive":
-        case "proxy-connection":
-        case "te":
-        case "transfer-encoding":
-        case "upgrade":
-        // Counted here; an instance has no use for it, and it would tell apart what is the same for all callers.
-        case CONSUMER_HEADER:
-        // What a caller says of where it comes from is not to be believed.
-        case "forwarded":
-        case "x-forwarded-for":
-        case "x-real-ip":
-          break;
-        case "authorization":
-        case "connect-timeout-ms":
-        case "content-length":
-        case "cookie":
-        case "grpc-timeout":
-          changing.push(name, value);
-          break;
-        default:
-          rest.push(name, value);
-      }
-    }
-    changing.push("x-forwarded-for", hostOf(peer));
+  return (headers: HeaderList, peer: string): ForwardedHeaders => {
+    const { method, path, authority, traceparent, via, rest, changing } = sort(headers, peer);
     const list = shared(path, [
       ":method",
       method,
@@ -113,11 +60,104 @@ export const createForwarder = (instanceId: string) => {
       "te",
       "trailers",
       "via",
-      `${via && `${via}, `}2.0 ${instanceId}`,
+      viaWith(via, instanceId),
     ]);
     return { list, changing, traceparent, isLoop: namesOf(via).includes(instanceId) };
   };
 };
+
+/** What an instance is told of a caller whose call is made anew: everything but what belongs to the request itself. */
+export interface ForwardedMetadata {
+  /** Name and value in turn. */
+  readonly fields: readonly string[];
+  /** The caller's trace, if it sent one. */
+  readonly traceparent: string | undefined;
+  /** The call has passed this gateway before. */
+  readonly isLoop: boolean;
+}
+
+/** `peer`: the caller's `host:port`; `instanceId`: this gateway's own. */
+export const forwardedMetadata = (headers: HeaderList, peer: string, instanceId: string): ForwardedMetadata => {
+  const { traceparent, via, rest, changing } = sort(headers, peer);
+  return {
+    fields: [...rest, ...withoutTimeouts(changing), "via", viaWith(via, instanceId)],
+    traceparent,
+    isLoop: namesOf(via).includes(instanceId),
+  };
+};
+
+/** The deadline is told anew. */
+const withoutTimeouts = (fields: readonly string[]): string[] => {
+  const kept: string[] = [];
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] as string;
+    if (name !== "grpc-timeout" && name !== "connect-timeout-ms") kept.push(name, fields[index + 1] as string);
+  }
+  return kept;
+};
+
+/** A caller's headers by what becomes of them. */
+const sort = ({ fields }: HeaderList, peer: string) => {
+  const rest: string[] = [];
+  const changing: string[] = [];
+  let method = "POST";
+  let path = "/";
+  let authority = "heddle";
+  let traceparent: string | undefined;
+  let via = "";
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] as string;
+    const value = fields[index + 1] as string;
+    switch (name) {
+      case ":method":
+        method = value;
+        break;
+      case ":path":
+        path = value;
+        break;
+      case ":authority":
+        authority = value;
+        break;
+      case "traceparent":
+        traceparent ??= value;
+        break;
+      case "via":
+        via = via === "" ? value : `${via}, ${value}`;
+        break;
+      // Replaced, or HTTP/2's own; the rest concerns one connection only (RFC 9110, 7.6.1).
+      case ":scheme":
+      case "connection":
+      case "host":
+      case "http2-settings":
+      case "keep-alive":
+      case "proxy-connection":
+      case "te":
+      case "transfer-encoding":
+      case "upgrade":
+      // Counted here; an instance has no use for it, and it would tell apart what is the same for all callers.
+      case CONSUMER_HEADER:
+      // What a caller says of where it comes from is not to be believed.
+      case "forwarded":
+      case "x-forwarded-for":
+      case "x-real-ip":
+        break;
+      case "authorization":
+      case "connect-timeout-ms":
+      case "content-length":
+      case "cookie":
+      case "grpc-timeout":
+      case IDENTITY_HEADER:
+        changing.push(name, value);
+        break;
+      default:
+        rest.push(name, value);
+    }
+  }
+  changing.push("x-forwarded-for", hostOf(peer));
+  return { method, path, authority, traceparent, via, rest, changing };
+};
+
+const viaWith = (via: string, instanceId: string): string => `${via && `${via}, `}2.0 ${instanceId}`;
 
 const charactersOf = (fields: readonly string[]): number => fields.reduce((sum, text) => sum + text.length, 0);
 

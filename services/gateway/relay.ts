@@ -19,6 +19,8 @@ export interface Route {
   readonly address: string;
   /** Milliseconds after which the instance is taken for hung; undefined for streams without a deadline. */
   readonly timeoutMs: number | undefined;
+  /** Bytes of the request's body, beyond which it is refused; undefined where only single messages are bounded. */
+  readonly requestBytesMax?: number | undefined;
   /** Fields that the answer gets beside the instance's own, name and value in turn. */
   readonly answerFields: readonly string[];
   /** What the first message of the request is shown to; undefined: nobody asks. */

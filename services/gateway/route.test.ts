@@ -1,3 +1,7 @@
+import { toJson } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import { ErrorInfoSchema, RetryInfoSchema } from "@heddle/contracts/google/rpc";
 import { ServingState } from "@heddle/contracts/heddle/registry/v1";
 import { createLog } from "@heddle/mesh/observe";
 import { createRpcServer, type HttpHandler } from "@heddle/mesh/rpc";
@@ -9,18 +13,14 @@ import { createContracts } from "./contracts.ts";
 import { createEdge } from "./edge.ts";
 import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
 import { createInstances } from "./instances.ts";
+import { createLearning, LEARNING_MS } from "./learning.ts";
+import { createMethodRoutes } from "./method-routes.ts";
 import { createRelay, type Relay, type Route } from "./relay.ts";
-import { LEARNING_MS, routeCalls } from "./route.ts";
+import { routeCalls } from "./route.ts";
+import type { Translator } from "./translate.ts";
 
 const one = contractOf("loom.v1", { LoomService: ["Weave"] });
 const two = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] });
-
-interface Answer {
-  readonly code: string;
-  readonly message: string;
-  readonly details: readonly { readonly debug: unknown }[];
-}
-const NOTHING: Answer = { code: "", message: "", details: [] };
 
 const silent = createLog({
   service: "gateway",
@@ -45,17 +45,27 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
     forget: () => undefined,
     close: () => undefined,
   };
+  const translated: string[] = [];
+  const translator: Translator = {
+    answer: (stream, _headers, _end, method) => {
+      translated.push(method.name);
+      stream.sendHeaders(HeaderList.of({ ":status": "200" }), undefined, true);
+    },
+  };
   const runtime = systemRuntime();
   const server = createRpcServer({
     implementations: [],
     runtime,
     log: silent,
     unmatched: routeCalls({
-      instances,
+      routes: createMethodRoutes({ instances, contracts }),
       contracts,
       relay,
+      translator,
       edge: createEdge([]),
       timers,
+      learning: createLearning(timers),
+      doors: [],
       ownPaths: ["/grpc.health.v1.Health/Check"],
     }),
   });
@@ -75,14 +85,17 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
   const call = async (path: string, headers: Record<string, string> = {}) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method: "POST",
-      headers: { "content-type": "application/json", ...headers },
+      headers: { "content-type": "application/grpc", ...headers },
       body: "{}",
     });
     const text = await response.text();
-    const answer: Answer = text === "relayed" ? NOTHING : JSON.parse(text);
-    return { ...answer, status: response.status, text };
+    const error = findTrailerError(response.headers);
+    const details = [ErrorInfoSchema, RetryInfoSchema].flatMap((schema) =>
+      (error?.findDetails(schema as typeof ErrorInfoSchema) ?? []).map((detail) => toJson(schema, detail)),
+    );
+    return { text, code: error?.code, message: error?.rawMessage, details };
   };
-  return { instances, contracts, enter, call, routes };
+  return { instances, contracts, enter, call, routes, translated };
 };
 
 test("a call goes to the next instance that serves, by its path alone", async () => {
@@ -111,15 +124,27 @@ test("services of different names that serve one contract are told apart by the 
   }
   const path = "/loom.v1.LoomService/Weave";
   expect(await call(path)).toMatchObject({
-    code: "invalid_argument",
+    code: Code.InvalidArgument,
     message: "loom.v1.LoomService is served by each of loom, mill. Name one of them by the header heddle-service.",
   });
   for (const owner of ["mill", "loom", "mill"]) await call(path, { "heddle-service": owner });
   expect(routes.map(({ address }) => address)).toEqual(["127.0.0.1:4002", "127.0.0.1:4001", "127.0.0.1:4003"]);
   expect(await call(path, { "heddle-service": "quilt" })).toMatchObject({
-    code: "unavailable",
+    code: Code.Unavailable,
     message: expect.stringContaining("asks for another than loom, mill"),
   });
+});
+
+test("gRPC of any codec is relayed, and every other protocol is translated", async () => {
+  const { enter, call, routes, translated } = await start();
+  enter("001", one);
+  const path = "/loom.v1.LoomService/Weave";
+  const relayed = ["application/grpc", "application/grpc+proto", "application/grpc+json", "application/grpc;charset=x"];
+  for (const type of relayed) await call(path, { "content-type": type });
+  expect([routes.length, translated.length]).toEqual([4, 0]);
+  const others = ["application/grpc-web", "application/grpc-web-text", "application/json", "application/connect+proto"];
+  for (const type of others) await call(path, { "content-type": type });
+  expect([routes.length, translated]).toEqual([4, ["Weave", "Weave", "Weave", "Weave"]]);
 });
 
 test("while two versions of a contract run, a call goes where its method is", async () => {
@@ -135,12 +160,12 @@ test("while two versions of a contract run, a call goes where its method is", as
 test("a service whose instances have left is UNAVAILABLE, with the reason and when to try again", async () => {
   const { enter, call } = await start();
   enter("001", one)();
-  const { status, code, message, details } = await call("/loom.v1.LoomService/Weave");
-  expect([status, code]).toEqual([503, "unavailable"]);
+  const { code, message, details } = await call("/loom.v1.LoomService/Weave");
+  expect(code).toBe(Code.Unavailable);
   expect(message).toBe(
     "No instance of loom.v1.LoomService takes calls now: its last instance, 001 at 127.0.0.1:4001, left.",
   );
-  expect(details.map(({ debug }) => debug)).toEqual([
+  expect(details).toEqual([
     expect.objectContaining({ reason: "SERVICE_UNAVAILABLE", domain: "heddle.gateway" }),
     { retryDelay: "0.500s" },
   ]);
@@ -157,8 +182,7 @@ test("a method that is not known is UNIMPLEMENTED, with the nearest one, be it t
   const { enter, call } = await start();
   enter("001", one);
   expect(await call("/loom.v1.LoomService/Waeve")).toMatchObject({
-    status: 501,
-    code: "unimplemented",
+    code: Code.Unimplemented,
     message: expect.stringContaining("loom.v1.LoomService/Weave"),
   });
   expect((await call("/grpc.health.v1.Health/Chekc")).message).toContain("grpc.health.v1.Health/Check");
@@ -168,16 +192,15 @@ test("a service that nobody has told of is UNAVAILABLE while the gateway is new,
   const { timers, advance } = fakeTime();
   const { enter, call } = await start(undefined, timers);
   expect(await call("/loom.v1.LoomService/Weave")).toMatchObject({
-    status: 503,
-    code: "unavailable",
+    code: Code.Unavailable,
     message: expect.stringContaining("just started"),
   });
   // Nothing that an instance could tell of.
-  expect(await call("/favicon.ico")).toMatchObject({ code: "unimplemented" });
+  expect(await call("/favicon.ico")).toMatchObject({ code: Code.Unimplemented });
   enter("001", one);
-  expect(await call("/loom.v1.LoomService/Waeve")).toMatchObject({ code: "unimplemented" });
+  expect(await call("/loom.v1.LoomService/Waeve")).toMatchObject({ code: Code.Unimplemented });
   await advance(LEARNING_MS);
-  expect(await call("/other.v1.OtherService/Weave")).toMatchObject({ status: 501, code: "unimplemented" });
+  expect(await call("/other.v1.OtherService/Weave")).toMatchObject({ code: Code.Unimplemented });
 });
 
 test("a service of this process is called without a socket, and waits for the call when it drains", async () => {
@@ -186,7 +209,7 @@ test("a service of this process is called without a socket, and waits for the ca
   const answer: HttpHandler = (stream) => {
     answers.push(() => {
       stream.sendHeaders(HeaderList.of({ ":status": "200" }), undefined, false);
-      stream.sendData(Buffer.from('{"code":"here"}'), true);
+      stream.sendData(Buffer.from("here"), true);
     });
   };
   const neighbour = createRpcServer({ implementations: [], runtime, log: silent, unmatched: answer });
@@ -198,7 +221,7 @@ test("a service of this process is called without a socket, and waits for the ca
   await vi.waitFor(() => expect(answers).toHaveLength(1));
   const drained = neighbour.drain(10_000);
   answers[0]?.();
-  expect((await running).code).toBe("here");
+  expect((await running).text).toBe("here");
   expect(await drained).toBe(0);
 });
 
@@ -226,6 +249,6 @@ test("a call that cannot be sent is answered, and the gateway goes on", async ()
   });
   enter("001", one);
   for (let i = 0; i < 2; i++) {
-    expect(await call("/loom.v1.LoomService/Weave")).toMatchObject({ status: 503, code: "unavailable" });
+    expect(await call("/loom.v1.LoomService/Weave")).toMatchObject({ code: Code.Unavailable });
   }
 });

@@ -1,95 +1,56 @@
-import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
-import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
 import { type HttpHandler, pathOf, respondError, respondUnknownMethod, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
-import { type CallPlan, planOf } from "./call-plan.ts";
+import { type CallPlan, passageOf, planOf } from "./call-plan.ts";
 import type { Contracts } from "./contracts.ts";
+import type { Door } from "./door.ts";
 import type { Edge, RequestSampler } from "./edge.ts";
-import { INSTANCE_UNREACHABLE, SERVICE_AMBIGUOUS, SERVICE_UNAVAILABLE } from "./errors.ts";
-import type { Instances } from "./instances.ts";
-import { type MethodRoute, methodRoute } from "./method-route.ts";
+import { INSTANCE_UNREACHABLE } from "./errors.ts";
+import type { Learning } from "./learning.ts";
+import type { MethodRoute } from "./method-route.ts";
+import { type MethodRoutes, unavailable } from "./method-routes.ts";
 import type { Relay, Route } from "./relay.ts";
+import type { Translator } from "./translate.ts";
+import { withFields } from "./with-fields.ts";
 
 /** Milliseconds after which a caller may find the service back: a supervisor restarts faster. */
 const RETRY_DELAY_MS = 500;
 /** Milliseconds that an instance gets beyond the deadline, so that it is the one to answer: its error says more. */
 const DEADLINE_GRACE_MS = 500;
-/**
- * Milliseconds after the start in which a service that nobody has named yet may exist: instances come back within 2 seconds, those
- * that start meanwhile need some more. UNIMPLEMENTED would tell callers never to try again.
- */
-export const LEARNING_MS = 10_000;
 
-/** Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path. */
+/**
+ * Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path.
+ * gRPC is relayed as it comes, everything else translated to it.
+ * What is no path of a method goes to the doors, in their order.
+ */
 export const routeCalls = (deps: {
-  instances: Instances;
+  routes: MethodRoutes;
   contracts: Contracts;
   relay: Relay;
+  translator: Translator;
   edge: Edge;
   timers: Timers;
+  learning: Learning;
+  doors: readonly Door[];
   /** Paths of what the gateway serves itself, for suggestions. */
   ownPaths: readonly string[];
 }): HttpHandler => {
-  const { instances, contracts, relay, edge, timers } = deps;
-  const methods = new Map<string, MethodRoute>();
-  let methodsVersion = -1;
-  let learning = true;
-  timers.after(LEARNING_MS, () => {
-    learning = false;
-  });
-
-  const methodAt = (path: string): MethodRoute | undefined => {
-    const version = contracts.version();
-    if (methodsVersion !== version) {
-      methods.clear();
-      methodsVersion = version;
-    }
-    const known = methods.get(path);
-    if (known !== undefined) return known;
-    const method = contracts.method(path);
-    if (method === undefined) return undefined;
-    const found = methodRoute(method, instances.picker(method.parent.typeName, having(path)));
-    methods.set(path, found);
-    return found;
-  };
-
-  /** While versions of a package run side by side, some instances have methods that others lack. */
-  const having =
-    (path: string) =>
-    ({ packages }: Instance) =>
-      packages.some(({ contractHash }) => contracts.has(contractHash, path));
-
-  /** The same method of one service. Not kept: callers choose the name. */
-  const methodOf = (owner: string, path: string): MethodRoute | undefined => {
-    const method = contracts.method(path);
-    if (method === undefined) return undefined;
-    return methodRoute(method, instances.picker(method.parent.typeName, having(path), owner));
-  };
+  const { routes, contracts, relay, translator, edge, timers, learning, doors } = deps;
 
   const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
-    const path = pathOf(headers.get(":path") ?? "/");
-    const owner = headers.get(SERVICE_HEADER);
-    const method = owner === undefined ? methodAt(path) : methodOf(owner, path);
+    // Asks what may be called, and calls nothing.
+    if (headers.get(":method") === "OPTIONS") return undefined;
+    const method = routes.at(pathOf(headers.get(":path") ?? "/"), headers.get(SERVICE_HEADER));
     plan.method = method;
     plan.contractsVersion = contracts.version();
     if (method === undefined) return undefined;
+    plan.isRelayed = GRPC.test(headers.get("content-type") ?? "");
     plan.timeoutMs = timeoutOf(headers, method.capMs);
-    plan.passage = edge.prepare({ method: method.method, headers, peer });
+    passageOf(edge, { method: method.method, headers, peer });
     return method;
-  };
-
-  /** Why there is no instance to send a call to. */
-  const nobody = (service: string, asked: string | undefined): ConnectError => {
-    const owners = instances.owners(service);
-    if (asked === undefined && owners.length > 1) {
-      return fail(SERVICE_AMBIGUOUS, { service, owners: owners.join(", ") });
-    }
-    if (asked === undefined || owners.length === 0) return unavailable(service, instances.absence(service));
-    return unavailable(service, `the header heddle-service asks for another than ${owners.join(", ")}`);
   };
 
   /** The service that a path names, when nobody has told of it. */
@@ -103,7 +64,8 @@ export const routeCalls = (deps: {
     const plan = planOf(headers);
     const method = plan.contractsVersion === contracts.version() ? plan.method : lookUp(plan, headers, stream.peer);
     if (method === undefined) {
-      const stranger = learning ? strangerIn(pathOf(headers.get(":path") ?? "/")) : undefined;
+      for (const door of doors) if (door(stream, headers, end)) return;
+      const stranger = learning() ? strangerIn(pathOf(headers.get(":path") ?? "/")) : undefined;
       if (stranger !== undefined) {
         respondError(stream, headers, unavailable(stranger, "the gateway has just started"), timers);
         return;
@@ -116,10 +78,14 @@ export const routeCalls = (deps: {
       respondError(stream, headers, refusal, timers);
       return;
     }
+    if (!plan.isRelayed) {
+      translator.answer(withFields(stream, plan.passage?.answerFields ?? []), headers, end, method.method);
+      return;
+    }
     const { service } = method;
     const instance = method.next();
     if (instance === undefined) {
-      respondError(stream, headers, nobody(service, headers.get(SERVICE_HEADER)), timers);
+      respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;
     }
     try {
@@ -152,16 +118,20 @@ class NextRoute implements Route {
     return this.#method.service;
   }
 
+  get requestBytesMax(): number | undefined {
+    return this.#method.requestBytesMax;
+  }
+
   another(): string | undefined {
     return this.#method.next()?.address;
   }
 }
 
+/** gRPC itself, of any codec, which passes as it is; not gRPC-Web. */
+const GRPC = /^application\/grpc(?:$|[+;\s])/i;
+
 /** A method of a package, which only instances can tell of; everything else is known from the start. */
 const METHOD_PATH = /^\/(\w+(?:\.\w+)+)\/\w+$/;
-
-const unavailable = (service: string, why = "none has registered"): ConnectError =>
-  fail(SERVICE_UNAVAILABLE, { service, why }, { retryDelayMs: RETRY_DELAY_MS });
 
 /** How long an instance may stay silent: what the caller asked for, capped by the contract. */
 const timeoutOf = (headers: HeaderList, capMs: number | undefined): number | undefined => {

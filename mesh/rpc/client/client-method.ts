@@ -67,7 +67,7 @@ export const clientMethod = (method: DescMethod, options: MethodOptions): Client
     encode(message) {
       const bytes = requests.serialize(create(input, message));
       if (bytes.length <= writeMaxBytes) return bytes;
-      const text = `message size ${bytes.length} is larger than the ${writeMaxBytes} bytes that are written`;
+      const text = `message size ${bytes.length} is larger than configured writeMaxBytes ${writeMaxBytes}`;
       throw new ConnectError(text, Code.ResourceExhausted);
     },
     decode: replies.parse,

@@ -4,7 +4,7 @@ import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
 import type { Contracts } from "../contracts.ts";
 import { PAGE_SIZES } from "../page-sizes.ts";
-import type { UsageStore } from "../store/usage.ts";
+import type { UsageStore } from "../store/usage-store.ts";
 import { count, sinceDayOf, timeOf } from "../usage/messages.ts";
 import { reachableTypes } from "../usage/reachable-types.ts";
 import type { Usage } from "../usage/usage.ts";

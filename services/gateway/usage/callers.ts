@@ -1,7 +1,7 @@
 import type { Store } from "@heddle/mesh/store";
 import type { Callers, CallerUse } from "../callers.ts";
 import type { Contracts } from "../contracts.ts";
-import type { UsageStore } from "../store/usage.ts";
+import type { UsageStore } from "../store/usage-store.ts";
 import { DAY_MS } from "./limits.ts";
 import { reachableTypes } from "./reachable-types.ts";
 import type { Usage } from "./usage.ts";

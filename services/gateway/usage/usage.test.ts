@@ -11,7 +11,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createContracts } from "../contracts.ts";
 import { createEdge } from "../edge.ts";
 import { deprecatedContract } from "../fixtures/deprecated-contract.ts";
-import { usageStore } from "../store/usage.ts";
+import { usageStore } from "../store/usage-store.ts";
 import { usageCallers } from "./callers.ts";
 import { DAY_MS, KEPT_DAYS } from "./limits.ts";
 import { startUsage } from "./usage.ts";
@@ -49,7 +49,7 @@ const start = async () => {
   const lines: { msg: string }[] = [];
   const destination = { write: (line: string) => lines.push(JSON.parse(line)) };
   const log = createLog({ service: "gateway", level: "info", clock: time.clock, destination });
-  const open = () => startUsage({ store, usage, contracts, ...time, log });
+  const open = () => startUsage({ store, usage, contracts, isOwn: () => false, ...time, log });
   let counting = await open();
   let refusal: ConnectError | undefined;
   const passages = new Map<string, ReturnType<ReturnType<typeof createEdge>["prepare"]>>();

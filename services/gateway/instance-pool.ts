@@ -1,0 +1,71 @@
+import { fail } from "@heddle/mesh/contract";
+import type { ConnectionPool } from "@heddle/mesh/rpc";
+import type { Session } from "@heddle/mesh/wire";
+import { INSTANCE_UNREACHABLE } from "./errors.ts";
+import type { MethodRoutes } from "./method-routes.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+/** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
+export const RETRY_DELAY_MS = 200;
+/** Instances that are asked for a connection before the call fails. */
+const ATTEMPTS_MAX = 3;
+
+/** The instances of one method as one pool of connections: each call goes to the next in turn, and so does each further attempt. */
+export class InstancePool implements ConnectionPool {
+  readonly #upstreams: Upstreams;
+  readonly #routes: MethodRoutes;
+  readonly #path: string;
+  readonly #service: string;
+  readonly #owner: string | undefined;
+  /** Whose turn it was: when no connection is there right away, it is waited for at the same instance. */
+  #chosen: string | undefined;
+
+  /** `owner`: the name of the service whose instances are meant. */
+  constructor(
+    { upstreams, routes }: { upstreams: Upstreams; routes: MethodRoutes },
+    { path, service, owner }: { path: string; service: string; owner: string | undefined },
+  ) {
+    this.#upstreams = upstreams;
+    this.#routes = routes;
+    this.#path = path;
+    this.#service = service;
+    this.#owner = owner;
+  }
+
+  acquireNow(): Session | undefined {
+    this.#chosen = this.#next();
+    if (this.#chosen === undefined) return undefined;
+    try {
+      return this.#upstreams.to(this.#chosen).acquireNow();
+    } catch {
+      // `acquire` says what is wrong with the address.
+      return undefined;
+    }
+  }
+
+  /** Rejects with the error that the caller is answered with. */
+  async acquire(signal?: AbortSignal): Promise<Session> {
+    let address = this.#chosen ?? this.#next();
+    for (let attempt = 1; ; attempt++) {
+      if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
+      try {
+        return await this.#upstreams.to(address).acquire(signal);
+      } catch (cause) {
+        if (signal?.aborted) throw cause;
+        const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
+        if (other === undefined || other === address)
+          throw fail(INSTANCE_UNREACHABLE, { service: this.#service }, { cause, retryDelayMs: RETRY_DELAY_MS });
+        address = other;
+      }
+    }
+  }
+
+  /** The connections belong to others. */
+  close(): void {}
+
+  destroy(): void {}
+
+  #next(): string | undefined {
+    return this.#routes.at(this.#path, this.#owner)?.next()?.address;
+  }
+}
