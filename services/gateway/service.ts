@@ -9,8 +9,11 @@ import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { accessCheckpoint } from "./access-checkpoint.ts";
 import { createAdmission } from "./admission/admission.ts";
 import { createBackends } from "./backends.ts";
+import { cachedBackends } from "./cached-backends.ts";
+import { createCarrier } from "./carry.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
+import { createCors } from "./cors.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { checkContracts } from "./handlers/check-contracts.ts";
@@ -24,15 +27,18 @@ import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
 import { revokeOverride } from "./handlers/revoke-override.ts";
 import { watch } from "./handlers/watch.ts";
+import { healthDoor } from "./health-door.ts";
 import { createInstances } from "./instances.ts";
 import { createLearning } from "./learning.ts";
 import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
+import { pageOrigins } from "./page-origins.ts";
 import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { createRestDoor } from "./rest-door.ts";
 import { routeCalls } from "./route.ts";
+import { createSharedReplies } from "./share-replies.ts";
 import { admissionStore } from "./store/admission-store.ts";
 import { contractStore } from "./store/contract-store.ts";
 import { overrideStore } from "./store/override-store.ts";
@@ -52,6 +58,12 @@ export const gateway = defineService({
   version: manifest.version,
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
+  config: {
+    HEDDLE_CORS_ORIGINS: pageOrigins({
+      default: [],
+      desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
+    }),
+  },
   async implement({ clock, network, timers, random, ids, store, log, config, neighbours, access, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
@@ -63,17 +75,29 @@ export const gateway = defineService({
     const routes = createMethodRoutes({ instances, contracts });
     const relay = createRelay({ runtime, instanceId, wire: config.HEDDLE_WIRE, upstreams });
     const own = { isOwn: catalog.isOwn, transport: self };
-    const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
+    const carry = createCarrier({ routes, relay, timers });
+    const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
+    const backends = cachedBackends(createBackends({ runtime, instances, routes, upstreams, own, instanceId }), {
+      routes,
+      replies: shared.replies,
+      timers,
+      instanceId,
+    });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
     const usage = usageStore();
     const counting = await startUsage({ store, usage, contracts, isOwn: catalog.isOwn, clock, timers, log });
     const usageDeps = { store, usage, counting, contracts };
     // Usage comes last: it counts what those before it have let through.
-    const checkpoints = [accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint];
-    const edge = createEdge(checkpoints, { version: () => access.version(), refused: counting.refused });
+    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
+      version: () => access.version(),
+      refused: counting.refused,
+    });
     /** What answers requests that are no RPC, in this order. */
-    const doors: readonly Door[] = [createRestDoor({ catalog, backends, edge, learning, timers, ids, log })];
+    const doors: readonly Door[] = [
+      healthDoor({ contracts, instances, learning, timers }),
+      createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
+    ];
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -97,10 +121,12 @@ export const gateway = defineService({
         }),
         usageImplementation(usageDeps),
       ],
+      around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       unmatched: routeCalls({
         routes,
         contracts,
-        relay,
+        carry,
+        shared,
         translator,
         edge,
         timers,
