@@ -7,7 +7,7 @@ import type { HeaderList } from "@heddle/mesh/wire";
 import { type CallPlan, passageOf, planOf } from "./call-plan.ts";
 import type { Contracts } from "./contracts.ts";
 import type { Door } from "./door.ts";
-import type { Edge } from "./edge.ts";
+import type { Edge, RequestSampler } from "./edge.ts";
 import { INSTANCE_UNREACHABLE } from "./errors.ts";
 import type { Learning } from "./learning.ts";
 import type { MethodRoute } from "./method-route.ts";
@@ -101,6 +101,7 @@ class NextRoute implements Route {
   readonly address: string;
   readonly timeoutMs: number | undefined;
   readonly answerFields: readonly string[];
+  readonly sampler: RequestSampler | undefined;
   readonly #method: MethodRoute;
 
   constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
@@ -108,6 +109,7 @@ class NextRoute implements Route {
     this.address = address;
     this.timeoutMs = timeoutMs;
     this.answerFields = passage?.answerFields ?? [];
+    this.sampler = passage?.sampler;
   }
 
   get service(): string {

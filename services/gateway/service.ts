@@ -3,12 +3,12 @@ import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
 import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
+import { UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { accessCheckpoint } from "./access-checkpoint.ts";
 import { createAdmission } from "./admission/admission.ts";
 import { createBackends } from "./backends.ts";
-import { NO_CALLERS } from "./callers.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
@@ -18,11 +18,15 @@ import { checkContracts } from "./handlers/check-contracts.ts";
 import { createOverride } from "./handlers/create-override.ts";
 import { getContract } from "./handlers/get-contract.ts";
 import { listAdmissions } from "./handlers/list-admissions.ts";
+import { listDeprecatedUsage } from "./handlers/list-deprecated-usage.ts";
+import { listFieldUsage } from "./handlers/list-field-usage.ts";
 import { listInstances } from "./handlers/list-instances.ts";
+import { listMethodUsage } from "./handlers/list-method-usage.ts";
 import { listOverrides } from "./handlers/list-overrides.ts";
 import { listPackages } from "./handlers/list-packages.ts";
 import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
+import { reportUsage } from "./handlers/report-usage.ts";
 import { revokeOverride } from "./handlers/revoke-override.ts";
 import { watch } from "./handlers/watch.ts";
 import { healthDoor } from "./health-door.ts";
@@ -39,11 +43,14 @@ import { routeCalls } from "./route.ts";
 import { admissionStore } from "./store/admission-store.ts";
 import { contractStore } from "./store/contract-store.ts";
 import { overrideStore } from "./store/override-store.ts";
+import { usageStore } from "./store/usage-store.ts";
 import { createTranslator } from "./translate.ts";
 import { createUpstreams } from "./upstreams.ts";
+import { usageCallers } from "./usage/callers.ts";
+import { startUsage } from "./usage/usage.ts";
 
 /** What the gateway answers itself. */
-const OWN = [RegistryService, ContractService, Health, ServerReflection, ServerReflectionAlpha];
+const OWN = [RegistryService, ContractService, UsageService, Health, ServerReflection, ServerReflectionAlpha];
 const OWN_PACKAGES = new Set(OWN.map(({ file }) => file.proto.package));
 
 export const gateway = defineService({
@@ -57,7 +64,7 @@ export const gateway = defineService({
       desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
     }),
   },
-  implement({ clock, network, timers, random, ids, store, log, config, neighbours, access, instanceId, self }) {
+  async implement({ clock, network, timers, random, ids, store, log, config, neighbours, access, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
     const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore() };
@@ -71,7 +78,14 @@ export const gateway = defineService({
     const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
-    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock })], { version: () => access.version() });
+    const usage = usageStore();
+    const counting = await startUsage({ store, usage, contracts, clock, timers, log });
+    const usageDeps = { store, usage, counting, contracts };
+    // Usage comes last: it counts what those before it have let through.
+    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
+      version: () => access.version(),
+      refused: counting.refused,
+    });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ contracts, instances, learning, timers }),
@@ -93,10 +107,16 @@ export const gateway = defineService({
         implementation(ContractService, {
           listPackages: listPackages({ ...stores, contracts, instances }),
           listAdmissions: listAdmissions({ ...stores, admission }),
-          checkContracts: checkContracts({ ...stores, callers: NO_CALLERS, clock, own: OWN_PACKAGES }),
+          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, own: OWN_PACKAGES }),
           createOverride: createOverride({ ...stores, clock, ids, log }),
           listOverrides: listOverrides({ ...stores, clock }),
           revokeOverride: revokeOverride({ ...stores, clock }),
+        }),
+        implementation(UsageService, {
+          reportUsage: reportUsage(usageDeps),
+          listMethodUsage: listMethodUsage(usageDeps),
+          listFieldUsage: listFieldUsage(usageDeps),
+          listDeprecatedUsage: listDeprecatedUsage(usageDeps),
         }),
       ],
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
@@ -113,7 +133,10 @@ export const gateway = defineService({
       }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
-      stop: () => relay.close(),
+      async stop() {
+        relay.close();
+        await counting.stop();
+      },
     };
   },
 });
