@@ -1,7 +1,8 @@
 import { fail } from "@heddle/mesh/contract";
 import type { ConnectionPool } from "@heddle/mesh/rpc";
 import type { Session } from "@heddle/mesh/wire";
-import { INSTANCE_UNREACHABLE } from "./errors.ts";
+import { countedSession } from "./counted-session.ts";
+import { INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "./errors.ts";
 import type { MethodRoutes } from "./method-routes.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -9,6 +10,11 @@ import type { Upstreams } from "./upstreams.ts";
 export const RETRY_DELAY_MS = 200;
 /** Instances that are asked for a connection before the call fails. */
 const ATTEMPTS_MAX = 3;
+/** Instances that are looked at for one that takes another call. */
+const LOOKS_MAX = 8;
+
+/** An instance by its address, or why there is none. */
+type Choice = { readonly address: string } | { readonly missing: "nobody" | "room"; readonly callsMax: number };
 
 /** The instances of one method as one pool of connections: each call goes to the next in turn, and so does each further attempt. */
 export class InstancePool implements ConnectionPool {
@@ -18,7 +24,7 @@ export class InstancePool implements ConnectionPool {
   readonly #service: string;
   readonly #owner: string | undefined;
   /** Whose turn it was: when no connection is there right away, it is waited for at the same instance. */
-  #chosen: string | undefined;
+  #chosen: Choice | undefined;
 
   /** `owner`: the name of the service whose instances are meant. */
   constructor(
@@ -33,10 +39,12 @@ export class InstancePool implements ConnectionPool {
   }
 
   acquireNow(): Session | undefined {
-    this.#chosen = this.#next();
-    if (this.#chosen === undefined) return undefined;
+    const chosen = this.#next();
+    this.#chosen = chosen;
+    if ("missing" in chosen) return undefined;
     try {
-      return this.#upstreams.to(this.#chosen).acquireNow();
+      const session = this.#upstreams.to(chosen.address).acquireNow();
+      return session && this.#counted(session, chosen.address);
     } catch {
       // `acquire` says what is wrong with the address.
       return undefined;
@@ -45,17 +53,17 @@ export class InstancePool implements ConnectionPool {
 
   /** Rejects with the error that the caller is answered with. */
   async acquire(signal?: AbortSignal): Promise<Session> {
-    let address = this.#chosen ?? this.#next();
+    let choice = this.#chosen ?? this.#next();
     for (let attempt = 1; ; attempt++) {
-      if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
+      if ("missing" in choice) throw this.#refusal(choice);
+      const { address } = choice;
       try {
-        return await this.#upstreams.to(address).acquire(signal);
+        return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
       } catch (cause) {
         if (signal?.aborted) throw cause;
-        const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
-        if (other === undefined || other === address)
+        choice = this.#next();
+        if (attempt >= ATTEMPTS_MAX || "missing" in choice || choice.address === address)
           throw fail(INSTANCE_UNREACHABLE, { service: this.#service }, { cause, retryDelayMs: RETRY_DELAY_MS });
-        address = other;
       }
     }
   }
@@ -65,7 +73,29 @@ export class InstancePool implements ConnectionPool {
 
   destroy(): void {}
 
-  #next(): string | undefined {
-    return this.#routes.at(this.#path, this.#owner)?.next()?.address;
+  /** The next in turn that has room for another call. */
+  #next(): Choice {
+    let callsMax = 0;
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      const address = this.#routes.at(this.#path, this.#owner)?.next()?.address;
+      if (address === undefined) return { missing: "nobody", callsMax };
+      const { running, max } = this.#upstreams.load(address);
+      if (running < max) return { address };
+      callsMax = max;
+    }
+    return { missing: "room", callsMax };
+  }
+
+  #refusal({ missing, callsMax }: { readonly missing: "nobody" | "room"; readonly callsMax: number }): Error {
+    return missing === "nobody"
+      ? this.#routes.nobody(this.#service, this.#owner)
+      : fail(UPSTREAM_BUSY, { service: this.#service, calls: callsMax }, { retryDelayMs: RETRY_DELAY_MS });
+  }
+
+  #counted(session: Session, address: string): Session {
+    return countedSession(session, {
+      load: this.#upstreams.load(address),
+      resets: this.#upstreams.resets(address),
+    });
   }
 }
