@@ -8,115 +8,147 @@ import {
   type StreamHandler,
 } from "@heddle/mesh/wire";
 import type { PacedResets } from "./paced-resets.ts";
-import { StreamAround } from "./stream-around.ts";
 
 /** What is kept of one instance for all calls to it. */
-export interface InstanceLoad {
+export interface InstanceState {
   readonly load: ConcurrencyLimit;
   readonly resets: PacedResets;
 }
 
-/** A session to an instance, whose streams are counted among its calls, and reset at a pace that it bears. */
-export const countedSession = (session: Session, instance: InstanceLoad): Session => ({
-  get peer() {
-    return session.peer;
-  },
-  get openStreams() {
-    return session.openStreams;
-  },
-  get draining() {
-    return session.draining;
-  },
-  get closed() {
-    return session.closed;
-  },
-  get freeStreams() {
-    return session.freeStreams;
-  },
-  request: (headers, extra, end, handler) => CountedStream.open(session, instance, { headers, extra, end, handler }),
-  ping: (onPong) => session.ping(onPong),
-  drain: () => session.drain(),
-  destroy: (code) => session.destroy(code),
-});
+/** A session to an instance whose streams are counted in its load until they have ended, and reset at a pace that it bears. */
+export class CountedSession implements Session {
+  readonly #session: Session;
+  readonly #instance: InstanceState;
 
-interface Request {
-  readonly headers: HeaderList;
-  readonly extra: readonly string[] | undefined;
-  readonly end: boolean;
-  readonly handler: StreamHandler;
-}
-
-class CountedStream extends StreamAround {
-  #handler: StreamHandler;
-  readonly #resets: PacedResets;
-  /** Left when the instance has answered, or is rid of the stream. */
-  #load: ConcurrencyLimit | undefined;
-
-  static open(session: Session, { load, resets }: InstanceLoad, request: Request): HttpStream {
-    const { headers, extra, end, handler } = request;
-    const answer = new Answer();
-    const stream = new CountedStream(session.request(headers, extra, end, answer), { load, resets }, handler);
-    answer.stream = stream;
-    return stream;
+  constructor(session: Session, instance: InstanceState) {
+    this.#session = session;
+    this.#instance = instance;
   }
 
-  private constructor(inner: HttpStream, { load, resets }: InstanceLoad, handler: StreamHandler) {
-    super(inner);
-    this.#handler = handler;
+  get peer(): string {
+    return this.#session.peer;
+  }
+
+  get openStreams(): number {
+    return this.#session.openStreams;
+  }
+
+  get draining(): boolean {
+    return this.#session.draining;
+  }
+
+  get closed(): boolean {
+    return this.#session.closed;
+  }
+
+  get freeStreams(): number {
+    return this.#session.freeStreams;
+  }
+
+  request(headers: HeaderList, extra: readonly string[] | undefined, end: boolean, handler: StreamHandler): HttpStream {
+    const counted = new CountedStream(handler, this.#instance);
+    counted.open((inner) => this.#session.request(headers, extra, end, inner));
+    return counted;
+  }
+
+  ping(onPong: (roundTripMs: number) => void): void {
+    this.#session.ping(onPong);
+  }
+
+  drain(): void {
+    this.#session.drain();
+  }
+
+  destroy(code?: number): void {
+    this.#session.destroy(code);
+  }
+}
+
+/** Stands between a stream and who uses it: leaves the load with the end of the answer, or with a reset from either side. */
+class CountedStream implements HttpStream, StreamHandler {
+  handler: StreamHandler;
+  #stream: HttpStream | undefined = undefined;
+  readonly #resets: PacedResets;
+  #load: ConcurrencyLimit | undefined;
+
+  constructor(handler: StreamHandler, { load, resets }: InstanceState) {
+    this.handler = handler;
     this.#resets = resets;
-    // Whoever chose the instance saw that there was room; those that came in the same turn are few.
+    // One that is over the bound by a turn, because it was chosen together with others, is let in uncounted.
     this.#load = load.enter() ? load : undefined;
   }
 
-  override get handler(): StreamHandler {
-    return this.#handler;
+  open(request: (handler: StreamHandler) => HttpStream): void {
+    try {
+      this.#stream = request(this);
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
   }
 
-  override set handler(handler: StreamHandler) {
-    this.#handler = handler;
+  get peer(): string {
+    return this.#stream?.peer ?? "";
   }
 
-  override reset(code: number): void {
+  get closed(): boolean {
+    return this.#stream?.closed ?? true;
+  }
+
+  get queuedBytes(): number {
+    return this.#stream?.queuedBytes ?? 0;
+  }
+
+  sendHeaders(headers: HeaderList, extra: readonly string[] | undefined, end: boolean): void {
+    this.#stream?.sendHeaders(headers, extra, end);
+  }
+
+  sendData(chunk: Uint8Array, end: boolean, prefix?: Uint8Array): boolean {
+    return this.#stream?.sendData(chunk, end, prefix) ?? true;
+  }
+
+  sendTrailers(trailers: HeaderList, extra: readonly string[] | undefined): void {
+    this.#stream?.sendTrailers(trailers, extra);
+  }
+
+  consume(bytes: number): void {
+    this.#stream?.consume(bytes);
+  }
+
+  /** The stream counts until the instance is rid of it, which may be a while later. */
+  reset(code: number): void {
     const load = this.#load;
     this.#load = undefined;
-    this.#resets.reset(this.inner, code, load);
+    this.handler = IGNORE;
+    if (this.#stream !== undefined) this.#resets.reset(this.#stream, code, load);
   }
-
-  leave(): void {
-    this.#load?.leave();
-    this.#load = undefined;
-  }
-}
-
-/** Hears the stream itself: the first call comes after the stream is known. */
-class Answer implements StreamHandler {
-  stream: CountedStream | undefined;
 
   onHeaders(headers: HeaderList, end: boolean): void {
-    if (end) this.stream?.leave();
-    this.#handler.onHeaders(headers, end);
+    if (end) this.#leave();
+    this.handler.onHeaders(headers, end);
   }
 
   onData(chunk: Uint8Array, end: boolean): void {
-    if (end) this.stream?.leave();
-    this.#handler.onData(chunk, end);
+    if (end) this.#leave();
+    this.handler.onData(chunk, end);
   }
 
   onTrailers(trailers: HeaderList): void {
-    this.stream?.leave();
-    this.#handler.onTrailers(trailers);
+    this.#leave();
+    this.handler.onTrailers(trailers);
   }
 
   onReset(code: number, cause: ResetCause): void {
-    this.stream?.leave();
-    this.#handler.onReset(code, cause);
+    this.#leave();
+    this.handler.onReset(code, cause);
   }
 
   onDrain(): void {
-    this.#handler.onDrain();
+    this.handler.onDrain();
   }
 
-  get #handler(): StreamHandler {
-    return this.stream?.handler ?? IGNORE;
+  #leave(): void {
+    this.#load?.leave();
+    this.#load = undefined;
   }
 }

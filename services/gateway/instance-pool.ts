@@ -1,20 +1,15 @@
 import { fail } from "@heddle/mesh/contract";
 import type { ConnectionPool } from "@heddle/mesh/rpc";
 import type { Session } from "@heddle/mesh/wire";
-import { countedSession } from "./counted-session.ts";
+import { CountedSession } from "./counted-session.ts";
 import { INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "./errors.ts";
 import type { MethodRoutes } from "./method-routes.ts";
-import type { Upstreams } from "./upstreams.ts";
+import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
 
 /** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
 export const RETRY_DELAY_MS = 200;
 /** Instances that are asked for a connection before the call fails. */
 const ATTEMPTS_MAX = 3;
-/** Instances that are looked at for one that takes another call. */
-const LOOKS_MAX = 8;
-
-/** An instance by its address, or why there is none. */
-type Choice = { readonly address: string } | { readonly missing: "nobody" | "room"; readonly callsMax: number };
 
 /** The instances of one method as one pool of connections: each call goes to the next in turn, and so does each further attempt. */
 export class InstancePool implements ConnectionPool {
@@ -24,7 +19,7 @@ export class InstancePool implements ConnectionPool {
   readonly #service: string;
   readonly #owner: string | undefined;
   /** Whose turn it was: when no connection is there right away, it is waited for at the same instance. */
-  #chosen: Choice | undefined;
+  #chosen: string | undefined;
 
   /** `owner`: the name of the service whose instances are meant. */
   constructor(
@@ -39,12 +34,12 @@ export class InstancePool implements ConnectionPool {
   }
 
   acquireNow(): Session | undefined {
-    const chosen = this.#next();
-    this.#chosen = chosen;
-    if ("missing" in chosen) return undefined;
+    this.#chosen = this.#next();
+    if (this.#chosen === undefined) return undefined;
+    if (this.#upstreams.load(this.#chosen).isFull) return undefined;
     try {
-      const session = this.#upstreams.to(chosen.address).acquireNow();
-      return session && this.#counted(session, chosen.address);
+      const session = this.#upstreams.to(this.#chosen).acquireNow();
+      return session && this.#counted(session, this.#chosen);
     } catch {
       // `acquire` says what is wrong with the address.
       return undefined;
@@ -53,17 +48,20 @@ export class InstancePool implements ConnectionPool {
 
   /** Rejects with the error that the caller is answered with. */
   async acquire(signal?: AbortSignal): Promise<Session> {
-    let choice = this.#chosen ?? this.#next();
+    let address = this.#chosen ?? this.#next();
     for (let attempt = 1; ; attempt++) {
-      if ("missing" in choice) throw this.#refusal(choice);
-      const { address } = choice;
+      if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
+      const load = this.#upstreams.load(address);
+      if (load.isFull)
+        throw fail(UPSTREAM_BUSY, { service: this.#service, calls: load.max }, { retryDelayMs: RETRY_DELAY_MS });
       try {
         return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
       } catch (cause) {
         if (signal?.aborted) throw cause;
-        choice = this.#next();
-        if (attempt >= ATTEMPTS_MAX || "missing" in choice || choice.address === address)
+        const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
+        if (other === undefined || other === address)
           throw fail(INSTANCE_UNREACHABLE, { service: this.#service }, { cause, retryDelayMs: RETRY_DELAY_MS });
+        address = other;
       }
     }
   }
@@ -73,29 +71,21 @@ export class InstancePool implements ConnectionPool {
 
   destroy(): void {}
 
-  /** The next in turn that has room for another call. */
-  #next(): Choice {
-    let callsMax = 0;
-    for (let looks = 0; looks < LOOKS_MAX; looks++) {
-      const address = this.#routes.at(this.#path, this.#owner)?.next()?.address;
-      if (address === undefined) return { missing: "nobody", callsMax };
-      const { running, max } = this.#upstreams.load(address);
-      if (running < max) return { address };
-      callsMax = max;
-    }
-    return { missing: "room", callsMax };
-  }
-
-  #refusal({ missing, callsMax }: { readonly missing: "nobody" | "room"; readonly callsMax: number }): Error {
-    return missing === "nobody"
-      ? this.#routes.nobody(this.#service, this.#owner)
-      : fail(UPSTREAM_BUSY, { service: this.#service, calls: callsMax }, { retryDelayMs: RETRY_DELAY_MS });
-  }
-
   #counted(session: Session, address: string): Session {
-    return countedSession(session, {
+    return new CountedSession(session, {
       load: this.#upstreams.load(address),
       resets: this.#upstreams.resets(address),
     });
+  }
+
+  /** The next in turn, of those that take another call where there are any. */
+  #next(): string | undefined {
+    const route = this.#routes.at(this.#path, this.#owner);
+    let address: string | undefined;
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      address = route?.next()?.address;
+      if (address === undefined || !this.#upstreams.load(address).isFull) return address;
+    }
+    return address;
   }
 }

@@ -9,6 +9,8 @@ import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { accessCheckpoint } from "./access-checkpoint.ts";
 import { createAdmission } from "./admission/admission.ts";
 import { createBackends } from "./backends.ts";
+import { cachedBackends } from "./cached-backends.ts";
+import { createCarrier } from "./carry.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
@@ -40,6 +42,7 @@ import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { createRestDoor } from "./rest-door.ts";
 import { routeCalls } from "./route.ts";
+import { createSharedReplies } from "./share-replies.ts";
 import { admissionStore } from "./store/admission-store.ts";
 import { contractStore } from "./store/contract-store.ts";
 import { overrideStore } from "./store/override-store.ts";
@@ -75,7 +78,14 @@ export const gateway = defineService({
     const routes = createMethodRoutes({ instances, contracts });
     const relay = createRelay({ runtime, instanceId, wire: config.HEDDLE_WIRE, upstreams });
     const own = { isOwn: catalog.isOwn, transport: self };
-    const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
+    const carry = createCarrier({ routes, relay, timers });
+    const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
+    const backends = cachedBackends(createBackends({ runtime, instances, routes, upstreams, own, instanceId }), {
+      routes,
+      replies: shared.replies,
+      timers,
+      instanceId,
+    });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
     const usage = usageStore();
@@ -123,7 +133,8 @@ export const gateway = defineService({
       unmatched: routeCalls({
         routes,
         contracts,
-        relay,
+        carry,
+        shared,
         translator,
         edge,
         timers,
