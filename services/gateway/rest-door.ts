@@ -69,11 +69,8 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
       ? fail(PATH_UNKNOWN, { path: shown })
       : fail(PATH_UNKNOWN_BUT_NEAR, { path: shown, nearest });
   };
-  const notAllowed = (verb: string, path: RequestPath, allowed: readonly string[]): ConnectError => {
-    const error = fail(VERB_NOT_ALLOWED, { path: `/${path.raw.join("/")}`, allowed: allowed.join(", "), verb });
-    error.metadata.set("allow", allowed.join(", "));
-    return error;
-  };
+  const notAllowed = (verb: string, path: RequestPath, allowed: readonly string[]): ConnectError =>
+    fail(VERB_NOT_ALLOWED, { path: `/${path.raw.join("/")}`, allowed: allowed.join(", "), verb });
   const call = (
     binding: Binding,
     target: { readonly path: RequestPath; readonly query: string; readonly headers: HeaderList; readonly peer: string },
