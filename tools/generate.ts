@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { writeDescriptorSets } from "./descriptor-sets.ts";
 import { ROOT, runTool } from "./run-tool.ts";
 import { fillThirdPartyProtos, THIRD_PARTY_FOLDER } from "./third-party-protos.ts";
 
@@ -8,7 +9,7 @@ const HANDWRITTEN = join(ROOT, "tools/contracts-package");
 
 /**
  * Writes the package `@heddle/contracts` into a folder: what protoc-gen-es generates from our protos and from those of
- * others, an index for each proto package, the hand-written files of `tools/contracts-package/`, and package.json.
+ * others, an index for each proto package, descriptor sets with comments, the hand-written files of `tools/contracts-package/`, and package.json.
  * The folder holds nothing else afterwards. Needs no network. Throws when buf refuses the protos.
  */
 export function generateInto(folder: string): void {
@@ -17,10 +18,12 @@ export function generateInto(folder: string): void {
   try {
     const template = JSON.stringify({
       version: "v2",
+      inputs: ["proto", THIRD_PARTY_FOLDER].map((directory) => ({ directory })),
       plugins: [{ local: "protoc-gen-es", out: fresh, opt: pluginOptions() }],
     });
     runTool("buf", ["generate", "--template", template]);
     const packages = writeIndexes(fresh);
+    writeDescriptorSets(join(fresh, "descriptor-sets"));
     runTool("tsc", ["--project", HANDWRITTEN, "--outDir", fresh]);
     copyFileSync(join(HANDWRITTEN, "README.md"), join(fresh, "README.md"));
     writeFileSync(join(fresh, "package.json"), packageJson(packages));
@@ -59,21 +62,30 @@ function writeIndexes(folder: string): string[] {
   );
   for (const [packageFolder, paths] of byFolder) {
     const lines = paths.sort().map((path) => `export * from "./${relative(packageFolder, path)}";\n`);
-    writeFileSync(join(folder, packageFolder, "index.js"), lines.join(""));
+    writeFileSync(join(folder, packageFolder, "index.js"), [...lines, ...remembering(packageFolder, paths)].join(""));
     writeFileSync(join(folder, packageFolder, "index.d.ts"), lines.join(""));
   }
   return [...byFolder.keys()].sort();
 }
 
-/** The committed package.json with its exports brought up to date: one for each package, and the grpc-js bridge. */
+/** What tells, when the package is loaded, that its files are the ones of `descriptor-sets/`: a bundler may leave it out. */
+function remembering(packageFolder: string, paths: readonly string[]): string[] {
+  const up = "../".repeat(packageFolder.split("/").length);
+  const names = paths.map((path) => `file_${path.replace(/_pb\.js$/, "").replaceAll("/", "_")}`);
+  const imports = paths.map((path, index) => `import { ${names[index]} } from "./${relative(packageFolder, path)}";\n`);
+  return [
+    `import { remember } from "${up}descriptor-sets/generated-files.js";\n`,
+    ...imports,
+    `remember("${packageFolder.replaceAll("/", ".")}", [${names.join(", ")}]);\n`,
+  ];
+}
+
+/** The committed package.json with its exports brought up to date: one for each package, and those written by hand. */
 function packageJson(packages: readonly string[]): string {
   const current = JSON.parse(readFileSync(join(ROOT, "gen/package.json"), "utf8")) as Record<string, unknown>;
-  const names = ["grpc-js", ...packages];
+  const names = ["descriptor-sets", "grpc-js", ...packages];
   const exports = Object.fromEntries(
-    names.map((name) => {
-      const file = name === "grpc-js" ? "./grpc-js/index" : `./${name}/index`;
-      return [`./${name}`, { types: `${file}.d.ts`, default: `${file}.js` }];
-    }),
+    names.map((name) => [`./${name}`, { types: `./${name}/index.d.ts`, default: `./${name}/index.js` }]),
   );
   return `${JSON.stringify({ ...current, exports: { ...exports, "./package.json": "./package.json" } }, null, 2)}\n`;
 }

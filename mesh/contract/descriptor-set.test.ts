@@ -1,9 +1,10 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { CustomerService } from "@heddle/contracts/customer/v1";
+import { EventFeedService, SubscriptionService } from "@heddle/contracts/heddle/events/v1";
 import { OrderService } from "@heddle/contracts/order/v1";
 import { expect, test } from "vitest";
-import { descriptorSetOf, parseDescriptorSet } from "./descriptor-set.ts";
+import { descriptorSetOf, packageSetsOf, parseDescriptorSet } from "./descriptor-set.ts";
 import { failureOf } from "./fixture-contract.ts";
 import { methodOptions } from "./options.ts";
 
@@ -38,6 +39,32 @@ test("a set that is read back says the same as the generated code, our options t
   expect(hash).toBe(set.hash);
   const method = registry.getService("order.v1.OrderService")?.method.getOrder;
   expect(method && methodOptions(method)).toEqual(methodOptions(OrderService.method.getOrder));
+});
+
+test("a generated package's set is complete and the same, whichever of its services are offered", () => {
+  const [feed] = packageSetsOf([EventFeedService]);
+  const [both] = packageSetsOf([SubscriptionService, EventFeedService]);
+  expect(feed?.hash).toBe(both?.hash);
+  const { registry, hash } = parseDescriptorSet(feed?.read() ?? new Uint8Array(), "heddle.registry.v1");
+  expect(hash).toBe(feed?.hash);
+  expect(registry.getService("heddle.events.v1.SubscriptionService")).toBeDefined();
+});
+
+test("a generated package's set has the comments of its proto files", () => {
+  const [set] = packageSetsOf([OrderService]);
+  const file = filesOf(set?.read() ?? new Uint8Array()).find(({ name }) => name === "order/v1/order.proto");
+  const message = file?.sourceCodeInfo?.location.find(({ path }) => path.join() === "4,0");
+  expect(message?.leadingComments).toContain("Order ");
+  expect(message?.span[0]).toBeGreaterThan(0);
+});
+
+test("services of a generated package's name that come from elsewhere are taken as they are", () => {
+  const { registry } = parseDescriptorSet(set.bytes, "heddle.registry.v1");
+  const other = registry.getService("customer.v1.CustomerService");
+  if (other === undefined) throw new Error("the set has no CustomerService");
+  const [made] = packageSetsOf([other]);
+  expect(made?.hash).not.toBe(packageSetsOf([CustomerService])[0]?.hash);
+  expect(made?.read()).toEqual(descriptorSetOf([other]).bytes);
 });
 
 const refused = { code: "InvalidArgument", reason: "CONTRACT_INVALID", domain: "heddle.registry.v1" };

@@ -4,6 +4,7 @@ import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/prot
 import type { FileDescriptorSet } from "@bufbuild/protobuf/wkt";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
+import { packageDescriptorSetOf } from "@heddle/contracts/descriptor-sets";
 import { commonReasons } from "./common-reasons.ts";
 import { fail } from "./fail.ts";
 
@@ -14,6 +15,33 @@ export interface DescriptorSet {
   /** SHA-256 of `bytes`, in hex: the same for the same services built from the same files. */
   readonly hash: string;
 }
+
+/** One package version as an instance offers it. */
+export interface PackageSet {
+  /** With its version, such as `customer.v1`. */
+  readonly packageName: string;
+  /** Those of the package that are offered. */
+  readonly services: readonly DescService[];
+  /** SHA-256 of the bytes, in hex. */
+  readonly hash: string;
+  /** The serialized google.protobuf.FileDescriptorSet. Not kept: read from the disk where the package is a generated one. */
+  read(): Uint8Array;
+}
+
+/**
+ * The descriptor sets of some services, one for each package version. Where the package is one of `@heddle/contracts`, the set
+ * is complete and has comments: it says the same whichever of the package's services are offered. Otherwise it holds what the
+ * descriptors at hand lead to.
+ */
+export const packageSetsOf = (services: readonly DescService[]): PackageSet[] =>
+  [...Map.groupBy(services, ({ file }) => file.proto.package)].map(([packageName, own]) => {
+    const [set, ...others] = own.map(({ file }) => packageDescriptorSetOf(file));
+    if (set !== undefined && others.every((other) => other?.hash === set.hash)) {
+      return { packageName, services: own, hash: set.hash, read: set.read };
+    }
+    const { bytes, hash } = descriptorSetOf(own);
+    return { packageName, services: own, hash, read: () => bytes };
+  });
 
 /** Bounds of a set that comes from elsewhere; ours have about 20 files and 100 KB. */
 const SET_BYTES_MAX = 4 * 1024 * 1024;
@@ -31,11 +59,11 @@ export const descriptorSetOf = (services: readonly DescService[]): DescriptorSet
   for (const { file } of sorted) add(file);
   const set = create(FileDescriptorSetSchema, { file: Array.from(files.values(), ({ proto }) => proto) });
   const bytes = toBinary(FileDescriptorSetSchema, set);
-  return { bytes, hash: hashOf(bytes) };
+  return { bytes, hash: descriptorSetHash(bytes) };
 };
 
 /**
- * Reads a descriptor set that came from elsewhere. Throws INVALID_ARGUMENT `CONTRACT_INVALID` that says what is wrong:
+ * Reads a descriptor set that came from elsewhere, comments left out. Throws INVALID_ARGUMENT `CONTRACT_INVALID` that says what is wrong:
  * more than 4 MiB or 512 files, bytes that are no descriptor set, a file twice, an import that is not in the set.
  *
  * @param domain The package that answers, for instance `heddle.registry.v1`.
@@ -52,8 +80,10 @@ export const parseDescriptorSet = (bytes: Uint8Array, domain: string): { registr
   }
   const problem = problemOf(set);
   if (problem !== undefined) throw refuse(problem);
+  // Comments take twice the memory of all else, and whoever wants them finds them in the bytes.
+  for (const file of set.file) file.sourceCodeInfo = undefined;
   try {
-    return { registry: createFileRegistry(set), hash: hashOf(bytes) };
+    return { registry: createFileRegistry(set), hash: descriptorSetHash(bytes) };
   } catch (cause) {
     throw refuse(cause instanceof Error ? cause.message : "its files do not fit together", cause);
   }
@@ -71,4 +101,5 @@ const problemOf = (set: FileDescriptorSet): string | undefined => {
   return undefined;
 };
 
-const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+/** What names a serialized descriptor set: its SHA-256, in hex. */
+export const descriptorSetHash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -1,6 +1,7 @@
 export { type Binding, type Bindings, bindingsOf } from "./binding.ts";
 export { givesRawBody, type RawBody, rawBodyOf, rawRequest, takesRawBody } from "./http-body.ts";
 export { nearestTemplate } from "./nearest-template.ts";
+export { parameterProblem, singularMessage } from "./parameter-field.ts";
 export {
   type PathTemplate,
   parseTemplate,

@@ -1,5 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { descriptorSetOf, parseDescriptorSet } from "@heddle/mesh/contract";
+import { type PackageSet, packageSetsOf, parseDescriptorSet } from "@heddle/mesh/contract";
 import type { Contracts, PackageContract } from "./contracts.ts";
 
 /** Every package version that can be called through the gateway: what it serves itself, and what instances brought. */
@@ -14,14 +14,14 @@ export interface Catalog {
 
 export const createCatalog = (own: readonly DescService[], contracts: Contracts): Catalog => {
   const ownNames = new Set(own.map(({ typeName }) => typeName));
-  const ownPackages = Map.groupBy(own, ({ file }) => file.proto.package);
+  const ownPackages = new Set(own.map(({ file }) => file.proto.package));
   let ofGateway: readonly PackageContract[] | undefined;
   let known: { readonly version: number; readonly packages: readonly PackageContract[] } | undefined;
   return {
     packages() {
       const version = contracts.version();
       if (known?.version === version) return known.packages;
-      ofGateway ??= [...ownPackages].map(([name, services]) => packageOf(name, services));
+      ofGateway ??= packageSetsOf(own).map(contractOf);
       const brought = contracts.packages().filter(({ name }) => !ownPackages.has(name));
       const packages = [...ofGateway, ...brought].sort((a, b) => (a.name < b.name ? -1 : 1));
       known = { version, packages };
@@ -32,8 +32,8 @@ export const createCatalog = (own: readonly DescService[], contracts: Contracts)
   };
 };
 
-const packageOf = (name: string, services: readonly DescService[]): PackageContract => {
-  const { bytes, hash } = descriptorSetOf(services);
+const contractOf = ({ packageName, services, hash, read }: PackageSet): PackageContract => {
+  const bytes = read();
   const { registry } = parseDescriptorSet(bytes, "heddle.registry.v1");
-  return { name, hash, services, registry, bytes };
+  return { name: packageName, hash, services, registry, bytes };
 };

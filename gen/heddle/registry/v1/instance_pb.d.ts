@@ -137,8 +137,10 @@ export declare type Contract = Message<"heddle.registry.v1.Contract"> & {
   contractHash: string;
 
   /**
-   * Holds a serialized `google.protobuf.FileDescriptorSet`: the package's files and all that they import, comments left out,
-   * each file after those it imports. At most 4 MiB.
+   * Holds a serialized `google.protobuf.FileDescriptorSet`: the package's files and all that they import, each file after those
+   * it imports. All files of the package belong in it, also those whose services the instance does not serve. Source code info
+   * is welcome where it is there: its comments become the documents of the package, its spans say where a violation stands.
+   * At most 4 MiB.
    *
    * @generated from field: bytes file_descriptor_set = 2;
    */
@@ -191,6 +193,28 @@ export declare type ContractViolation = Message<"heddle.registry.v1.ContractViol
    * @generated from field: string message = 5;
    */
   message: string;
+
+  /**
+   * Shows what broke as the contract in force has it, in the language of `.proto` files, such as `string email = 3`. Empty when
+   * that has no short form.
+   *
+   * @generated from field: string before = 6;
+   */
+  before: string;
+
+  /**
+   * Shows the same as the offered contract has it. Empty when it has it no more.
+   *
+   * @generated from field: string after = 7;
+   */
+  after: string;
+
+  /**
+   * Names the package version whose callers would break, such as `customer.v1`.
+   *
+   * @generated from field: string package = 8;
+   */
+  package: string;
 };
 
 /**
