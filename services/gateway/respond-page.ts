@@ -15,7 +15,7 @@ export interface Page {
 }
 
 /** Bytes from which compressing is worth its time, as in RPC. */
-const COMPRESSED_BYTES_MIN = 1_024;
+export const COMPRESSED_BYTES_MIN = 1_024;
 
 /**
  * Answers a request with a page: compressed where the caller takes gzip and it is worth it, and without its body for HEAD. What
