@@ -89,6 +89,8 @@ const explainRefusal = (response: UniversalServerResponse, handler: UniversalHan
   const header = new Headers(response.header);
   header.set("content-type", "application/json");
   header.set("content-length", String(bytes.byteLength));
+  // RFC 9110, 15.5.6.
+  if (response.status === 405) header.set("allow", handler.allowedMethods.join(", "));
   return { ...response, header, body: createAsyncIterable([bytes]) };
 };
 

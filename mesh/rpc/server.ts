@@ -46,6 +46,8 @@ export interface RpcServerOptions {
   readonly wire?: WireChoice | undefined;
   /** The reply recorded for a request id; absent in a service without a store. */
   readonly findReply?: ((method: string, requestId: string) => Promise<RecordedReply | undefined>) | undefined;
+  /** Stands around everything that is answered, such as what decides who may ask. */
+  readonly around?: ((handle: HttpHandler) => HttpHandler) | undefined;
   /** Answers what no implementation answers; by default UNIMPLEMENTED that names the nearest method. */
   readonly unmatched?: HttpHandler | undefined;
 }
@@ -90,7 +92,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   const paths = [...routes.keys()];
   const unmatched = options.unmatched ?? ((stream, headers) => respondUnknownMethod(stream, headers, paths, timers));
 
-  const handle: HttpHandler = (stream, headers, end) => {
+  const answer: HttpHandler = (stream, headers, end) => {
     const known = headers.memo;
     if (known instanceof GrpcTarget && routes.get(known.path)?.grpc === known.grpc) {
       serveGrpc(known, stream, end);
@@ -101,6 +103,8 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     else if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers), stream, end);
     else serveByConnect(route.universal, stream, headers, end);
   };
+
+  const handle = options.around?.(answer) ?? answer;
 
   const serveByConnect = (handler: UniversalHandler, stream: HttpStream, headers: HeaderList, end: boolean): void => {
     const values = createContextValues().set(peerKey, stream.peer);

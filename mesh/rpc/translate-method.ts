@@ -19,6 +19,7 @@ import type { Logger } from "../observe/index.ts";
 import type { Ids, Timers } from "../runtime/index.ts";
 import type { HeaderList, HttpStream } from "../wire/index.ts";
 import { answerKey } from "./answer.ts";
+import { sectionsOf } from "./client/response-head.ts";
 import { completeErrors } from "./complete-errors.ts";
 import { DEFAULT_RPC_LIMITS } from "./limits.ts";
 import { metadataFields } from "./metadata.ts";
@@ -106,8 +107,10 @@ class Call {
   readonly #context: HandlerContext;
   readonly #registry: Registry | undefined;
   readonly #backend: Transport;
-  /** The error that the call is answered with. */
-  #error: ConnectError | undefined;
+  /** The answer is an error. */
+  #isFailed = false;
+  /** The headers of the answer are known. */
+  #hasHeader = false;
 
   constructor(method: DescMethod, context: HandlerContext, { ids, log, registry }: TranslateOptions) {
     const backend = context.values.get(backendKey);
@@ -120,7 +123,7 @@ class Call {
     if (answer === undefined) return;
     answer.unsent = (cause) => {
       // An instance's error may have no details, and is complete for all that.
-      if (this.#error !== undefined) return this.#error;
+      if (this.#isFailed) return undefined;
       const { error, id } = toRpcError(cause, { ids, domain: method.parent.file.proto.package });
       log.warn({ err: cause, errorId: id, method: `${method.parent.typeName}/${method.name}` }, "reply cannot be sent");
       return error;
@@ -148,6 +151,7 @@ class Call {
       described(requests, this.#method),
     );
     copyMetadata(response.header, responseHeader);
+    this.#hasHeader = true;
     return (async function* () {
       yield* response.message;
       copyMetadata(response.trailer, responseTrailer);
@@ -156,8 +160,13 @@ class Call {
 
   failed(thrown: unknown): ConnectError {
     const error = ConnectError.from(thrown, Code.Internal);
-    this.#error = error.isWireError ? withMetadata(passOn(error, this.#registry), error) : error;
-    return this.#error;
+    this.#isFailed = true;
+    if (!error.isWireError) return error;
+    const { responseHeader, responseTrailer } = this.#context;
+    const { header, trailer } = sectionsOf(error) ?? { header: new Headers(), trailer: error.metadata };
+    if (!this.#hasHeader) copyMetadata(header, responseHeader);
+    copyMetadata(trailer, responseTrailer);
+    return passOn(error, this.#registry);
   }
 
   #leftMs(): number | undefined {
@@ -191,9 +200,4 @@ const copyMetadata = (from: Headers, to: Headers): void => {
   const fields = metadataFields(from);
   for (let index = 0; index < fields.length; index += 2)
     to.append(fields[index] as string, fields[index + 1] as string);
-};
-
-const withMetadata = (error: ConnectError, { metadata }: ConnectError): ConnectError => {
-  copyMetadata(metadata, error.metadata);
-  return error;
 };

@@ -100,6 +100,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       findReply: store && ((method, requestId) => store.findReply(method, requestId)),
       wire: config.HEDDLE_WIRE,
       interceptors: serving.interceptors,
+      around: serving.around,
       unmatched: serving.unmatched,
     });
     own = memoryTransport(server, runtime);

@@ -1,5 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { fail } from "@heddle/mesh/contract";
 import { continueTrace, TRACEPARENT } from "@heddle/mesh/observe";
 import { type HeddleTransport, SERVICE_HEADER, transportOn } from "@heddle/mesh/rpc";
@@ -8,8 +8,10 @@ import type { HeaderList } from "@heddle/mesh/wire";
 import { backendError } from "./backend-error.ts";
 import { RELAY_LOOP } from "./errors.ts";
 import { type ForwardedMetadata, forwardedMetadata } from "./forwarded-headers.ts";
+import { type Guarded, HangGuard } from "./hang-guard.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { Instances } from "./instances.ts";
+import type { MethodRoute } from "./method-route.ts";
 import type { MethodRoutes } from "./method-routes.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -64,6 +66,8 @@ export const createBackends = (options: BackendsOptions): Backends => {
     return made;
   };
 
+  const guard = new HangGuard(runtime.timers);
+
   return {
     transportFor(method, { headers, peer }) {
       const owner = headers.get(SERVICE_HEADER);
@@ -73,7 +77,7 @@ export const createBackends = (options: BackendsOptions): Backends => {
       if (forwarded.isLoop) {
         return failing(() => fail(RELAY_LOOP, { service, address: route?.next()?.address ?? "the address" }));
       }
-      return onBehalf(transportTo(method, owner), { forwarded, capMs: route?.capMs, runtime });
+      return onBehalf(transportTo(method, owner), { forwarded, route, runtime, guard });
     },
   };
 };
@@ -95,9 +99,16 @@ const onBehalf = (
   transport: Transport,
   {
     forwarded,
-    capMs,
+    route,
     runtime,
-  }: { forwarded: ForwardedMetadata; capMs: number | undefined; runtime: Pick<Runtime, "random"> },
+    guard,
+  }: {
+    forwarded: ForwardedMetadata;
+    /** Undefined for what the gateway serves itself. */
+    route: MethodRoute | undefined;
+    runtime: Pick<Runtime, "random">;
+    guard: HangGuard;
+  },
 ): Transport => {
   const headerWith = (header: Header): [string, string][] => {
     const own = new Headers(header);
@@ -109,14 +120,21 @@ const onBehalf = (
     if (!own.has(TRACEPARENT)) fields.push([TRACEPARENT, continueTrace(forwarded.traceparent, runtime.random)]);
     return fields;
   };
+  const { declaredMs, capMs } = route ?? {};
   const within = (timeoutMs: number | undefined): number | undefined =>
-    capMs === undefined ? timeoutMs : Math.min(timeoutMs ?? capMs, capMs);
+    declaredMs === undefined ? timeoutMs : Math.min(timeoutMs ?? declaredMs, declaredMs);
   return {
     async unary(method, signal, timeoutMs, header, input, values) {
+      const leftMs = within(timeoutMs);
+      // What nobody has set a deadline for is bounded here, and told to no instance as the caller's wish.
+      const bound = leftMs === undefined && capMs !== undefined ? new Bound(guard, capMs) : undefined;
       try {
-        return await transport.unary(method, signal, within(timeoutMs), headerWith(header), input, values);
+        const ends = bound === undefined ? signal : bound.with(signal);
+        return await transport.unary(method, ends, leftMs, headerWith(header), input, values);
       } catch (error) {
         throw backendError(error, method, signal);
+      } finally {
+        bound?.lift();
       }
     },
     async stream(method, signal, timeoutMs, header, input, values) {
@@ -141,6 +159,30 @@ const onBehalf = (
     },
   };
 };
+
+/** Ends a call that takes too long. */
+class Bound implements Guarded {
+  guard: Guarded["guard"] = undefined;
+  readonly #guard: HangGuard;
+  readonly #controller = new AbortController();
+
+  constructor(guard: HangGuard, timeoutMs: number) {
+    this.#guard = guard;
+    guard.watch(this, timeoutMs);
+  }
+
+  with(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#controller.signal : AbortSignal.any([signal, this.#controller.signal]);
+  }
+
+  expire(): void {
+    this.#controller.abort(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+  }
+
+  lift(): void {
+    this.#guard.forget(this);
+  }
+}
 
 /** The same messages; no generator, which would not let go of messages that nobody has begun to take. */
 const explained = <T>(messages: AsyncIterable<T>, explain: (error: unknown) => Error): AsyncIterable<T> => ({

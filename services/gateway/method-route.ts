@@ -10,14 +10,14 @@ export interface MethodRoute {
   readonly service: string;
   /** The next instance, in turn, that has the method and serves it. */
   readonly next: () => Instance | undefined;
-  /** Milliseconds that the contract lets a call take; undefined for a stream without a bound. */
+  /** Milliseconds that the contract says a call may take; undefined where it says nothing. */
+  readonly declaredMs: number | undefined;
+  /** Milliseconds that a call may take; undefined for a stream without a bound. */
   readonly capMs: number | undefined;
 }
 
-export const methodRoute = (method: DescMethod, next: () => Instance | undefined): MethodRoute => ({
-  method,
-  service: method.parent.typeName,
-  next,
-  capMs:
-    methodOptions(method).timeoutMs ?? (method.methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined),
-});
+export const methodRoute = (method: DescMethod, next: () => Instance | undefined): MethodRoute => {
+  const declaredMs = methodOptions(method).timeoutMs;
+  const capMs = declaredMs ?? (method.methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined);
+  return { method, service: method.parent.typeName, next, declaredMs, capMs };
+};

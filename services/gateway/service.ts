@@ -7,6 +7,7 @@ import { defineService, descriptorsOf } from "@heddle/mesh/service";
 import { createBackends } from "./backends.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
+import { createCors } from "./cors.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { getContract } from "./handlers/get-contract.ts";
@@ -14,11 +15,13 @@ import { listInstances } from "./handlers/list-instances.ts";
 import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
 import { watch } from "./handlers/watch.ts";
+import { healthDoor } from "./health-door.ts";
 import { createInstances } from "./instances.ts";
 import { createLearning } from "./learning.ts";
 import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
+import { pageOrigins } from "./page-origins.ts";
 import { createRelay } from "./relay.ts";
 import { createRestDoor } from "./rest-door.ts";
 import { routeCalls } from "./route.ts";
@@ -33,6 +36,12 @@ export const gateway = defineService({
   version: manifest.version,
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
+  config: {
+    HEDDLE_CORS_ORIGINS: pageOrigins({
+      default: [],
+      desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
+    }),
+  },
   implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
@@ -47,7 +56,10 @@ export const gateway = defineService({
     const learning = createLearning(timers);
     const edge = createEdge([]);
     /** What answers requests that are no RPC, in this order. */
-    const doors: readonly Door[] = [createRestDoor({ catalog, backends, edge, learning, timers, ids, log })];
+    const doors: readonly Door[] = [
+      healthDoor({ contracts, instances, learning, timers }),
+      createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
+    ];
     instances.watch(({ instance }) => {
       if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
     });
@@ -62,6 +74,7 @@ export const gateway = defineService({
           getContract: getContract({ contracts }),
         }),
       ],
+      around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       unmatched: routeCalls({
         routes,
         contracts,

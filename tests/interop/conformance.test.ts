@@ -12,6 +12,13 @@ test("a server of ours answers gRPC, gRPC-Web and Connect as connectconformance 
   expect(cases).toBeGreaterThan(3_500);
 }, 150_000);
 
+test("the gateway answers gRPC, gRPC-Web and Connect for an instance that it calls by gRPC", async () => {
+  const flaky = ["--known-flaky", `@${join(FOLDER, "gateway-known-flaky.txt")}`];
+  const { cases, failed } = await conformance("gateway", ["--parallel", "8", ...flaky]);
+  expect(failed).toEqual([]);
+  expect(cases).toBeGreaterThan(1_700);
+}, 150_000);
+
 test("our client calls by gRPC as connectconformance wants it", async () => {
   const { cases, failed } = await conformance("client", []);
   expect(failed).toEqual([]);
@@ -20,11 +27,11 @@ test("our client calls by gRPC as connectconformance wants it", async () => {
 
 /** Runs the suite against `conformance/{mode}.ts`, with the features of `{mode}.yaml`. */
 const conformance = async (
-  mode: "server" | "client",
+  mode: "server" | "client" | "gateway",
   options: readonly string[],
 ): Promise<{ cases: number; failed: string[] }> => {
   const args = [
-    ...["--mode", mode, "--conf", join(FOLDER, `${mode}.yaml`)],
+    ...["--mode", mode === "client" ? "client" : "server", "--conf", join(FOLDER, `${mode}.yaml`)],
     ...["--known-failing", `@${join(FOLDER, `${mode}-known-failing.txt`)}`],
     ...options,
     ...["--", process.execPath, "--conditions=source", join(FOLDER, `${mode}.ts`)],

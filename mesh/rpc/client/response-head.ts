@@ -91,15 +91,29 @@ export const appendTo = (headers: Headers, { fields }: HeaderList): void => {
   }
 };
 
-/** Gives an error the fields that came with it as its metadata, which are only looked at by some. */
-export const withMetadata = (error: ConnectError, ...lists: readonly (HeaderList | undefined)[]): ConnectError => {
+/**
+ * Gives an error the fields that came with it as its metadata, which are only looked at by some. `trailers`: those that its
+ * status came with, be they all that there were (gRPC over HTTP/2, Trailers-Only).
+ */
+export const withMetadata = (error: ConnectError, trailers?: HeaderList, headersBefore?: HeaderList): ConnectError => {
   let headers: Headers | undefined;
+  sections.set(error, { trailers, headers: headersBefore });
   return Object.defineProperty(error, "metadata", {
     configurable: true,
     enumerable: true,
     get: () => {
-      headers ??= toHeaders(...lists);
+      headers ??= toHeaders(trailers, headersBefore);
       return headers;
     },
   });
+};
+
+const sections = new WeakMap<ConnectError, { readonly trailers?: HeaderList; readonly headers?: HeaderList }>();
+
+/** The metadata that came with an error, each section by itself, for who passes it on; undefined for an error from elsewhere. */
+export const sectionsOf = (
+  error: ConnectError,
+): { readonly header: Headers; readonly trailer: Headers } | undefined => {
+  const found = sections.get(error);
+  return found && { header: toHeaders(found.headers), trailer: toHeaders(found.trailers) };
 };
