@@ -86,3 +86,8 @@ export const PATH_UNAVAILABLE = gateway(
   Code.Unavailable,
   "Nobody has told of {path} yet: the gateway has just started.",
 );
+export const DOCUMENT_UNKNOWN = gateway(
+  "DOCUMENT_UNKNOWN",
+  Code.NotFound,
+  "{path} documents nothing: the mesh serves no such package. /docs lists those that it serves.",
+);

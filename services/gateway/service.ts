@@ -8,6 +8,7 @@ import { createBackends } from "./backends.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
+import { docsDoor } from "./docs-door.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { getContract } from "./handlers/get-contract.ts";
@@ -58,6 +59,7 @@ export const gateway = defineService({
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ contracts, instances, learning, timers }),
+      docsDoor({ catalog, version: manifest.version, timers, log }),
       createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
     ];
     instances.watch(({ instance }) => {
