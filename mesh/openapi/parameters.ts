@@ -37,12 +37,15 @@ export const parametersOf = (
   });
   if (binding.body === "all") return ofPath;
   const bound = new Set(binding.variables.map(({ variable }) => variable.fieldPath.join(".")));
+  // Of a oneof, a request sets one field: where the path gives it, no other can be.
+  const decided = new Set(binding.variables.flatMap(({ fields }) => fields.map(({ oneof }) => oneof)));
   const ofQuery: JsonObject[] = [];
   const visit = (message: DescMessage, chain: readonly DescField[]): void => {
     for (const field of message.fields) {
       const name = [...chain, field].map((part) => part.name).join(".");
       if (bound.has(name) || (chain.length === 0 && field === binding.body)) continue;
-      if (hasBehavior(field, FieldBehavior.OUTPUT_ONLY)) continue;
+      if (hasBehavior(field, FieldBehavior.OUTPUT_ONLY) || (field.oneof !== undefined && decided.has(field.oneof)))
+        continue;
       if (parameterProblem(field) === undefined) {
         const required = chain.length === 0 && (isRequired(field) || rejectsZero(field));
         ofQuery.push(queryParameter(name, field, required));
