@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   call: async () => (await import("./commands/call.ts")).callCommand(),
   list: async () => (await import("./commands/list.ts")).listCommand(),
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
+  openapi: async () => (await import("./commands/openapi.ts")).openapiCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
   sagas: async () => (await import("./commands/sagas.ts")).sagasCommand(),
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),

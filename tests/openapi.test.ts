@@ -75,6 +75,14 @@ test("the whole document, and that of each package that runs, is valid OpenAPI 3
   }
 });
 
+test("heddle openapi prints the same", async () => {
+  const heddle = (...args: string[]) =>
+    run("node", ["--conditions=source", "cli/main.ts", "openapi", ...args, "--gateway", mesh.url]);
+  expect(JSON.parse(heddle())).toEqual(await documentAt("/openapi.json"));
+  expect(JSON.parse(heddle("order.v1"))).toEqual(await documentAt("/openapi/order.v1.json"));
+  expect(() => heddle("loom.v1")).toThrow("The mesh serves no package loom.v1.");
+});
+
 test("a client that is generated from the document type-checks, and does its work", () => {
   expect(typeCheck()).toBe("");
   ids = JSON.parse(run("node", [join(folder, "consumer.ts"), mesh.url]));
@@ -154,7 +162,9 @@ test("what a path answers that is no method's of REST is documented as the RPC's
     body: "{}",
   });
   const error = await response.json();
-  const validate = new Ajv2020({ strict: false, logger: false }).compile(whole.components.schemas["connect.Error"] ?? false);
+  const validate = new Ajv2020({ strict: false, logger: false }).compile(
+    whole.components.schemas["connect.Error"] ?? false,
+  );
   expect([validate(error), validate.errors]).toEqual([true, null]);
 });
 

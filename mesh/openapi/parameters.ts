@@ -10,6 +10,8 @@ import type { Schemas } from "./schemas.ts";
 
 /** Messages within each other of which the fields are listed as parameters. */
 const DEPTH_MAX = 4;
+/** Parameters of one operation: contracts come from elsewhere, and wide messages within each other multiply. */
+const PARAMETERS_MAX = 500;
 
 /** The parameters of a REST operation: what the path gives, then every field that neither path nor body does, by its path. */
 export const parametersOf = (
@@ -42,6 +44,7 @@ export const parametersOf = (
   const ofQuery: JsonObject[] = [];
   const visit = (message: DescMessage, chain: readonly DescField[]): void => {
     for (const field of message.fields) {
+      if (ofQuery.length >= PARAMETERS_MAX) return;
       const name = [...chain, field].map((part) => part.name).join(".");
       if (bound.has(name) || (chain.length === 0 && field === binding.body)) continue;
       if (hasBehavior(field, FieldBehavior.OUTPUT_ONLY) || (field.oneof !== undefined && decided.has(field.oneof)))
