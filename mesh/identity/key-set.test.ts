@@ -92,14 +92,21 @@ test("while auth is away the last keys stay in force, and of others nothing can 
   expect(keys.find("two")).toBeUndefined();
 });
 
-test("an auth that is not there yet is asked again soon, then less and less often", async () => {
+test("an auth that is not there yet is asked again soon, twice a second at first, and less and less often later", async () => {
   const { keys, auth, time } = start();
   auth.away = true;
   await keys.ask();
   await time.advance(100 + 200 + 400);
   expect(auth.asked).toBe(4);
-  await time.advance(60_000);
-  expect(auth.asked).toBeLessThan(16);
+  await time.advance(5_000);
+  expect(auth.asked).toBe(14);
+  auth.away = false;
+  await time.advance(500);
+  await keys.known;
+  auth.away = true;
+  const before = auth.asked;
+  await time.advance(KEYS_REFRESH_MS + 60_000);
+  expect(auth.asked - before).toBeLessThan(16);
 });
 
 test("it does not ask twice at a time, and not at all once it is stopped", async () => {
