@@ -44,9 +44,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
   sagas: async () => (await import("./commands/sagas.ts")).sagasCommand(),
+  usage: async () => (await import("./commands/usage.ts")).usageCommand(),
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),
   restore: async () => (await import("./commands/restore.ts")).restoreCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
+  contracts: async () => (await import("./commands/contracts.ts")).contractsCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
 };
 

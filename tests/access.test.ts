@@ -15,6 +15,7 @@ import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { EventFeedService, SubscriptionService } from "@heddle/contracts/heddle/events/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { SagaService } from "@heddle/contracts/heddle/saga/v1";
+import { UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { OrderService } from "@heddle/contracts/order/v1";
 import { OverviewService } from "@heddle/contracts/overview/v1";
 import { SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
@@ -47,6 +48,7 @@ const SERVED: readonly (readonly [DescService, string])[] = [
   [SagaService, "order"],
   [RegistryService, "gateway"],
   [ContractService, "gateway"],
+  [UsageService, "gateway"],
 ];
 
 let folder: string;

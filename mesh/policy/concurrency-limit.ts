@@ -13,9 +13,13 @@ export class ConcurrencyLimit {
     return this.#running;
   }
 
+  get isFull(): boolean {
+    return this.#running >= this.max;
+  }
+
   /** False when as many run as may; then there is nothing to leave. */
   enter(): boolean {
-    if (this.#running >= this.max) return false;
+    if (this.isFull) return false;
     this.#running++;
     return true;
   }

@@ -22,7 +22,7 @@ const start = (caller: Caller, refusal?: ConnectError) => {
     }),
     version: () => 1,
   };
-  const facts: EdgeFacts = { caller: ANONYMOUS, answerFields: [] };
+  const facts: EdgeFacts = { caller: ANONYMOUS, answerFields: [], sampler: undefined };
   const call = { method, headers: new HeaderList([]), peer: "127.0.0.1:1", facts };
   return { now, facts, check: accessCheckpoint(guard).prepare(call) };
 };

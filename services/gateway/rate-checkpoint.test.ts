@@ -6,10 +6,14 @@ import { fakeClock } from "@heddle/mesh/testing";
 import { HeaderList } from "@heddle/mesh/wire";
 import { describe, expect, test } from "vitest";
 import { createEdge } from "./edge.ts";
-import { limitedContract } from "./fixtures/limited-contract.ts";
+import { methodOptionsOf, methodsWith } from "./fixtures/methods-with.ts";
 import { rateCheckpoint } from "./rate-checkpoint.ts";
 
-const { limited, free } = limitedContract({ callsPerSecond: 2, burst: 2 });
+const methods = methodsWith({
+  Limited: methodOptionsOf({ rateLimit: { callsPerSecond: 2, burst: 2 } }),
+  Free: methodOptionsOf({}),
+});
+const [limited, free] = [methods.Limited, methods.Free] as [DescMethod, DescMethod];
 
 const start = (callers: Readonly<Record<string, Caller>> = {}) => {
   const clock = fakeClock();

@@ -39,6 +39,9 @@ const CONNECTIONS_MAX = 128;
  */
 export const CALLS_PER_INSTANCE_MAX = 16_384;
 
+/** Instances that are looked at for one that takes another call. */
+export const LOOKS_MAX = 8;
+
 export const createUpstreams = (
   wire: WireChoice,
   runtime: Pick<Runtime, "clock" | "timers" | "random" | "network">,

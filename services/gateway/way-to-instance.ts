@@ -4,14 +4,12 @@ import type { ConcurrencyLimit } from "@heddle/mesh/policy";
 import type { HttpStream, Session } from "@heddle/mesh/wire";
 import { INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "./errors.ts";
 import type { Route } from "./relay.ts";
-import type { Upstreams } from "./upstreams.ts";
+import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
 
 /** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
 const RETRY_DELAY_MS = 200;
 /** Times that a call is sent: an instance that did not begin it is not asked for ever. */
 const ATTEMPTS_MAX = 3;
-/** Instances that are looked at for one that takes another call. */
-const LOOKS_MAX = 8;
 
 /** Who wants to reach an instance. */
 export interface Traveller {

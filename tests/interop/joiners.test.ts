@@ -82,8 +82,8 @@ describe.each(Object.keys(PROGRAMS) as (keyof typeof PROGRAMS)[])("a service wri
       const micros: bigint[] = [];
       for await (const { rate } of client.watchRate({ ...PAIR, changesMax: 3 })) micros.push(rate?.micros ?? 0n);
       expect(micros).toEqual([1_100_000n, 1_100_001n, 1_100_000n]);
-      await expect(client.getRate({ ...PAIR, quoteCurrency: "XXX" })).rejects.toMatchObject({
-        rawMessage: "There is no rate of EUR in XXX.",
+      await expect(client.getRate({ ...PAIR, quoteCurrency: "NOK" })).rejects.toMatchObject({
+        rawMessage: "There is no rate of EUR in NOK.",
         details: [{ type: "google.rpc.ErrorInfo" }],
       });
     }
@@ -95,9 +95,9 @@ describe.each(Object.keys(PROGRAMS) as (keyof typeof PROGRAMS)[])("a service wri
       status: 200,
       body: { rate: { baseCurrency: "EUR", quoteCurrency: "USD", micros: "1100000", source } },
     });
-    expect(await json("/v1/rates/EUR/XXX")).toMatchObject({
+    expect(await json("/v1/rates/EUR/NOK")).toMatchObject({
       status: 404,
-      body: { code: 5, message: "There is no rate of EUR in XXX.", details: [{ reason: "RATE_UNKNOWN" }] },
+      body: { code: 5, message: "There is no rate of EUR in NOK.", details: [{ reason: "RATE_UNKNOWN" }] },
     });
     const posted = await json("/v1/money:convert", {
       method: "POST",
