@@ -20,6 +20,7 @@ import {
   MeshRuns,
   type MeshState,
   meshRunsFailure,
+  refusedServices,
   type ServiceState,
   writeState,
 } from "../state-file.ts";
@@ -156,6 +157,7 @@ const supervise = async (
   const ready = await supervisor.allReady;
   const readyAfterMs = systemClock.monotonicMs() - startMs;
   const failed = failedServices(state);
+  const refused = refusedServices(state);
   if (ready) {
     change({ phase: "running", readyAfterMs });
     terminal.out(
@@ -165,7 +167,12 @@ const supervise = async (
   } else if (firstSignalMs === undefined && failed.length < services.length && !failed.includes(GATEWAY)) {
     // One that cannot start must not keep the others from their callers.
     change({ phase: "running" });
-    terminal.err(`${failed.join(", ")} could not be started: heddle logs ${failed.join(" ")}; the others go on`);
+    if (failed.length > 0)
+      terminal.err(`${failed.join(", ")} could not be started: heddle logs ${failed.join(" ")}; the others go on`);
+    if (refused.length > 0)
+      terminal.err(
+        `${refused.join(", ")} refused by the mesh, and tried again: heddle status says why; the others go on`,
+      );
   } else if (firstSignalMs === undefined) {
     terminal.err("the mesh could not be started; stopping what runs");
     onSignal();

@@ -1,8 +1,8 @@
 import { createFileRegistry, type DescService, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { ADMISSION_RULES, compareContracts } from "./breaking/index.ts";
+import { ADMISSION_RULES, type ContractViolation, compareContracts } from "./breaking/index.ts";
 import { filesKept } from "./merge-contracts.ts";
-import { relatedPackages } from "./related-packages.ts";
+import { relatedTypes } from "./related-types.ts";
 
 /** One thing in a contract that would break those who call the one before. */
 export interface ContractBreak {
@@ -35,7 +35,12 @@ export const breaksBetween = (
   const [was, is] = [before, after].map((bytes) => fromBinary(FileDescriptorSetSchema, bytes));
   if (was === undefined || is === undefined) return [];
   const [old, current] = [createFileRegistry(was), createFileRegistry(is)];
-  const compared = compareContracts(was, is, { rules: ADMISSION_RULES, packages: relatedPackages(old, packageName) });
+  const types = relatedTypes(old, packageName);
+  const packages = new Set(Array.from(types.values(), ({ file }) => file.proto.package));
+  // Of what a package of others has, callers only notice what this one holds of it.
+  const isNoticed = ({ element, file }: ContractViolation) =>
+    isOwn(old, file, packageName) || types.has(element) || types.has(element.slice(0, element.lastIndexOf(".")));
+  const compared = compareContracts(was, is, { rules: ADMISSION_RULES, packages }).filter(isNoticed);
   const breaks = compared.map(({ file, line, element, rule, message, before, after }) => ({
     file,
     line,
@@ -61,6 +66,9 @@ const serviceDeleted = (service: DescService): ContractBreak => ({
   before: `service ${service.name}`,
   after: "",
 });
+
+const isOwn = (registry: FileRegistry, file: string, packageName: string): boolean =>
+  registry.getFile(file)?.proto.package === packageName;
 
 const servicesOf = (registry: FileRegistry, packageName: string): DescService[] =>
   [...registry].filter(

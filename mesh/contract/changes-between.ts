@@ -17,6 +17,8 @@ import {
   ServiceOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
 
+import { relatedTypes } from "./related-types.ts";
+
 /** What a contract is made of. */
 export type ContractElement = DescService | DescMethod | DescMessage | DescField | DescEnum | DescEnumValue;
 
@@ -30,15 +32,11 @@ export interface ContractChange {
 }
 
 /**
- * What differs between two contracts in some packages, by the elements' names: the declarations with their options, not comments
- * and not the order. Empty: callers cannot tell the two apart.
+ * What differs between two contracts of a package, and in what its messages hold of others, by the elements' names: the declarations
+ * with their options, not comments and not the order. Empty: callers cannot tell the two apart.
  */
-export const changesBetween = (
-  before: FileRegistry,
-  after: FileRegistry,
-  packages: ReadonlySet<string>,
-): ContractChange[] => {
-  const [was, is] = [elementsOf(before, packages), elementsOf(after, packages)];
+export const changesBetween = (before: FileRegistry, after: FileRegistry, packageName: string): ContractChange[] => {
+  const [was, is] = [elementsOf(before, packageName), elementsOf(after, packageName)];
   const changes: ContractChange[] = [];
   for (const element of [...new Set([...was.keys(), ...is.keys()])].sort()) {
     const [old, current] = [was.get(element), is.get(element)];
@@ -65,10 +63,9 @@ interface Element {
   readonly signature: string;
 }
 
-const elementsOf = (registry: FileRegistry, packages: ReadonlySet<string>): Map<string, Element> => {
+const elementsOf = (registry: FileRegistry, packageName: string): Map<string, Element> => {
   const elements = new Map<string, Element>();
-  for (const type of registry) {
-    if (type.kind === "extension" || !packages.has(type.file.proto.package)) continue;
+  for (const type of relatedTypes(registry, packageName).values()) {
     const add = (name: string, desc: ContractElement, signature: readonly unknown[]) =>
       elements.set(name, { desc, within: type.typeName, signature: JSON.stringify(signature) });
     const within = type.kind === "service" ? "" : (type.parent?.typeName ?? "");

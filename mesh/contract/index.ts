@@ -39,7 +39,8 @@ export {
 } from "./options.ts";
 export { nextPageToken, type Page, type PagedRequest, type PageSizes, pageOf, takePage } from "./page.ts";
 export { type LogValue, REDACTED, redact } from "./redact.ts";
-export { relatedPackages } from "./related-packages.ts";
+export { nextSteps, nextVersion, violationLine } from "./refused-contract.ts";
+export { relatedTypes } from "./related-types.ts";
 export { isSameRequest, replayOf, requestIdReused } from "./request-id.ts";
 export { isSecret, isSensitive } from "./sensitivity.ts";
 export { unknownMethod } from "./unknown-method.ts";

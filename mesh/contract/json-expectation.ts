@@ -1,5 +1,6 @@
 import type { DescEnum, DescField, DescMessage } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 
 /** What a field's value must look like in JSON (ProtoJSON), for a sentence that begins with the field's name. */
 export const jsonExpectation = (field: DescField): string => {
@@ -9,7 +10,8 @@ export const jsonExpectation = (field: DescField): string => {
 };
 
 /** What a message must look like in JSON. */
-export const messageExpectation = (desc: DescMessage): string => wellKnown[desc.typeName] ?? "must be an object";
+export const messageExpectation = (desc: DescMessage): string =>
+  isWrapperDesc(desc) ? scalars[desc.fields[0].scalar] : (wellKnown[desc.typeName] ?? "must be an object");
 
 /** What an enum's value must look like in JSON; long enums are not listed whole. */
 export const enumExpectation = (desc: DescEnum): string => {

@@ -34,39 +34,39 @@ export interface ParsedToken {
  * `none`, nor a public key as the secret of an HMAC, ever gets as far as a key.
  */
 export const parseAccessToken = (token: string): ParsedToken | Problem => {
-  if (token.length > TOKEN_CHARS_MAX) return invalid(`it is longer than ${TOKEN_CHARS_MAX} characters`);
+  if (token.length > TOKEN_CHARS_MAX) return invalid(`is longer than ${TOKEN_CHARS_MAX} characters`);
   const [header = "", payload = "", tail = "", ...more] = token.split(".");
-  if (header === "" || payload === "" || more.length > 0) return invalid("it is no JWT of three parts");
+  if (header === "" || payload === "" || more.length > 0) return invalid("is no JWT of three parts");
   const said = jsonOf(header);
-  if (said === undefined) return invalid("its header cannot be read");
-  if (said.alg !== "EdDSA") return invalid("it is not signed by EdDSA");
+  if (said === undefined) return invalid("has a header that cannot be read");
+  if (said.alg !== "EdDSA") return invalid("is not signed by EdDSA");
   // RFC 7515, 4.1.11: what must be understood is not.
-  if (said.crit !== undefined) return invalid("its header asks for more than is known");
+  if (said.crit !== undefined) return invalid("has a header that asks for more than is known");
   if (typeof said.kid !== "string" || said.kid === "" || said.kid.length > NAME_CHARS_MAX)
-    return invalid("it names no key");
+    return invalid("names no key");
   const signature = bytesOf(tail);
-  if (signature?.length !== SIGNATURE_BYTES) return invalid("its signature cannot be read");
+  if (signature?.length !== SIGNATURE_BYTES) return invalid("has a signature that cannot be read");
   return { kid: said.kid, payload, signed: Buffer.from(`${header}.${payload}`, "latin1"), signature };
 };
 
 /** What a token says, if its key signed it and its time is now. */
 export const verifyAccessToken = (token: ParsedToken, key: KeyObject, nowMs: number): Claims | Problem => {
-  if (!verify(null, token.signed, key, token.signature)) return invalid("its signature is not that of its key");
+  if (!verify(null, token.signed, key, token.signature)) return invalid("was not signed by the key that it names");
   const said = jsonOf(token.payload);
-  if (said === undefined || said.iss !== TOKEN_ISSUER) return invalid(`it was not issued by ${TOKEN_ISSUER}`);
+  if (said === undefined || said.iss !== TOKEN_ISSUER) return invalid(`was not issued by ${TOKEN_ISSUER}`);
   const { sub, exp, nbf, roles = [] } = said;
-  if (typeof sub !== "string" || sub === "" || sub.length > NAME_CHARS_MAX) return invalid("it names no user");
-  if (typeof exp !== "number" || !Number.isFinite(exp)) return invalid("it does not say when it expires");
+  if (typeof sub !== "string" || sub === "" || sub.length > NAME_CHARS_MAX) return invalid("names no user");
+  if (typeof exp !== "number" || !Number.isFinite(exp)) return invalid("does not say when it expires");
   if (nbf !== undefined && !(typeof nbf === "number" && nbf * 1000 <= nowMs + TOKEN_LEEWAY_MS))
-    return invalid("it is not good yet");
+    return invalid("is not good yet");
   if (!Array.isArray(roles) || roles.length > ROLES_MAX || !roles.every((role) => typeof role === "string"))
-    return invalid("its roles cannot be read");
+    return invalid("has roles that cannot be read");
   const expiresMs = exp * 1000 + TOKEN_LEEWAY_MS;
   if (expiresMs <= nowMs) return { problem: "expired" };
   return { userId: sub, roles: Object.freeze([...roles]), expiresMs };
 };
 
-const invalid = (why: string): Problem => ({ problem: "invalid", why: `the access token is refused, ${why}` });
+const invalid = (why: string): Problem => ({ problem: "invalid", why: `the access token ${why}` });
 
 const jsonOf = (text: string): Record<string, unknown> | undefined => {
   try {

@@ -13,7 +13,7 @@ export interface Permission {
   /** Lets everyone in, whatever they carry. */
   readonly isPublic: boolean;
   allows(caller: Caller): boolean;
-  /** Whom it lets in, in words, for errors: `the role clerk or auditor, the service order`. */
+  /** Whom it lets in, in words, for errors: `the role clerk or auditor, or the service order`. */
   readonly allowed: string;
 }
 
@@ -62,4 +62,4 @@ const inWords = (roles: readonly string[], services: readonly string[]): string 
     ...(services.length === 0
       ? []
       : [services[0] === "*" ? "services of the mesh" : `the service ${services.join(" or ")}`]),
-  ].join(", ");
+  ].join(", or ");

@@ -1,6 +1,7 @@
 export { type Binding, type Bindings, bindingsOf } from "./binding.ts";
 export { givesRawBody, type RawBody, rawBodyOf, rawRequest, takesRawBody } from "./http-body.ts";
 export { nearestTemplate } from "./nearest-template.ts";
+export { parameterProblem, singularMessage } from "./parameter-field.ts";
 export {
   type PathTemplate,
   parseTemplate,
@@ -20,7 +21,7 @@ export {
 } from "./reasons.ts";
 export { replyJson } from "./reply.ts";
 export { type RestRequest, readRequest } from "./request.ts";
-export { parsePath, type RequestPath } from "./request-path.ts";
+export { parsePath, type RequestPath, splitTarget } from "./request-path.ts";
 export { type Entry, type Match, RouteTable } from "./route-table.ts";
 export { httpStatusOf, statusHeaders, statusJson } from "./status.ts";
 export { type StreamForm, streamFormFor } from "./stream-form.ts";

@@ -15,6 +15,13 @@ export interface RequestPath {
   readonly verbChars: number;
 }
 
+/** A request's target without its fragment: the path, and what stands after the question mark. */
+export const splitTarget = (target: string): { readonly path: string; readonly query: string } => {
+  const [whole = ""] = target.split("#", 1);
+  const at = whole.indexOf("?");
+  return at < 0 ? { path: whole, query: "" } : { path: whole.slice(0, at), query: whole.slice(at + 1) };
+};
+
 /** Cuts a path, without its query, into segments. Throws INVALID_ARGUMENT `PATH_MALFORMED` where it cannot be decoded. */
 export const parsePath = (path: string): RequestPath => {
   const raw = path === "/" ? [] : path.slice(1).split("/");

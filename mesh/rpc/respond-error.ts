@@ -38,17 +38,17 @@ export const respondError = (stream: HttpStream, headers: HeaderList, error: Con
   discardBody(stream, timers);
 };
 
-/** The `retry-after` of an error that says when to try again, in whole seconds (RFC 9110, 10.2.3). */
-export const retryAfterOf = (error: ConnectError): string[] => {
-  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return delay === undefined ? [] : ["retry-after", String(Math.ceil(durationMs(delay) / 1_000))];
-};
-
 /** The `www-authenticate` of a 401, which must have one (RFC 9110, 15.5.2; RFC 6750, 3); undefined for any other error. */
 export const challengeOf = (error: ConnectError): string | undefined => {
   if (error.code !== Code.Unauthenticated) return undefined;
   const [info] = error.findDetails(ErrorInfoSchema);
   return info?.reason.startsWith("TOKEN_") ? 'Bearer error="invalid_token"' : "Bearer";
+};
+
+/** The `retry-after` of an error that says when to try again, in whole seconds (RFC 9110, 10.2.3). */
+export const retryAfterOf = (error: ConnectError): string[] => {
+  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay === undefined ? [] : ["retry-after", String(Math.ceil(durationMs(delay) / 1_000))];
 };
 
 /** Answers UNIMPLEMENTED, with the known method whose name is nearest. `known` are paths such as `/order.v1.OrderService/GetOrder`. */

@@ -51,6 +51,8 @@ export interface RpcServerOptions {
   readonly wire?: WireChoice | undefined;
   /** The reply recorded for a request id; absent in a service without a store. */
   readonly findReply?: ((method: string, requestId: string) => Promise<RecordedReply | undefined>) | undefined;
+  /** Stands around everything that is answered, such as what decides who may ask. */
+  readonly around?: ((handle: HttpHandler) => HttpHandler) | undefined;
   /** Answers what no implementation answers; by default UNIMPLEMENTED that names the nearest method. */
   readonly unmatched?: HttpHandler | undefined;
 }
@@ -95,7 +97,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   const paths = [...routes.keys()];
   const unmatched = options.unmatched ?? ((stream, headers) => respondUnknownMethod(stream, headers, paths, timers));
 
-  const handle: HttpHandler = (stream, headers, end) => {
+  const answer: HttpHandler = (stream, headers, end) => {
     const known = headers.memo;
     if (known instanceof GrpcTarget && routes.get(known.path)?.grpc === known.grpc) {
       if (enter(known.grpc.compiled, known.entry, stream, headers)) serveGrpc(known, stream, end);
@@ -112,6 +114,8 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers, entry), stream, end);
     else serveByConnect(route.universal, entry, { stream, headers, end });
   };
+
+  const handle = options.around?.(answer) ?? answer;
 
   /** Before anything else is looked at: neither what is wrong with a call nor what there is shows to whom it does not concern. */
   const enter = (

@@ -40,6 +40,8 @@ export interface CustomServing {
   readonly subscriptions?: readonly Subscription[];
   /** What it folds from the events of other services. */
   readonly views?: readonly View[];
+  /** Stands around everything that the server answers. */
+  readonly around?: (handle: HttpHandler) => HttpHandler;
   /** Answers requests that no implementation answers. */
   readonly unmatched?: HttpHandler;
   /** What reflection shows; by default the implementations' own contracts. */

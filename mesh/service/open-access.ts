@@ -37,7 +37,9 @@ export const openAccess = (deps: {
     fetch: () =>
       runInCall(backgroundCall(""), async () => {
         const client = createClient(AuthService, deps.auth());
-        return (await client.getSigningKeys({}, { timeoutMs: KEYS_TIMEOUT_MS })).keys;
+        // The set is kept here; a key that is new must not be missed because the gateway keeps the reply too.
+        const headers = { "cache-control": "no-cache" };
+        return (await client.getSigningKeys({}, { timeoutMs: KEYS_TIMEOUT_MS, headers })).keys;
       }),
   });
   const mode = config.HEDDLE_ACCESS;

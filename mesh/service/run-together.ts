@@ -7,7 +7,7 @@ import { systemRuntime } from "../runtime/index.ts";
 import { createUsageReporter, type UsageReporter } from "../usage/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
-import { announce, clientIdentity, configOrExit, failStart, stopAll } from "./run.ts";
+import { announce, clientIdentity, configOrExit, failStart, stopAll, tellRefusal } from "./run.ts";
 import { type RunningService, startService } from "./start-service.ts";
 
 /**
@@ -23,10 +23,10 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
   const end = endProcessOn(log, "heddle");
   const neighbours = new Map<string, RpcServer>();
   const running: RunningService[] = [];
-  const registrations: Registration[] = [];
+  const registrations = new Map<RunningService, Registration>();
   const reporters: UsageReporter[] = [];
   end.onSignal(async () => {
-    await Promise.all(registrations.map((registration) => registration.leave()));
+    await Promise.all([...registrations.values()].map((registration) => registration.leave()));
     await Promise.all(reporters.map((reporter) => reporter.stop()));
     // The gateway, which started first, goes last: until then it answers for those that have gone.
     return stopAll(running.toReversed(), config, log);
@@ -51,13 +51,19 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
       const gateway = running[0]?.server;
       if (!isGateway && gateway !== undefined) {
         const transport = memoryTransport(gateway, runtime, identity);
-        registrations.push(register({ instance: service, transport, runtime, log: logOf(definition.name) }));
+        const log = logOf(definition.name);
+        const onRefused = tellRefusal(service);
+        registrations.set(service, register({ instance: service, transport, runtime, log, onRefused }));
         reporter.start(service.instanceId, transport);
         reporters.push(reporter);
       }
     }
-    await Promise.all([...registrations.map(({ registered }) => registered), ...running.map(({ keys }) => keys.ask())]);
-    for (const service of running) announce(service, runtime, startMs, logOf(service.definition.name));
+    await Promise.all(running.map(({ keys }) => keys.ask()));
+    for (const service of running) {
+      // One that is refused must not keep the others from being called. The gateway does not register.
+      const registered = registrations.get(service)?.registered ?? Promise.resolve();
+      void registered.then(() => announce(service, runtime, startMs, logOf(service.definition.name)));
+    }
   } catch (error) {
     failStart(error, config, end);
   }

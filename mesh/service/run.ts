@@ -1,6 +1,6 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
-import { register } from "../discovery/index.ts";
+import { type Refusal, register } from "../discovery/index.ts";
 import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
 import { addressedTo, type ClientIdentity, grpcTransport } from "../rpc/index.ts";
@@ -43,7 +43,9 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
     if (config.HEDDLE_ACCESS === "enforced") {
       await Promise.race([keysKnown, runtime.timers.sleep(KEYS_WAIT_MS)]);
     }
-    const registration = isGateway ? undefined : register({ instance: running, transport: gateway, runtime, log });
+    const registration = isGateway
+      ? undefined
+      : register({ instance: running, transport: gateway, runtime, log, onRefused: tellRefusal(running) });
     end.onSignal(async () => {
       // First, so that the gateway sends nothing more here that would have to be refused.
       await registration?.leave();
@@ -125,6 +127,19 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
     startMs: tookMs,
   });
 };
+
+/** Tells a supervisor that listens why a service cannot be called. */
+export const tellRefusal =
+  ({ definition, instanceId }: RunningService) =>
+  (refusal: Refusal): void => {
+    process.send?.({
+      type: "refused",
+      service: definition.name,
+      version: definition.version,
+      instanceId,
+      refusal,
+    });
+  };
 
 /** What a failed start is called in the log, with the next step where we know it. */
 const startFailure = (error: unknown, config: MeshConfig): string => {

@@ -110,6 +110,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       wire: config.HEDDLE_WIRE,
       access: access.guard,
       interceptors: serving.interceptors,
+      around: serving.around,
       unmatched: serving.unmatched,
     });
     own = memoryTransport(server, runtime);

@@ -3,6 +3,7 @@ import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { CallPlan } from "./call-plan.ts";
+import type { RequestSampler } from "./edge.ts";
 import { INSTANCE_UNREACHABLE } from "./errors.ts";
 import type { MethodRoute } from "./method-route.ts";
 import type { MethodRoutes } from "./method-routes.ts";
@@ -42,6 +43,7 @@ class NextRoute implements Route {
   readonly address: string;
   readonly timeoutMs: number | undefined;
   readonly answerFields: readonly string[];
+  readonly sampler: RequestSampler | undefined;
   readonly #method: MethodRoute;
 
   constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
@@ -49,6 +51,7 @@ class NextRoute implements Route {
     this.address = address;
     this.timeoutMs = timeoutMs;
     this.answerFields = passage?.answerFields ?? [];
+    this.sampler = passage?.sampler;
   }
 
   get service(): string {

@@ -19,6 +19,16 @@ export interface EdgeFacts {
   caller: Caller;
   /** Fields that every answer to the call gets, name and value in turn, such as `deprecation`. */
   readonly answerFields: string[];
+  /** Looks at some of the requests; undefined: at none. */
+  sampler: RequestSampler | undefined;
+}
+
+/** Looks at the requests of some calls, for what they hold. */
+export interface RequestSampler {
+  /** Whether it looks at the request of the call that was checked last. */
+  readonly isDue: boolean;
+  /** Looks at the first message of the request, in protobuf's bytes, which it does not keep. Throws nothing. */
+  look(message: Uint8Array): void;
 }
 
 /** Decides one call; what it throws or rejects with never happens. Undefined lets it pass. */
@@ -39,6 +49,8 @@ export interface Passage {
   check(): ConnectError | undefined;
   /** As of the last check. */
   readonly answerFields: readonly string[];
+  /** What the request of the call that was checked last is to be shown to. */
+  readonly sampler: RequestSampler | undefined;
 }
 
 export interface Edge {
@@ -62,7 +74,7 @@ export const createEdge = (checkpoints: readonly Checkpoint[], options: EdgeOpti
       let preparedVersion: number;
       const prepare = (): void => {
         preparedVersion = version();
-        call = { method, headers, peer, facts: { caller: ANONYMOUS, answerFields: [] } };
+        call = { method, headers, peer, facts: { caller: ANONYMOUS, answerFields: [], sampler: undefined } };
         checks = checkpoints.map((checkpoint) => checkpoint.prepare(call)).filter((check) => check !== undefined);
       };
       prepare();
@@ -80,6 +92,10 @@ export const createEdge = (checkpoints: readonly Checkpoint[], options: EdgeOpti
         },
         get answerFields() {
           return call.facts.answerFields;
+        },
+        get sampler() {
+          const { sampler } = call.facts;
+          return sampler?.isDue ? sampler : undefined;
         },
       };
     },

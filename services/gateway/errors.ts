@@ -111,6 +111,11 @@ export const ANSWER_UNREADABLE = gateway(
   Code.Internal,
   "The instance of {service} gave an answer that cannot be read: {problem}.",
 );
+export const PATH_UNAVAILABLE = gateway(
+  "PATH_UNAVAILABLE",
+  Code.Unavailable,
+  "Nobody has told of {path} yet: the gateway has just started.",
+);
 export const RATE_LIMITED = gateway(
   "RATE_LIMITED",
   Code.ResourceExhausted,
@@ -120,9 +125,4 @@ export const UPSTREAM_BUSY = gateway(
   "UPSTREAM_BUSY",
   Code.Unavailable,
   "The instances of {service} have as many calls on their way as each may: {calls}.",
-);
-export const PATH_UNAVAILABLE = gateway(
-  "PATH_UNAVAILABLE",
-  Code.Unavailable,
-  "Nobody has told of {path} yet: the gateway has just started.",
 );

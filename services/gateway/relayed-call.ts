@@ -10,11 +10,13 @@ import {
   type Session,
   type StreamHandler,
 } from "@heddle/mesh/wire";
+import type { RequestSampler } from "./edge.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
 import type { Guarded, HangGuard } from "./hang-guard.ts";
 import type { Route } from "./relay.ts";
 import { RequestSoFar } from "./request-so-far.ts";
 import type { Upstreams } from "./upstreams.ts";
+import { firstMessage } from "./usage/first-message.ts";
 import { type Traveller, WayToInstance } from "./way-to-instance.ts";
 
 /** What all relayed calls share. */
@@ -89,6 +91,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     // Lent for this call only.
     const piece = bytes === 0 ? EMPTY : Buffer.from(chunk);
     const instance = this.#instance;
+    const { sampler } = this.#call.route;
+    if (sampler !== undefined && !this.#request.isBegun) this.#show(sampler, piece, end);
     this.#request.ended = end;
     this.#request.add(piece, instance !== undefined);
     this.#owedToCaller += bytes;
@@ -100,6 +104,11 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     const more = instance.sendData(piece, end);
     // Nothing is said of the room after the end.
     if (more || end) this.takenByInstance();
+  }
+
+  #show(sampler: RequestSampler, piece: Uint8Array, isWhole: boolean): void {
+    const message = firstMessage(this.#call.headers, piece, isWhole);
+    if (message !== undefined) sampler.look(message);
   }
 
   onTrailers(trailers: HeaderList): void {

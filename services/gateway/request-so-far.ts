@@ -17,6 +17,11 @@ export class RequestSoFar {
     this.ended = ended;
   }
 
+  /** True once a piece has come. */
+  get isBegun(): boolean {
+    return this.#first !== undefined || this.#isIncomplete;
+  }
+
   /** True when all of the request so far can be sent. */
   get isWhole(): boolean {
     return !this.#isIncomplete;

@@ -11,6 +11,7 @@ import {
   parsePath,
   REST_DOMAIN,
   type RequestPath,
+  splitTarget,
   VERB_NOT_ALLOWED,
 } from "@heddle/mesh/rest";
 import { serveUniversal } from "@heddle/mesh/rpc";
@@ -87,7 +88,7 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
 
   return (stream, headers, end) => {
     const verb = headers.get(":method") ?? "";
-    const [target = "/", query = ""] = splitTarget(headers.get(":path") ?? "/");
+    const { path: target, query } = splitTarget(headers.get(":path") ?? "/");
     let answer: Answer;
     let fields: readonly string[] = [];
     try {
@@ -126,9 +127,3 @@ const isRpc = (path: string, headers: HeaderList): boolean =>
   METHOD_PATH.test(path) || /^application\/(?:grpc|connect)/.test(headers.get("content-type") ?? "");
 
 const METHOD_PATH = /^\/\w+(?:\.\w+)+\/\w+$/;
-
-const splitTarget = (target: string): [path: string, query: string] => {
-  const whole = target.split("#", 1)[0] ?? "/";
-  const at = whole.indexOf("?");
-  return at < 0 ? [whole, ""] : [whole.slice(0, at), whole.slice(at + 1)];
-};

@@ -36,8 +36,6 @@ export const routeCalls = (deps: {
   const { routes, contracts, carry, shared, translator, edge, timers, learning, doors } = deps;
 
   const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
-    // Asks what may be called, and calls nothing.
-    if (headers.get(":method") === "OPTIONS") return undefined;
     const method = routes.at(pathOf(headers.get(":path") ?? "/"), headers.get(SERVICE_HEADER));
     plan.method = method;
     plan.contractsVersion = contracts.version();

@@ -10,6 +10,7 @@ const INSTALL = {
   h2load: "apt-get install nghttp2-client",
   nghttpd: "apt-get install nghttp2-server",
   curl: "apt-get install curl",
+  python3: "apt-get install python3 python3-venv",
   "/usr/bin/python3": "apt-get install python3-grpcio",
 } as const;
 

@@ -106,7 +106,7 @@ export const ENUM_RULES = {
       element: after.fullName,
       before: words(was),
       after: words(is),
-      message: `${after.fullName} changed from ${words(was)} to ${words(is)}.`,
+      message: `Enum ${after.fullName} changed from ${words(was)} to ${words(is)}.`,
       place: featurePlaceOf(after.file, [...after.path, ...FEATURES], [ENUM_TYPE]) ?? enumPlace(after),
     });
   },
@@ -119,7 +119,7 @@ export const ENUM_RULES = {
       element: after.fullName,
       before: FeatureSet_JsonFormat[was],
       after: FeatureSet_JsonFormat[is],
-      message: `${after.fullName} no longer promises JSON: json_format changed from ALLOW to ${FeatureSet_JsonFormat[is]}.`,
+      message: `Enum ${after.fullName} no longer promises JSON: json_format changed from ALLOW to ${FeatureSet_JsonFormat[is]}.`,
       place: featurePlaceOf(after.file, [...after.path, ...FEATURES], [JSON_FORMAT]) ?? enumPlace(after),
     });
   },

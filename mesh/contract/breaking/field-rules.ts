@@ -86,8 +86,7 @@ export const FIELD_RULES = {
   FIELD_SAME_NAME: (before, after, report) => {
     const [was, is] = isExtension(before) ? [before.fullName, after.fullName] : [before.proto.name, after.proto.name];
     if (was === is) return;
-    const place = fieldPlaceOf(after, NAME) ?? { file: after.file.name };
-    reportField(after, [was, is], `was called ${quoted(was)} before`, report, place);
+    reportField(after, [was, is], `was called ${quoted(was)} before`, report, fieldPlaceOf(after, NAME));
   },
 
   FIELD_SAME_JSON_NAME: (before, after, report) => {

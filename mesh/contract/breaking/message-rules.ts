@@ -111,7 +111,7 @@ export const MESSAGE_RULES = {
       element: after.fullName,
       before: "false",
       after: "true",
-      message: `${after.fullName} changed no_standard_descriptor_accessor from false to true.`,
+      message: `Message ${after.fullName} changed no_standard_descriptor_accessor from false to true.`,
       place: placeOf(after.file, [...after.path, ...NO_STANDARD_DESCRIPTOR_ACCESSOR]) ?? { file: after.file.name },
     });
   },
@@ -125,7 +125,7 @@ export const MESSAGE_RULES = {
       element: after.fullName,
       before: FeatureSet_JsonFormat[was],
       after: FeatureSet_JsonFormat[is],
-      message: `${after.fullName} no longer promises JSON: json_format changed from ALLOW to ${FeatureSet_JsonFormat[is]}.`,
+      message: `Message ${after.fullName} no longer promises JSON: json_format changed from ALLOW to ${FeatureSet_JsonFormat[is]}.`,
       place: featurePlaceOf(after.file, [...after.path, ...FEATURES], [JSON_FORMAT]) ?? messagePlace(after),
     });
   },

@@ -1,6 +1,6 @@
 import { AdmissionOutcome } from "@heddle/contracts/heddle/contract/v1";
 import type { ContractViolation, Instance, PackageOffer } from "@heddle/contracts/heddle/registry/v1";
-import { descriptorSetHash } from "@heddle/mesh/contract";
+import { descriptorSetHash, nextSteps } from "@heddle/mesh/contract";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store, Tx } from "@heddle/mesh/store";
 import type { ContractInForce, Contracts } from "../contracts.ts";
@@ -8,7 +8,7 @@ import type { AdmissionStore } from "../store/admission-store.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 import type { OverrideStore } from "../store/override-store.ts";
 import { judge, type Verdict } from "./judge.ts";
-import { nextSteps, violationsOf } from "./refusal.ts";
+import { violationsOf } from "./refusal.ts";
 
 /** What was decided over all packages of an instance. */
 export type Decided =

@@ -8,7 +8,6 @@ import {
   fieldNamed,
   methodsWith,
   parseDescriptorSet,
-  relatedPackages,
 } from "@heddle/mesh/contract";
 import type { CallerQuery, CallerUse } from "../callers.ts";
 import { VIOLATIONS_MAX, violationsOf } from "./refusal.ts";
@@ -27,8 +26,7 @@ export const checkPackage = async (
   if (inForce === undefined) return { package: name, verdict: CheckVerdict.NEW };
   const { registry: before } = parseDescriptorSet(inForce.bytes, "heddle.contract.v1");
   const breaks = breaksBetween(inForce.bytes, offered.bytes, name, "deleted");
-  const isSame =
-    breaks.length === 0 && changesBetween(before, offered.registry, relatedPackages(before, name)).length === 0;
+  const isSame = breaks.length === 0 && changesBetween(before, offered.registry, name).length === 0;
   return {
     package: name,
     contractHash: inForce.hash,

@@ -8,7 +8,6 @@ import {
   holdsContract,
   mergeContracts,
   parseDescriptorSet,
-  relatedPackages,
 } from "@heddle/mesh/contract";
 
 /** A contract that an instance offers for a package, and what is known of the package. */
@@ -93,7 +92,7 @@ const addsNothing = (inForce: Uint8Array, offered: Uint8Array, packageName: stri
   for (const { proto } of registry.files) if ((proto.sourceCodeInfo?.location.length ?? 0) > 0) return false;
   const known = registryOf(inForce);
   const brought = new Set(Array.from(registry.files, ({ proto }) => proto.name));
-  return changesBetween(known, registry, relatedPackages(known, packageName)).every(
+  return changesBetween(known, registry, packageName).every(
     ({ kind, before }) => kind === "removed" && before !== undefined && !brought.has(fileOf(before)),
   );
 };

@@ -6,7 +6,7 @@ import {
   RegisterResponseSchema,
   type RegistryService,
 } from "@heddle/contracts/heddle/registry/v1";
-import { fail } from "@heddle/mesh/contract";
+import { fail, violationLine } from "@heddle/mesh/contract";
 import { ANONYMOUS, type Caller } from "@heddle/mesh/identity";
 import type { Logger } from "@heddle/mesh/observe";
 import { currentCall, type Handler } from "@heddle/mesh/rpc";
@@ -134,9 +134,7 @@ const tellRefusal = (log: Logger, { serviceName, version, instanceId }: Instance
     service: serviceName,
     version,
     packages: refusal.refused.map(({ packageName }) => packageName),
-    violations: violations
-      .slice(0, LOGGED_MAX)
-      .map(({ file, line: at, rule, element, message }) => ({ file, line: at, rule, element, message })),
+    violations: violations.slice(0, LOGGED_MAX).map(violationLine),
     count: violations.length,
     next: nextSteps,
   };

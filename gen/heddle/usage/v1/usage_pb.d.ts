@@ -289,16 +289,23 @@ export declare type DeprecatedCaller = Message<"heddle.usage.v1.DeprecatedCaller
   consumer?: Consumer | undefined;
 
   /**
-   * Counts its calls; for EVIDENCE_FIELD_SET the requests that were looked at and set the field.
+   * Counts its calls of the methods that make it a caller.
    *
-   * @generated from field: int64 uses = 2;
+   * @generated from field: int64 calls = 2;
    */
-  uses: bigint;
+  calls: bigint;
+
+  /**
+   * Counts those of its requests that were looked at and set the field. Zero for what is no field of a request.
+   *
+   * @generated from field: int64 samples_with_field = 3;
+   */
+  samplesWithField: bigint;
 
   /**
    * Says when the last was counted.
    *
-   * @generated from field: google.protobuf.Timestamp last_time = 3;
+   * @generated from field: google.protobuf.Timestamp last_time = 4;
    */
   lastTime?: Timestamp | undefined;
 };
@@ -459,14 +466,14 @@ export enum Evidence {
   CALLED = 1,
 
   /**
-   * Means that requests of it which were looked at set the field.
+   * Means that requests of it which were looked at set the field, which no reply can hold.
    *
    * @generated from enum value: EVIDENCE_FIELD_SET = 2;
    */
   FIELD_SET = 2,
 
   /**
-   * Means that it called a method whose messages can hold the element; whether it looks at it cannot be known.
+   * Means that it called a method whose messages can hold the element; whether it looks at it in a reply cannot be known.
    *
    * @generated from enum value: EVIDENCE_MAY_HOLD = 3;
    */
