@@ -48,8 +48,8 @@ export const ADMISSION_VIOLATIONS_MAX = 1000;
 
 /**
  * What breaks between two descriptor sets, by the rules and with the verdicts of `buf breaking`. Sorted by file, line and
- * rule. Pure: the same sets give the same answer. Throws when a set cannot be read, defines a name
- * twice or has one of more than 512 characters.
+ * rule. Pure: the same sets give the same answer. Throws when a set cannot be read, defines a name twice or has one of more
+ * than 512 characters.
  *
  * @param before,after google.protobuf.FileDescriptorSet, whole: with all that their files import.
  */

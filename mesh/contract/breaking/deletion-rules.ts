@@ -5,7 +5,7 @@ import type { Place } from "./source-location.ts";
 import { messagePlaceOf } from "./source-location.ts";
 
 type Declared = Node<unknown, unknown>;
-type Pick = (tree: ContractTree) => ReadonlyMap<string, Declared>;
+type NodesIn = (tree: ContractTree) => ReadonlyMap<string, Declared>;
 
 /** Nodes by what they are in, a file or a package, and then by their name in it. */
 const grouped = (nodes: Iterable<Declared>, keyOf: (node: Declared) => string): Map<string, Map<string, Declared>> => {
@@ -50,7 +50,7 @@ const packageOf = ({ file }: Declared): string => file.package;
 
 /** No element leaves a file that both sides have. */
 const keptInFile =
-  (kind: string, pick: Pick): TreeRule =>
+  (kind: string, pick: NodesIn): TreeRule =>
   (before, after, report) => {
     const kept = grouped(pick(after).values(), fileOf);
     const messages = grouped(after.messages.values(), fileOf);
@@ -68,7 +68,7 @@ const keptInFile =
  * @param around Among which messages to look for what is left around it: a message's may be in another file.
  */
 const keptInPackage =
-  (kind: string, pick: Pick, around: (node: Declared) => string = fileOf): TreeRule =>
+  (kind: string, pick: NodesIn, around: (node: Declared) => string = fileOf): TreeRule =>
   (before, after, report) => {
     const kept = grouped(pick(after).values(), packageOf);
     if (kind === "service") for (const name of packagesOf(after).keys()) if (!kept.has(name)) kept.set(name, new Map());
