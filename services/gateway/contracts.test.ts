@@ -168,6 +168,18 @@ test("what callers see stays known when nobody offers it, and goes when somethin
   expect(contracts.method("/loom.v1.LoomService/Rest")).toBeUndefined();
 });
 
+test("a service of a contract that nobody offers is none that the mesh waits for", () => {
+  const contracts = createContracts();
+  const both = contractOf("loom.v1", { LoomService: ["Weave"], SpoolService: ["Wind"] });
+  contracts.add(both.contract);
+  const leave = contracts.admit([{ ...both.offer, services: ["loom.v1.LoomService"] }]);
+  expect(contracts.services()).toEqual(["loom.v1.LoomService"]);
+  expect(contracts.method("/loom.v1.SpoolService/Wind")).toBeDefined();
+  leave();
+  contracts.admit([both.offer]);
+  expect(contracts.services()).toEqual(["loom.v1.LoomService", "loom.v1.SpoolService"]);
+});
+
 test("a package that brings a file of another does not decide what that says", () => {
   const contracts = createContracts();
   const poison = contractOf(

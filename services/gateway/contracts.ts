@@ -28,7 +28,10 @@ export interface Contracts {
   registryOf(method: DescMethod): FileRegistry | undefined;
   /** The paths of all methods in force. */
   paths(): Iterable<string>;
-  /** Full names of the services in force, whether or not an instance serves them now. */
+  /**
+   * Full names of the services that were offered since the start, whether or not an instance serves them now. A contract may have
+   * more: nobody need serve all of a package.
+   */
   services(): readonly string[];
   /** All files in force, each once by name: the one of its own package, otherwise any. */
   files(): Iterable<DescFile>;
@@ -66,6 +69,8 @@ interface Package {
   readonly sequence: number;
   /** How many instances offer each hash, none of them 0. */
   readonly offered: Map<string, number>;
+  /** The services that instances offered, those that have left included. */
+  readonly services: Set<string>;
 }
 
 interface Parsed {
@@ -106,7 +111,7 @@ export const createContracts = (): Contracts => {
   const rebuild = () => {
     const known = [...current()].flatMap(([name, entry]) => servicesIn(name, entry));
     methods = new Map(known.flatMap((service) => service.methods).map((method) => [pathOf(method), method]));
-    services = [...new Set(known.map(({ typeName }) => typeName))];
+    services = [...packages.values()].flatMap((each) => [...each.services]);
     version++;
   };
   const isFull = () => parsed.size > CONTRACTS_MAX || bytes > CONTRACT_BYTES_MAX;
@@ -155,7 +160,12 @@ export const createContracts = (): Contracts => {
         registry,
       });
     }
-    packages.set(packageName, { hash, sequence, offered: known?.offered ?? new Map() });
+    packages.set(packageName, {
+      hash,
+      sequence,
+      offered: known?.offered ?? new Map(),
+      services: known?.services ?? new Set(),
+    });
     rebuild();
     forget(hash);
   };
@@ -165,12 +175,14 @@ export const createContracts = (): Contracts => {
     bytes: parsed.get(contractHash)?.contract.fileDescriptorSet ?? new Uint8Array(),
     sequence: (packages.get(name)?.sequence ?? 0) + 1,
   });
-  const offer = ({ name, contractHash }: PackageOffer) => {
+  const offer = ({ name, contractHash, services: served }: PackageOffer) => {
     const known = packages.get(name);
     if (known === undefined) return;
     const instances = known.offered.get(contractHash) ?? 0;
     known.offered.set(contractHash, instances + 1);
-    if (instances === 0 && contractHash !== known.hash) rebuild();
+    const isNew = served.some((service) => !known.services.has(service));
+    for (const service of served) known.services.add(service);
+    if (isNew || (instances === 0 && contractHash !== known.hash)) rebuild();
   };
   const withdraw = ({ name, contractHash }: PackageOffer) => {
     const known = packages.get(name);
