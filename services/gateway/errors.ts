@@ -84,6 +84,12 @@ export const OVERRIDES_FULL = contract(
   "{overrides} overrides are active, and no more can be: revoke those that are not needed.",
 );
 
+export const CONSUMER_MISMATCH = reasons("heddle.usage.v1")(
+  "CONSUMER_MISMATCH",
+  Code.PermissionDenied,
+  "{service} reports calls of {consumerName}: a service reports its own.",
+);
+
 const gateway = reasons("heddle.gateway");
 
 export const SERVICE_UNAVAILABLE = gateway(

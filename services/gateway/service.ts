@@ -20,15 +20,11 @@ import { checkContracts } from "./handlers/check-contracts.ts";
 import { createOverride } from "./handlers/create-override.ts";
 import { getContract } from "./handlers/get-contract.ts";
 import { listAdmissions } from "./handlers/list-admissions.ts";
-import { listDeprecatedUsage } from "./handlers/list-deprecated-usage.ts";
-import { listFieldUsage } from "./handlers/list-field-usage.ts";
 import { listInstances } from "./handlers/list-instances.ts";
-import { listMethodUsage } from "./handlers/list-method-usage.ts";
 import { listOverrides } from "./handlers/list-overrides.ts";
 import { listPackages } from "./handlers/list-packages.ts";
 import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
-import { reportUsage } from "./handlers/report-usage.ts";
 import { revokeOverride } from "./handlers/revoke-override.ts";
 import { watch } from "./handlers/watch.ts";
 import { healthDoor } from "./health-door.ts";
@@ -51,6 +47,7 @@ import { createTranslator } from "./translate.ts";
 import { createUpstreams } from "./upstreams.ts";
 import { usageCallers } from "./usage/callers.ts";
 import { startUsage } from "./usage/usage.ts";
+import { usageImplementation } from "./usage/usage-implementation.ts";
 
 /** What the gateway answers itself. */
 const OWN = [RegistryService, ContractService, UsageService, Health, ServerReflection, ServerReflectionAlpha];
@@ -88,7 +85,7 @@ export const gateway = defineService({
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
     const usage = usageStore();
-    const counting = await startUsage({ store, usage, contracts, clock, timers, log });
+    const counting = await startUsage({ store, usage, contracts, isOwn: catalog.isOwn, clock, timers, log });
     const usageDeps = { store, usage, counting, contracts };
     // Usage comes last: it counts what those before it have let through.
     const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
@@ -121,12 +118,7 @@ export const gateway = defineService({
           listOverrides: listOverrides({ ...stores, clock }),
           revokeOverride: revokeOverride({ ...stores, clock }),
         }),
-        implementation(UsageService, {
-          reportUsage: reportUsage(usageDeps),
-          listMethodUsage: listMethodUsage(usageDeps),
-          listFieldUsage: listFieldUsage(usageDeps),
-          listDeprecatedUsage: listDeprecatedUsage(usageDeps),
-        }),
+        usageImplementation(usageDeps),
       ],
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       unmatched: routeCalls({
