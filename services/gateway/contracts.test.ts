@@ -77,6 +77,16 @@ describe("a contract is refused", () => {
     expect([...contracts.paths()]).toEqual([]);
   });
 
+  test("when its package is offered twice", async () => {
+    const contracts = createContracts();
+    for (const { contract } of [one, two]) contracts.add(contract);
+    expect(await failureOf(() => contracts.check([one.offer, two.offer]))).toMatchObject({
+      code: "InvalidArgument",
+      reason: "PACKAGE_REPEATED",
+      metadata: { packageName: "loom.v1" },
+    });
+  });
+
   test("when it does not say who may call a method, unless that is of a standard service of gRPC", async () => {
     const contracts = createContracts();
     const silent = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] }, { access: null });

@@ -2,7 +2,13 @@ import type { DescFile, DescMethod, DescService, FileRegistry } from "@bufbuild/
 import type { Contract, PackageOffer } from "@heddle/contracts/heddle/registry/v1";
 import { fail, parseDescriptorSet, undeclaredAccess } from "@heddle/mesh/contract";
 import type { DescriptorSource } from "@heddle/mesh/service";
-import { ACCESS_UNDECLARED, CONTRACT_HASH_MISMATCH, CONTRACT_INCOMPLETE, CONTRACTS_FULL } from "./errors.ts";
+import {
+  ACCESS_UNDECLARED,
+  CONTRACT_HASH_MISMATCH,
+  CONTRACT_INCOMPLETE,
+  CONTRACTS_FULL,
+  PACKAGE_REPEATED,
+} from "./errors.ts";
 
 /** The contracts that instances brought with them. */
 export interface Contracts {
@@ -10,7 +16,7 @@ export interface Contracts {
   missing(offers: readonly PackageOffer[]): string[];
   /** Keeps a contract. Throws when its bytes are not what its hash says, or no descriptor set, or there are too many. */
   add(contract: Contract): void;
-  /** Throws when a contract lacks a service of its offer, or does not say who may call one of its methods. */
+  /** Throws when a package is offered twice, or a contract lacks a service of its offer, or does not say who may call one of its methods. */
   check(offers: readonly PackageOffer[]): void;
   /**
    * Makes what an instance offers known, from the next lookup on, until the returned function is called, and what callers see of its
@@ -212,7 +218,14 @@ export const createContracts = (): Contracts => {
         throw fail(CONTRACTS_FULL, { contracts: parsed.size });
       }
     },
-    check: (offers) => offers.forEach(checkOffer),
+    check(offers) {
+      const names = new Set<string>();
+      for (const { name } of offers) {
+        if (names.has(name)) throw fail(PACKAGE_REPEATED, { packageName: name });
+        names.add(name);
+      }
+      offers.forEach(checkOffer);
+    },
     admit(offers, inForce = offers.map(asInForce)) {
       inForce.forEach(putInForce);
       offers.forEach(offer);
