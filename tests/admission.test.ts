@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { register } from "@heddle/mesh/discovery";
@@ -53,10 +54,14 @@ const startLoom = async (mesh: TestMesh, contract: "first" | "second" | "broken"
 };
 
 /** The version that answers a call, or the HTTP status where none does. */
-const call = async (mesh: TestMesh, method: string): Promise<string | number> => {
+const call = async (
+  mesh: TestMesh,
+  method: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<string | number> => {
   const response = await fetch(`${mesh.url}/loom.v1.LoomService/${method}`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: "{}",
   });
   if (response.status !== 200) return response.status;
@@ -65,7 +70,13 @@ const call = async (mesh: TestMesh, method: string): Promise<string | number> =>
 };
 
 const heddle = (mesh: TestMesh, ...args: string[]) =>
-  runHeddle([...args, "--gateway", mesh.url], { ...process.env, NO_COLOR: "1", HEDDLE_DATA: mesh.dataFolder });
+  runHeddle([...args, "--gateway", mesh.url], {
+    ...process.env,
+    // A working tree of a test has no buf of its own.
+    PATH: `${new URL("../node_modules/.bin", import.meta.url).pathname}:${process.env.PATH}`,
+    NO_COLOR: "1",
+    HEDDLE_DATA: mesh.dataFolder,
+  });
 
 const outcomes = async (mesh: TestMesh): Promise<string[]> => {
   const { stdout } = await heddle(mesh, "contracts", "history", "loom.v1", "--json");
@@ -113,6 +124,46 @@ test(
     expect((await heddle(mesh, "contracts", "diff", "loom.v1")).stdout).toContain("- loom.v1.Thread.length");
   },
 );
+
+test("a check of a working tree names the line, the callers of the last days and the next command", SLOW, async () => {
+  const mesh = await gatewayAlone();
+  await startLoom(mesh, "second");
+  for (let i = 0; i < 3; i++) await call(mesh, "Weave", { "heddle-consumer": "order/1.2.0" });
+  const root = mkdtempSync(join(tmpdir(), "heddle-tree-"));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const folder = join(root, "proto/loom/v1");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(root, "buf.yaml"), "version: v2\nmodules:\n  - path: proto\n");
+  writeFileSync(
+    join(folder, "service.proto"),
+    `syntax = "proto3";
+package loom.v1;
+message Thread {
+  string colour = 1;
+}
+service LoomService {
+  rpc Weave(Thread) returns (Thread);
+  rpc Rest(Thread) returns (Thread);
+}
+`,
+  );
+  const check = await heddle(mesh, "contracts", "check", "--dir", join(root, "proto"), "--days", "7");
+  expect(check.code).toBe(100);
+  expect(check.stdout).toMatch(/^loom\.v1 +breaking/m);
+  const file = join(folder, "service.proto");
+  expect(check.stdout).toMatch(new RegExp(`^${file}:3: FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED: .*length`, "m"));
+  expect(check.stdout).toContain("order 1.2.0 called loom.v1.LoomService/Weave 3 times");
+  expect(check.stderr).toContain(`cp -R ${folder} ${folder.slice(0, -1)}2`);
+  writeFileSync(
+    file,
+    readFileSync(file, "utf8").replace("colour = 1;", "colour = 1; string length = 2; string tag = 3;"),
+  );
+  const added = await heddle(mesh, "contracts", "check", "--dir", join(root, "proto"));
+  expect([added.code, added.stdout]).toEqual([0, expect.stringMatching(/^loom\.v1 +compatible/m)]);
+  await mesh.kill("gateway", "SIGTERM");
+  const nobody = await heddle(mesh, "contracts", "check", "--dir", join(root, "proto"));
+  expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining("No mesh answers")]);
+});
 
 test("a gateway that was killed knows what was in force before any instance has come back", SLOW, async () => {
   const mesh = await gatewayAlone();
@@ -173,5 +224,6 @@ test("heddle up says that a service is refused, and goes on without it", SLOW, a
   expect(status.stderr).toContain('"Vanish"');
   expect((await up.heddle("contracts", "allow", "customer.v1", "--next", "--reason", "test")).code).toBe(0);
   await vi.waitFor(() => expect(up.output()).toMatch(/customer +ready/), PATIENCE);
-  expect((await up.heddle("wait", "--timeout", "20s")).code).toBe(0);
+  const ready = await up.heddle("wait", "--timeout", "20s");
+  expect([ready.code, ready.stderr]).toEqual([0, expect.any(String)]);
 });

@@ -275,10 +275,11 @@ describe("the checks name what is broken", () => {
 
   test("a number in plain is found in logs and in databases", () => {
     const copy = copyOfRun();
-    const numbers = new Set(["123456789", "234567891"]);
+    // None that a comment of a contract gives as an example: the gateway keeps those.
+    const numbers = new Set(["876543219", "765432198"]);
     expect(numbersAreSecret(copy, numbers).violations).toEqual([]);
-    appendFileSync(join(logFolder(copy), "order.log"), "the number is 123-45-6789\n");
-    change(copy, "order", "CREATE TABLE leak AS SELECT '9234567891' AS number");
+    appendFileSync(join(logFolder(copy), "order.log"), "the number is 876-54-3219\n");
+    change(copy, "order", "CREATE TABLE leak AS SELECT '9765432198' AS number");
     expect(numbersAreSecret(copy, numbers).violations).toHaveLength(2);
   });
 

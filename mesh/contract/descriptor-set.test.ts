@@ -77,6 +77,13 @@ test.each([
   ["too much", new Uint8Array(4 * 1024 * 1024 + 1), "4194305 bytes"],
   ["too many files", encode({ file: Array.from({ length: 513 }, (_, i) => ({ name: `${i}.proto` })) }), "513 files"],
   ["a file twice", encode({ file: [{ name: "a.proto" }, { name: "a.proto" }] }), "twice"],
+  [
+    "a type twice",
+    encode({
+      file: ["a.proto", "b.proto"].map((name) => ({ name, package: "x.v1", messageType: [{ name: "X" }] })),
+    }),
+    "it defines x.v1.X in a.proto and again in b.proto.",
+  ],
   ["a missing import", encode({ file: [{ name: "a.proto", dependency: ["b.proto"] }] }), "a.proto imports b.proto"],
   [
     "a type that is nowhere",

@@ -5,6 +5,7 @@ import type { FileDescriptorSet } from "@bufbuild/protobuf/wkt";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { packageDescriptorSetOf } from "@heddle/contracts/descriptor-sets";
+import { contractTree } from "./breaking/contract-tree.ts";
 import { commonReasons } from "./common-reasons.ts";
 import { fail } from "./fail.ts";
 
@@ -64,7 +65,7 @@ export const descriptorSetOf = (services: readonly DescService[]): DescriptorSet
 
 /**
  * Reads a descriptor set that came from elsewhere, comments left out. Throws INVALID_ARGUMENT `CONTRACT_INVALID` that says what is wrong:
- * more than 4 MiB or 512 files, bytes that are no descriptor set, a file twice, an import that is not in the set.
+ * more than 4 MiB or 512 files, bytes that are no descriptor set, a file or a name twice, an import that is not in the set.
  *
  * @param domain The package that answers, for instance `heddle.registry.v1`.
  */
@@ -83,9 +84,12 @@ export const parseDescriptorSet = (bytes: Uint8Array, domain: string): { registr
   // Comments take twice the memory of all else, and whoever wants them finds them in the bytes.
   for (const file of set.file) file.sourceCodeInfo = undefined;
   try {
+    // Throws where a name is there twice: which of the two is meant nobody could say.
+    contractTree(set);
     return { registry: createFileRegistry(set), hash: descriptorSetHash(bytes) };
   } catch (cause) {
-    throw refuse(cause instanceof Error ? cause.message : "its files do not fit together", cause);
+    const why = cause instanceof Error ? cause.message : "its files do not fit together";
+    throw refuse(why.replace(/^The descriptor set /, "it ").replace(/\.$/, ""), cause);
   }
 };
 

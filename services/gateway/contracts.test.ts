@@ -77,6 +77,16 @@ describe("a contract is refused", () => {
     expect([...contracts.paths()]).toEqual([]);
   });
 
+  test("when its package is offered twice", async () => {
+    const contracts = createContracts();
+    for (const { contract } of [one, two]) contracts.add(contract);
+    expect(await failureOf(() => contracts.check([one.offer, two.offer]))).toMatchObject({
+      code: "InvalidArgument",
+      reason: "PACKAGE_REPEATED",
+      metadata: { packageName: "loom.v1" },
+    });
+  });
+
   test("when it does not say who may call a method, unless that is of a standard service of gRPC", async () => {
     const contracts = createContracts();
     const silent = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] }, { access: null });
@@ -166,6 +176,18 @@ test("what callers see stays known when nobody offers it, and goes when somethin
   expect(contracts.byPackage("loom.v1")).toBe(two.contract);
   bring(contracts, one);
   expect(contracts.method("/loom.v1.LoomService/Rest")).toBeUndefined();
+});
+
+test("a service of a contract that nobody offers is none that the mesh waits for", () => {
+  const contracts = createContracts();
+  const both = contractOf("loom.v1", { LoomService: ["Weave"], SpoolService: ["Wind"] });
+  contracts.add(both.contract);
+  const leave = contracts.admit([{ ...both.offer, services: ["loom.v1.LoomService"] }]);
+  expect(contracts.services()).toEqual(["loom.v1.LoomService"]);
+  expect(contracts.method("/loom.v1.SpoolService/Wind")).toBeDefined();
+  leave();
+  contracts.admit([both.offer]);
+  expect(contracts.services()).toEqual(["loom.v1.LoomService", "loom.v1.SpoolService"]);
 });
 
 test("a package that brings a file of another does not decide what that says", () => {

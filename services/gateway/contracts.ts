@@ -2,7 +2,13 @@ import type { DescFile, DescMethod, DescService, FileRegistry } from "@bufbuild/
 import type { Contract, PackageOffer } from "@heddle/contracts/heddle/registry/v1";
 import { fail, parseDescriptorSet, undeclaredAccess } from "@heddle/mesh/contract";
 import type { DescriptorSource } from "@heddle/mesh/service";
-import { ACCESS_UNDECLARED, CONTRACT_HASH_MISMATCH, CONTRACT_INCOMPLETE, CONTRACTS_FULL } from "./errors.ts";
+import {
+  ACCESS_UNDECLARED,
+  CONTRACT_HASH_MISMATCH,
+  CONTRACT_INCOMPLETE,
+  CONTRACTS_FULL,
+  PACKAGE_REPEATED,
+} from "./errors.ts";
 
 /** The contracts that instances brought with them. */
 export interface Contracts {
@@ -10,7 +16,7 @@ export interface Contracts {
   missing(offers: readonly PackageOffer[]): string[];
   /** Keeps a contract. Throws when its bytes are not what its hash says, or no descriptor set, or there are too many. */
   add(contract: Contract): void;
-  /** Throws when a contract lacks a service of its offer, or does not say who may call one of its methods. */
+  /** Throws when a package is offered twice, or a contract lacks a service of its offer, or does not say who may call one of its methods. */
   check(offers: readonly PackageOffer[]): void;
   /**
    * Makes what an instance offers known, from the next lookup on, until the returned function is called, and what callers see of its
@@ -28,7 +34,10 @@ export interface Contracts {
   registryOf(method: DescMethod): FileRegistry | undefined;
   /** The paths of all methods in force. */
   paths(): Iterable<string>;
-  /** Full names of the services in force, whether or not an instance serves them now. */
+  /**
+   * Full names of the services that were offered since the start, whether or not an instance serves them now. A contract may have
+   * more: nobody need serve all of a package.
+   */
   services(): readonly string[];
   /** All files in force, each once by name: the one of its own package, otherwise any. */
   files(): Iterable<DescFile>;
@@ -66,6 +75,8 @@ interface Package {
   readonly sequence: number;
   /** How many instances offer each hash, none of them 0. */
   readonly offered: Map<string, number>;
+  /** The services that instances offered, those that have left included. */
+  readonly services: Set<string>;
 }
 
 interface Parsed {
@@ -106,7 +117,7 @@ export const createContracts = (): Contracts => {
   const rebuild = () => {
     const known = [...current()].flatMap(([name, entry]) => servicesIn(name, entry));
     methods = new Map(known.flatMap((service) => service.methods).map((method) => [pathOf(method), method]));
-    services = [...new Set(known.map(({ typeName }) => typeName))];
+    services = [...packages.values()].flatMap((each) => [...each.services]);
     version++;
   };
   const isFull = () => parsed.size > CONTRACTS_MAX || bytes > CONTRACT_BYTES_MAX;
@@ -155,7 +166,12 @@ export const createContracts = (): Contracts => {
         registry,
       });
     }
-    packages.set(packageName, { hash, sequence, offered: known?.offered ?? new Map() });
+    packages.set(packageName, {
+      hash,
+      sequence,
+      offered: known?.offered ?? new Map(),
+      services: known?.services ?? new Set(),
+    });
     rebuild();
     forget(hash);
   };
@@ -165,12 +181,14 @@ export const createContracts = (): Contracts => {
     bytes: parsed.get(contractHash)?.contract.fileDescriptorSet ?? new Uint8Array(),
     sequence: (packages.get(name)?.sequence ?? 0) + 1,
   });
-  const offer = ({ name, contractHash }: PackageOffer) => {
+  const offer = ({ name, contractHash, services: served }: PackageOffer) => {
     const known = packages.get(name);
     if (known === undefined) return;
     const instances = known.offered.get(contractHash) ?? 0;
     known.offered.set(contractHash, instances + 1);
-    if (instances === 0 && contractHash !== known.hash) rebuild();
+    const isNew = served.some((service) => !known.services.has(service));
+    for (const service of served) known.services.add(service);
+    if (isNew || (instances === 0 && contractHash !== known.hash)) rebuild();
   };
   const withdraw = ({ name, contractHash }: PackageOffer) => {
     const known = packages.get(name);
@@ -200,7 +218,14 @@ export const createContracts = (): Contracts => {
         throw fail(CONTRACTS_FULL, { contracts: parsed.size });
       }
     },
-    check: (offers) => offers.forEach(checkOffer),
+    check(offers) {
+      const names = new Set<string>();
+      for (const { name } of offers) {
+        if (names.has(name)) throw fail(PACKAGE_REPEATED, { packageName: name });
+        names.add(name);
+      }
+      offers.forEach(checkOffer);
+    },
     admit(offers, inForce = offers.map(asInForce)) {
       inForce.forEach(putInForce);
       offers.forEach(offer);

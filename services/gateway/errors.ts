@@ -69,6 +69,11 @@ export const ACCESS_UNDECLARED = registry(
   Code.InvalidArgument,
   'The contract of {service} does not say who may call {methods}: add "option (heddle.options.v1.access)" to each.',
 );
+export const PACKAGE_REPEATED = registry(
+  "PACKAGE_REPEATED",
+  Code.InvalidArgument,
+  "The instance offers {packageName} twice; offer it once, with one contract.",
+);
 
 const contract = reasons("heddle.contract.v1");
 

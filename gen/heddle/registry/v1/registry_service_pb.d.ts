@@ -565,7 +565,7 @@ export declare const RegistryService: GenService<{
    * the stream with DEADLINE_EXCEEDED and reason `HEARTBEAT_MISSED` after three missed ones. Fails with INVALID_ARGUMENT
    * and reason `MESSAGE_OUT_OF_ORDER`, `ADDRESS_INVALID` when nothing can be called there, `CONTRACT_HASH_MISMATCH` when a
    * contract does not have the hash it claims, `CONTRACT_INVALID` when it is no descriptor set, or `CONTRACT_INCOMPLETE` when it
-   * lacks a service of the offer, or `ACCESS_UNDECLARED` when a method of the offer does not say by the option
+   * lacks a service of the offer, `PACKAGE_REPEATED` when a package is offered twice, or `ACCESS_UNDECLARED` when a method of the offer does not say by the option
    * `heddle.options.v1.access` who may call it; with PERMISSION_DENIED and reason `SERVICE_RESERVED` for a service that the gateway serves
    * itself; with ALREADY_EXISTS and reason `INSTANCE_ENTERED` for an instance id that is entered; and with RESOURCE_EXHAUSTED and
    * reason `REGISTRY_FULL` or `CONTRACTS_FULL`.
