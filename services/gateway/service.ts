@@ -14,6 +14,7 @@ import { createCarrier } from "./carry.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
+import { docsDoor } from "./docs-door.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { checkContracts } from "./handlers/check-contracts.ts";
@@ -51,7 +52,6 @@ import { usageImplementation } from "./usage/usage-implementation.ts";
 
 /** What the gateway answers itself. */
 const OWN = [RegistryService, ContractService, UsageService, Health, ServerReflection, ServerReflectionAlpha];
-const OWN_PACKAGES = new Set(OWN.map(({ file }) => file.proto.package));
 
 export const gateway = defineService({
   name: "gateway",
@@ -68,8 +68,8 @@ export const gateway = defineService({
     const instances = createInstances();
     const contracts = createContracts();
     const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore() };
-    const admission = createAdmission({ ...stores, contracts, clock });
     const catalog = createCatalog(OWN, contracts);
+    const admission = createAdmission({ ...stores, contracts, clock });
     const runtime = { clock, network, timers, random };
     const upstreams = createUpstreams(config.HEDDLE_WIRE, runtime, neighbours);
     const routes = createMethodRoutes({ instances, contracts });
@@ -96,6 +96,7 @@ export const gateway = defineService({
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ contracts, instances, learning, timers }),
+      docsDoor({ catalog, version: manifest.version, timers, log }),
       createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
     ];
     instances.watch(({ instance }) => {
@@ -109,12 +110,12 @@ export const gateway = defineService({
           watch: watch({ instances }),
           listServices: listServices({ instances }),
           listInstances: listInstances({ instances }),
-          getContract: getContract({ ...stores, contracts }),
+          getContract: getContract({ ...stores, contracts, catalog }),
         }),
         implementation(ContractService, {
           listPackages: listPackages({ ...stores, contracts, instances }),
           listAdmissions: listAdmissions({ ...stores, admission }),
-          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, own: OWN_PACKAGES }),
+          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, catalog }),
           createOverride: createOverride({ ...stores, clock, ids, log }),
           listOverrides: listOverrides({ ...stores, clock }),
           revokeOverride: revokeOverride({ ...stores, clock }),
