@@ -233,6 +233,8 @@ test("a report of a service counts with what passed the gateway", async () => {
   expect(methods.map(({ consumer, calls }) => [consumer?.name, calls])).toEqual([["order", 5n]]);
   for (const wrong of [
     { sequence: 0n },
+    { sequence: 2n ** 53n },
+    { calls: [{ method: CUT, calls: 1_000_000_001n }] },
     { consumerName: "a b" },
     { consumerVersion: "1/2" },
     { calls: [] },

@@ -26,7 +26,7 @@ export declare type ReportUsageRequest = Message<"heddle.usage.v1.ReportUsageReq
   instanceId: string;
 
   /**
-   * Numbers the reports of the instance, from 1.
+   * Numbers the reports of the instance, from 1 to 2^53 - 1.
    *
    * @generated from field: int64 sequence = 2;
    */
@@ -75,14 +75,14 @@ export declare type ReportedCalls = Message<"heddle.usage.v1.ReportedCalls"> & {
   method: string;
 
   /**
-   * Counts the calls.
+   * Counts the calls. At most 1,000,000,000.
    *
    * @generated from field: int64 calls = 2;
    */
   calls: bigint;
 
   /**
-   * Counts the requests that were looked at for the fields that they set.
+   * Counts the requests that were looked at for the fields that they set. At most 1,000,000,000.
    *
    * @generated from field: int64 samples = 3;
    */
@@ -123,7 +123,7 @@ export declare type ReportedField = Message<"heddle.usage.v1.ReportedField"> & {
   number: number;
 
   /**
-   * Counts the requests.
+   * Counts the requests. At most 1,000,000,000.
    *
    * @generated from field: int64 samples_with_field = 3;
    */
