@@ -7,7 +7,9 @@ import { SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { BackendCall, Backends } from "./backends.ts";
+import { planOf } from "./call-plan.ts";
 import type { Answer, Ending } from "./collected-answer.ts";
+import type { RequestSampler } from "./edge.ts";
 import { ANSWER_UNREADABLE, INSTANCE_UNREACHABLE } from "./errors.ts";
 import type { MethodRoute } from "./method-route.ts";
 import type { MethodRoutes } from "./method-routes.ts";
@@ -31,7 +33,8 @@ export const cachedBackends = (
     const route = deps.routes.at(`/${method.parent.typeName}/${method.name}`, call.headers.get(SERVICE_HEADER));
     if (route?.cacheMs === undefined) return alone;
     const sharing = sharingOf(route, call.headers, deps.instanceId);
-    return sharing === undefined ? alone : sharedTransport(alone, { ...deps, call, route, sharing });
+    const sampler = planOf(call.headers).passage?.sampler;
+    return sharing === undefined ? alone : sharedTransport(alone, { ...deps, call, route, sharing, sampler });
   },
 });
 
@@ -40,14 +43,20 @@ interface SharedDeps extends Pick<Question, "sharing"> {
   readonly timers: Timers;
   readonly call: BackendCall;
   readonly route: MethodRoute;
+  /** What the request is shown to; undefined: nobody asks. */
+  readonly sampler: RequestSampler | undefined;
 }
 
-const sharedTransport = (alone: Transport, { replies, timers, call, route, sharing }: SharedDeps): Transport => ({
+const sharedTransport = (
+  alone: Transport,
+  { replies, timers, call, route, sharing, sampler }: SharedDeps,
+): Transport => ({
   stream: (...stream) => alone.stream(...stream),
   async unary(method, signal, timeoutMs, header, input, values) {
     const message = toBinary(method.input, create(method.input, input));
     const body = encodeEnvelope(0, message);
     if (body.length > REQUEST_BYTES_MAX) return alone.unary(method, signal, timeoutMs, header, input, values);
+    sampler?.look(message);
     const [ending, ageMs] = await asked(
       (told) => replies.ask({ method: route, sharing, body, peer: call.peer }, told),
       {

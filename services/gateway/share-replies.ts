@@ -67,6 +67,7 @@ export const createSharedReplies = ({
         sharing,
         timeoutMs,
         answerFields: plan.passage?.answerFields ?? [],
+        sampler: plan.passage?.sampler,
         alone: (isBare) => carry(stream, headers, isBare, where),
       }).open(end);
     },
