@@ -62,7 +62,9 @@ export const completeErrors = (
       };
     }
     if (response.status === 200) return response;
-    return response.body === undefined ? explainRefusal(response, handler) : completeUnary(response, complete);
+    return response.body === undefined
+      ? explainRefusal(response, handler, request.method)
+      : completeUnary(response, complete);
   };
   return wrapHandler(handler, handle);
 };
@@ -73,14 +75,23 @@ const MEDIA_TYPE_UNSUPPORTED = refusals(
   Code.InvalidArgument,
   "{method} takes content-type application/json, application/proto, application/grpc, application/grpc-web and, for streams, application/connect+json.",
 );
+const QUERY_INCOMPLETE = refusals(
+  "QUERY_INCOMPLETE",
+  Code.InvalidArgument,
+  "{method} takes its message from the query of a GET, as ?connect=v1&encoding=json&message=%7B%7D.",
+);
 const VERB_NOT_ALLOWED = refusals("VERB_NOT_ALLOWED", Code.InvalidArgument, "{method} takes {allowed}.");
 
 /** Says in words what Connect says by a bare status: a wrong verb or content type is the first thing that curl gets wrong. */
-const explainRefusal = (response: UniversalServerResponse, handler: UniversalHandler): UniversalServerResponse => {
+const explainRefusal = (
+  response: UniversalServerResponse,
+  handler: UniversalHandler,
+  verb: string,
+): UniversalServerResponse => {
   const method = `${handler.service.typeName}/${handler.method.name}`;
   const error =
     response.status === 415
-      ? fail(MEDIA_TYPE_UNSUPPORTED, { method })
+      ? fail(verb === "GET" ? QUERY_INCOMPLETE : MEDIA_TYPE_UNSUPPORTED, { method })
       : response.status === 405
         ? fail(VERB_NOT_ALLOWED, { method, allowed: handler.allowedMethods.join(" and ") })
         : undefined;

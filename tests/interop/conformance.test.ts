@@ -14,7 +14,7 @@ test("a server of ours answers gRPC, gRPC-Web and Connect as connectconformance 
 
 test("the gateway answers gRPC, gRPC-Web and Connect for an instance that it calls by gRPC", async () => {
   const flaky = ["--known-flaky", `@${join(FOLDER, "gateway-known-flaky.txt")}`];
-  const { cases, failed } = await conformance("gateway", ["--parallel", "8", ...flaky]);
+  const { cases, failed } = await conformance("gateway", ["--parallel", "4", ...flaky]);
   expect(failed).toEqual([]);
   expect(cases).toBeGreaterThan(1_700);
 }, 150_000);
