@@ -175,6 +175,43 @@ describe("a unary call", () => {
     });
   });
 
+  test("that fails in words and details of the service's own is answered with these", async () => {
+    const { call } = await startDoor({
+      getShelf: () => {
+        const error = new ConnectError("the shelf fell", Code.Internal);
+        error.details.push({ desc: libraryRegistry.getMessage("library.v1.Shelf") as never, value: { theme: "oak" } });
+        throw error;
+      },
+    });
+    const { status, body } = await call("GET /v1/shelves/1");
+    expect({ status, body }).toEqual({
+      status: 500,
+      body: {
+        code: 13,
+        message: "the shelf fell",
+        details: [{ "@type": "type.googleapis.com/library.v1.Shelf", theme: "oak" }],
+      },
+    });
+  });
+
+  test("that fails in the gateway itself says nothing but where the log tells more", async () => {
+    const { call, lines } = await startDoor(
+      {},
+      {
+        checkpoints: [
+          {
+            prepare: () => {
+              throw new Error("the secret reason");
+            },
+          },
+        ],
+      },
+    );
+    const { status, body } = await call("GET /v1/shelves/1");
+    expect([status, JSON.stringify(body).includes("secret")]).toEqual([500, false]);
+    expect(lines).toContainEqual(expect.objectContaining({ msg: "REST call failed", path: "/v1/shelves/1" }));
+  });
+
   test("whose answer has no JSON is an error of the service", async () => {
     const note = { typeUrl: "type.googleapis.com/no.Such", value: new Uint8Array([1]) };
     const { call } = await startDoor({ getShelf: () => ({ note }) });
@@ -500,6 +537,13 @@ describe("raw bodies", () => {
     });
     expect(body).toEqual({ path: "a/b", revision: 6 * 1024 * 1024 });
     expect(seen).toEqual(["a/b", "r", "image/png"]);
+  });
+
+  test("are not sent for where the path or the query is wrong", async () => {
+    let calls = 0;
+    const { call } = await startDoor({ upload: () => calls++ });
+    const { status, body } = await call("POST /v1/uploads/a?resaon=r", { body: "abc" });
+    expect([status, body.message, calls]).toEqual([400, expect.stringContaining("did you mean reason?"), 0]);
   });
 
   test("cannot be compressed where they are streamed", async () => {

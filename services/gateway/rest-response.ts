@@ -55,7 +55,9 @@ export const emptyResponse = (fields: readonly string[]): UniversalServerRespons
 export const withoutBody = (response: UniversalServerResponse): UniversalServerResponse => {
   const { status, header, body } = response;
   // Lets go of what the body would have come from.
-  void body?.[Symbol.asyncIterator]().return?.();
+  body?.[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => undefined);
   return header === undefined ? { status } : { status, header };
 };
 
