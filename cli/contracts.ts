@@ -9,23 +9,22 @@ import {
 } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { nearestName } from "@heddle/mesh/contract";
-import { grpcTransport } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
 import { Failure } from "./failure.ts";
+import { gatewayTransport } from "./gateway-transport.ts";
 
 /** Digits of a hash that a person is shown. */
 const HASH_CHARS = 12;
 
 /** The contracts of a mesh, as its gateway keeps them. */
 export const contractsOf = (gateway: string): Client<typeof ContractService> =>
-  createClient(ContractService, grpcTransport(gateway, systemRuntime()));
+  createClient(ContractService, gatewayTransport(gateway));
 
 /** A descriptor set by its hash, or the one in force for a package. */
 export const fetchContract = async (
   gateway: string,
   lookup: { readonly case: "package" | "contractHash"; readonly value: string },
 ): Promise<{ readonly hash: string; readonly bytes: Uint8Array }> => {
-  const registry = createClient(RegistryService, grpcTransport(gateway, systemRuntime()));
+  const registry = createClient(RegistryService, gatewayTransport(gateway));
   const { contract } = await registry.getContract({ lookup });
   return { hash: contract?.contractHash ?? "", bytes: contract?.fileDescriptorSet ?? new Uint8Array() };
 };

@@ -1,5 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { sayConsumer } from "./consumer.ts";
 import { withToken } from "./with-token.ts";
 
 /** The protocols that `heddle call` speaks. */
@@ -11,12 +12,13 @@ export const transportOf = (baseUrl: string, protocol: Protocol = "grpc"): Trans
   withToken(openTransport(baseUrl, protocol), baseUrl);
 
 const openTransport = (baseUrl: string, protocol: Protocol): Transport => {
+  const interceptors = [sayConsumer];
   switch (protocol) {
     case "grpc":
-      return createGrpcTransport({ baseUrl });
+      return createGrpcTransport({ baseUrl, interceptors });
     case "grpc-web":
-      return createGrpcWebTransport({ baseUrl, httpVersion: "2" });
+      return createGrpcWebTransport({ baseUrl, httpVersion: "2", interceptors });
     case "connect":
-      return createConnectTransport({ baseUrl, httpVersion: "2" });
+      return createConnectTransport({ baseUrl, httpVersion: "2", interceptors });
   }
 };

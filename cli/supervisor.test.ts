@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,6 +87,20 @@ test("a program that crashes is started again and its last words are handed on",
   expect(eventsOf("died")).toMatchObject([{ exit: { code: 7, signal: null }, restartInMs: 100 }]);
   expect(eventsOf("grave-line").map(({ line }) => line.fields.msg)).toContain("TypeError: boom");
   expect(services).toMatchObject([{ name: "customer", state: "ready", restarts: 1, lastExit: { code: 7 } }]);
+});
+
+test("a program whose service is refused keeps nobody waiting, and may be ready later", async () => {
+  const allowed = join(folder, "allowed");
+  const mesh = supervise([program("gateway"), program("customer", "refused-first", allowed)]);
+  expect(await mesh.allReady).toBe(false);
+  expect(services).toMatchObject([
+    { name: "gateway", state: "ready" },
+    { name: "customer", state: "refused", version: "1.0.0", refusal: { nextSteps: ["undo it"] } },
+  ]);
+  expect(eventsOf("refused")).toHaveLength(1);
+  writeFileSync(allowed, "");
+  await until(() => eventsOf("ready").length === 2);
+  expect(services[1]).toMatchObject({ state: "ready", refusal: undefined });
 });
 
 test("a program that is killed from outside is started again", async () => {

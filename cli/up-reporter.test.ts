@@ -38,3 +38,17 @@ test("a service that is given up is told with where to look", () => {
   const { err } = report({ type: "gave-up", program, exit: { code: 2, signal: null } });
   expect(err.join("\n")).toContain("heddle logs customer");
 });
+
+test("a service that is refused is told with why, and what to do", () => {
+  const refusal = { message: "it would break callers", violations: ["a.proto: RULE: gone"], nextSteps: ["undo it"] };
+  const { out, err } = report({
+    type: "refused",
+    service: { name: "customer", state: "refused", restarts: 0, refusal },
+  });
+  expect(out).toEqual([]);
+  expect(err.map((line) => line.trim())).toEqual([
+    "customer         refused: it would break callers",
+    "a.proto: RULE: gone",
+    "next:  undo it",
+  ]);
+});

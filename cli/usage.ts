@@ -6,8 +6,8 @@ import {
   type MethodUsage,
   UsageService,
 } from "@heddle/contracts/heddle/usage/v1";
-import { grpcTransport } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
+import { systemClock } from "@heddle/mesh/runtime";
+import { gatewayTransport } from "./gateway-transport.ts";
 import { orFailure } from "./rpc-failure.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -29,9 +29,8 @@ export const usageOf = (
   { days, consumer = "" }: { readonly days: number; readonly consumer?: string | undefined },
   terminal: Terminal,
 ): UsageQuery => {
-  const { clock, ...runtime } = systemRuntime();
-  const client = createClient(UsageService, grpcTransport(gateway, { clock, ...runtime }));
-  const since: Timestamp = timestampFromMs(clock.nowMs() - (days - 1) * DAY_MS);
+  const client = createClient(UsageService, gatewayTransport(gateway));
+  const since: Timestamp = timestampFromMs(systemClock.nowMs() - (days - 1) * DAY_MS);
   const { method: rpc } = UsageService;
 
   const all = async <T>(

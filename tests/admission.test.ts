@@ -14,7 +14,10 @@ import { startMesh, type TestMesh } from "./mesh.ts";
 
 const LOOM = new URL("./admission/loom.ts", import.meta.url).pathname;
 /** Time enough for a machine that does other things as well, and for an instance that tries again after 10 s. */
-const PATIENCE = { timeout: 25_000, interval: 100 };
+const PATIENCE = { timeout: 40_000, interval: 100 };
+
+/** Several processes start one after the other. */
+const SLOW = { timeout: 120_000 };
 
 const gatewayAlone = async (): Promise<TestMesh> => {
   const mesh = await startMesh([]);
@@ -70,44 +73,48 @@ const outcomes = async (mesh: TestMesh): Promise<string[]> => {
   return lines.map((line) => JSON.parse(line).outcome.slice("ADMISSION_OUTCOME_".length)).toReversed();
 };
 
-test("an instance that would break callers is refused, the one before serves on, and an override lets it in", async () => {
-  const mesh = await gatewayAlone();
-  await startLoom(mesh, "second");
-  const made = await heddle(mesh, "contracts", "allow", "loom.v1", "--next", "--reason", "a mistake", "--json");
-  const { stdout } = await heddle(mesh, "contracts", "revoke", JSON.parse(made.stdout).id);
-  expect(stdout).toContain("is revoked");
+test(
+  "an instance that would break callers is refused, the one before serves on, and an override lets it in",
+  SLOW,
+  async () => {
+    const mesh = await gatewayAlone();
+    await startLoom(mesh, "second");
+    const made = await heddle(mesh, "contracts", "allow", "loom.v1", "--next", "--reason", "a mistake", "--json");
+    const { stdout } = await heddle(mesh, "contracts", "revoke", JSON.parse(made.stdout).id);
+    expect(stdout).toContain("is revoked");
 
-  const broken = await startLoom(mesh, "broken");
-  expect(broken.said()).toEqual(["refused"]);
-  for (let i = 0; i < 4; i++) expect(await call(mesh, "Weave")).toBe("2.0.0");
-  const rule = "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED";
-  const told = broken.lines().filter(({ level }) => level === "error");
-  expect(told).toHaveLength(1);
-  expect(told[0]).toMatchObject({
-    msg: "the registry refuses this contract: it would break callers of loom.v1",
-    violations: expect.arrayContaining([expect.stringMatching(`^loom/v1/service.proto: ${rule}: .*length`)]),
-    next: expect.arrayContaining([expect.stringContaining("heddle contracts allow loom.v1 --hash")]),
-  });
-  expect(mesh.logOf("gateway")).toContain("instance refused: its contract would break callers");
+    const broken = await startLoom(mesh, "broken");
+    expect(broken.said()).toEqual(["refused"]);
+    for (let i = 0; i < 4; i++) expect(await call(mesh, "Weave")).toBe("2.0.0");
+    const rule = "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED";
+    const told = broken.lines().filter(({ level }) => level === "error");
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({
+      msg: "the registry refuses this contract: it would break callers of loom.v1",
+      violations: expect.arrayContaining([expect.stringMatching(`^loom/v1/service.proto: ${rule}: .*length`)]),
+      next: expect.arrayContaining([expect.stringContaining("heddle contracts allow loom.v1 --hash")]),
+    });
+    expect(mesh.logOf("gateway")).toContain("instance refused: its contract would break callers");
 
-  const status = await heddle(mesh, "status");
-  expect(status.code).toBe(1);
-  expect(status.stdout).toMatch(/^loom +3\.0\.0 +refused/m);
-  expect(status.stderr).toContain(rule);
-  const [, allow = ""] = /heddle (contracts allow loom\.v1 --hash [0-9a-f]+)/.exec(status.stderr) ?? [];
-  const json = JSON.parse((await heddle(mesh, "status", "--json")).stdout);
-  expect(json.services).toContainEqual(
-    expect.objectContaining({ service: "loom", version: "3.0.0", state: "refused", refusal: expect.anything() }),
-  );
+    const status = await heddle(mesh, "status");
+    expect(status.code).toBe(1);
+    expect(status.stdout).toMatch(/^loom +3\.0\.0 +refused/m);
+    expect(status.stderr).toContain(rule);
+    const [, allow = ""] = /heddle (contracts allow loom\.v1 --hash [0-9a-f]+)/.exec(status.stderr) ?? [];
+    const json = JSON.parse((await heddle(mesh, "status", "--json")).stdout);
+    expect(json.services).toContainEqual(
+      expect.objectContaining({ service: "loom", version: "3.0.0", state: "refused", refusal: expect.anything() }),
+    );
 
-  expect((await heddle(mesh, ...allow.split(" "), "--reason", "nobody sets it", "--for", "10m")).code).toBe(0);
-  await vi.waitFor(() => expect(broken.said()).toEqual(["refused", "ready"]), PATIENCE);
-  expect(await outcomes(mesh)).toEqual(["FIRST", "REFUSED", "OVERRIDDEN"]);
-  expect((await heddle(mesh, "status")).stdout).not.toContain("refused");
-  expect((await heddle(mesh, "contracts", "diff", "loom.v1")).stdout).toContain("- loom.v1.Thread.length");
-});
+    expect((await heddle(mesh, ...allow.split(" "), "--reason", "nobody sets it", "--for", "10m")).code).toBe(0);
+    await vi.waitFor(() => expect(broken.said()).toEqual(["refused", "ready"]), PATIENCE);
+    expect(await outcomes(mesh)).toEqual(["FIRST", "REFUSED", "OVERRIDDEN"]);
+    expect((await heddle(mesh, "status")).stdout).not.toContain("refused");
+    expect((await heddle(mesh, "contracts", "diff", "loom.v1")).stdout).toContain("- loom.v1.Thread.length");
+  },
+);
 
-test("a gateway that was killed knows what was in force before any instance has come back", async () => {
+test("a gateway that was killed knows what was in force before any instance has come back", SLOW, async () => {
   const mesh = await gatewayAlone();
   const loom = await startLoom(mesh, "second");
   await loom.stop();
@@ -122,7 +129,7 @@ test("a gateway that was killed knows what was in force before any instance has 
   ]);
 });
 
-test("two versions run side by side, and an instance of the older one may restart", async () => {
+test("two versions run side by side, and an instance of the older one may restart", SLOW, async () => {
   const mesh = await gatewayAlone();
   const first = await startLoom(mesh, "first");
   await startLoom(mesh, "second");
@@ -137,7 +144,7 @@ test("two versions run side by side, and an instance of the older one may restar
   expect(await outcomes(mesh)).toEqual(["FIRST", "COMPATIBLE", "EARLIER"]);
 });
 
-test("heddle up says that a service is refused, and goes on without it", async () => {
+test("heddle up says that a service is refused, and goes on without it", SLOW, async () => {
   const mesh = await gatewayAlone();
   const runtime = systemRuntime();
   // What the real contract of customer.v1 lacks.

@@ -14,6 +14,8 @@ export const KEYS_REFRESH_MS = 60_000;
 /** Milliseconds between tries while they cannot be had. */
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 10_000;
+/** The same before they were ever had: at the start of a mesh, callers with tokens wait for them. */
+const FIRST_RETRY_MS_MAX = 500;
 /** Milliseconds between looks that tokens ask for: whoever makes names of keys up must not make calls with them. */
 export const KEYS_ASKED_MS = 1_000;
 /** Keys that are kept; auth publishes 8 at most. */
@@ -32,9 +34,15 @@ export class KeySet {
   #retryMs = RETRY_MS_MIN;
   #next: Timer | undefined = undefined;
   #stopped = false;
+  readonly #known = Promise.withResolvers<void>();
 
   constructor(deps: KeySetDeps) {
     this.#deps = deps;
+  }
+
+  /** Resolves once there are keys. */
+  get known(): Promise<void> {
+    return this.#known.promise;
   }
 
   /** Grows with each change of the keys. */
@@ -75,11 +83,12 @@ export class KeySet {
     try {
       this.#take(await fetch());
       this.#isCurrent = true;
+      this.#known.resolve();
       this.#retryMs = RETRY_MS_MIN;
     } catch (error) {
       this.#isCurrent = false;
       nextMs = this.#retryMs;
-      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
+      this.#retryMs = Math.min(this.#retryMs * 2, this.#version === 0 ? FIRST_RETRY_MS_MAX : RETRY_MS_MAX);
       log.debug({ err: error, retryMs: nextMs }, "signing keys not reached; those known stay in force");
     }
     if (!this.#stopped) this.#next = timers.after(nextMs, () => void this.ask());

@@ -37,7 +37,8 @@ export const openAccess = (deps: {
     fetch: () =>
       runInCall(backgroundCall(""), async () => {
         const client = createClient(AuthService, deps.auth());
-        return (await client.getSigningKeys({}, { timeoutMs: KEYS_TIMEOUT_MS })).keys;
+        const { keys } = await client.getSigningKeys({}, { timeoutMs: KEYS_TIMEOUT_MS, headers: FRESH });
+        return keys;
       }),
   });
   const mode = config.HEDDLE_ACCESS;
@@ -71,6 +72,9 @@ export const readIdentityKey = (
   }
   return Buffer.from(text, "latin1");
 };
+
+/** A key that was just made is not among those that the gateway keeps for a minute. */
+const FRESH = { "cache-control": "no-cache" };
 
 const HOW_TO_MAKE_ONE =
   "heddle up makes one; without it, (umask 077; openssl rand -hex 32 > identity.key), the same for all processes";

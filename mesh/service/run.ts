@@ -38,11 +38,10 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
       onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),
     });
+    const asked = running.keys.ask();
+    const isEnforced = config.HEDDLE_ACCESS === "enforced" && !isGateway;
     // Callers with tokens come with the registration.
-    const keysKnown = running.keys.ask();
-    if (config.HEDDLE_ACCESS === "enforced") {
-      await Promise.race([keysKnown, runtime.timers.sleep(KEYS_WAIT_MS)]);
-    }
+    if (isEnforced) await Promise.race([asked, runtime.timers.sleep(FIRST_KEYS_MS)]);
     const registration = isGateway
       ? undefined
       : register({ instance: running, transport: gateway, runtime, log, onRefused: tellRefusal(running) });
@@ -52,14 +51,17 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       return stopAll([running], config, log);
     });
     await registration?.registered;
+    if (isEnforced) await Promise.race([running.keys.known, runtime.timers.sleep(KEYS_WAIT_MS)]);
     announce(running, runtime, startMs, log);
   } catch (error) {
     failStart(error, config, end);
   }
 };
 
-/** Milliseconds that a start waits for auth's keys: where it is there, it answers within a few; at the first start it is not. */
-const KEYS_WAIT_MS = 500;
+/** Milliseconds that a start waits for auth's keys before it registers: one that is there answers within a few. */
+const FIRST_KEYS_MS = 200;
+/** Milliseconds that it waits for an auth that starts at the same time, before it calls itself ready; others go on without. */
+const KEYS_WAIT_MS = 3_000;
 
 /** What a service says of itself with its calls. */
 export const clientIdentity = (

@@ -6,6 +6,8 @@ import { type HeddleTransport, SERVICE_HEADER, transportOn } from "@heddle/mesh/
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import { backendError } from "./backend-error.ts";
+import { planOf } from "./call-plan.ts";
+import type { RequestSampler } from "./edge.ts";
 import { RELAY_LOOP } from "./errors.ts";
 import { type ForwardedMetadata, forwardedMetadata } from "./forwarded-headers.ts";
 import { type Guarded, HangGuard } from "./hang-guard.ts";
@@ -14,6 +16,7 @@ import type { Instances } from "./instances.ts";
 import type { MethodRoute } from "./method-route.ts";
 import type { MethodRoutes } from "./method-routes.ts";
 import type { Upstreams } from "./upstreams.ts";
+import { showRequest } from "./usage/show-request.ts";
 
 /** The request that a call is made for. */
 export interface BackendCall {
@@ -77,7 +80,8 @@ export const createBackends = (options: BackendsOptions): Backends => {
       if (forwarded.isLoop) {
         return failing(() => fail(RELAY_LOOP, { service, address: route?.next()?.address ?? "the address" }));
       }
-      return onBehalf(transportTo(method, owner), { forwarded, route, runtime, guard });
+      const { passage } = planOf(headers);
+      return onBehalf(transportTo(method, owner), { forwarded, route, runtime, guard, sampler: passage?.sampler });
     },
   };
 };
@@ -102,12 +106,15 @@ const onBehalf = (
     route,
     runtime,
     guard,
+    sampler,
   }: {
     forwarded: ForwardedMetadata;
     /** Undefined for what the gateway serves itself. */
     route: MethodRoute | undefined;
     runtime: Pick<Runtime, "random">;
     guard: HangGuard;
+    /** What the request is shown to; undefined: nobody asks. */
+    sampler: RequestSampler | undefined;
   },
 ): Transport => {
   const headerWith = (header: Header): [string, string][] => {
@@ -125,6 +132,7 @@ const onBehalf = (
     declaredMs === undefined ? timeoutMs : Math.min(timeoutMs ?? declaredMs, declaredMs);
   return {
     async unary(method, signal, timeoutMs, header, input, values) {
+      if (sampler !== undefined) showRequest(sampler, method, input);
       const leftMs = within(timeoutMs);
       // What nobody has set a deadline for is bounded here, and told to no instance as the caller's wish.
       const bound = leftMs === undefined && capMs !== undefined ? new Bound(guard, capMs) : undefined;

@@ -7,8 +7,11 @@ import { SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { BackendCall, Backends } from "./backends.ts";
+import { planOf } from "./call-plan.ts";
 import type { Answer, Ending } from "./collected-answer.ts";
+import type { RequestSampler } from "./edge.ts";
 import { ANSWER_UNREADABLE, INSTANCE_UNREACHABLE } from "./errors.ts";
+import { RETRY_DELAY_MS } from "./instance-pool.ts";
 import type { MethodRoute } from "./method-route.ts";
 import type { MethodRoutes } from "./method-routes.ts";
 import { isOneMessage, type Question, REQUEST_BYTES_MAX, type ReplyCache } from "./reply-cache.ts";
@@ -31,7 +34,8 @@ export const cachedBackends = (
     const route = deps.routes.at(`/${method.parent.typeName}/${method.name}`, call.headers.get(SERVICE_HEADER));
     if (route?.cacheMs === undefined) return alone;
     const sharing = sharingOf(route, call.headers, deps.instanceId);
-    return sharing === undefined ? alone : sharedTransport(alone, { ...deps, call, route, sharing });
+    const sampler = planOf(call.headers).passage?.sampler;
+    return sharing === undefined ? alone : sharedTransport(alone, { ...deps, call, route, sharing, sampler });
   },
 });
 
@@ -40,14 +44,20 @@ interface SharedDeps extends Pick<Question, "sharing"> {
   readonly timers: Timers;
   readonly call: BackendCall;
   readonly route: MethodRoute;
+  /** What the request is shown to; undefined: nobody asks. */
+  readonly sampler: RequestSampler | undefined;
 }
 
-const sharedTransport = (alone: Transport, { replies, timers, call, route, sharing }: SharedDeps): Transport => ({
+const sharedTransport = (
+  alone: Transport,
+  { replies, timers, call, route, sharing, sampler }: SharedDeps,
+): Transport => ({
   stream: (...stream) => alone.stream(...stream),
   async unary(method, signal, timeoutMs, header, input, values) {
     const message = toBinary(method.input, create(method.input, input));
     const body = encodeEnvelope(0, message);
     if (body.length > REQUEST_BYTES_MAX) return alone.unary(method, signal, timeoutMs, header, input, values);
+    sampler?.look(message);
     const [ending, ageMs] = await asked(
       (told) => replies.ask({ method: route, sharing, body, peer: call.peer }, told),
       {
@@ -92,7 +102,7 @@ const responseOf = (
   ageMs: number | undefined,
 ): UnaryResponse<never, never> => {
   const service = method.parent.typeName;
-  if (typeof ending === "number") throw fail(INSTANCE_UNREACHABLE, { service });
+  if (typeof ending === "number") throw fail(INSTANCE_UNREACHABLE, { service }, { retryDelayMs: RETRY_DELAY_MS });
   const header = headersOf(ending.headers);
   const trailer = headersOf(ending.trailers);
   const error = findTrailerError(ending.trailers === undefined ? header : trailer);

@@ -18,6 +18,8 @@ export class CallPlan {
   passageOf: DescMethod | undefined = undefined;
   /** How its replies are shared with others; null: they are not; undefined: nobody has looked. */
   sharing: Sharing | null | undefined = undefined;
+  /** No web page of another origin makes its calls: found out once. */
+  isFromProgram = false;
   /** It speaks gRPC, as every instance does. */
   isRelayed = true;
   forwarded: ForwardedHeaders | undefined = undefined;

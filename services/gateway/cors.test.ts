@@ -2,6 +2,7 @@ import { systemRuntime } from "@heddle/mesh/runtime";
 import { FakeStream } from "@heddle/mesh/testing";
 import { HeaderList } from "@heddle/mesh/wire";
 import { describe, expect, test } from "vitest";
+import { planOf } from "./call-plan.ts";
 import { createCors } from "./cors.ts";
 
 const { timers } = systemRuntime();
@@ -85,6 +86,17 @@ describe.each(["https://evil.example", "https://app.example.com.evil.example", "
     });
   },
 );
+
+test("what was found out about a list of headers holds for a page as for a program", () => {
+  const handled: unknown[] = [];
+  const handle = createCors([], timers)((_stream, headers) => void handled.push(planOf(headers)));
+  for (const origin of [undefined, "https://evil.example"]) {
+    const headers = HeaderList.of({ ":method": "POST", ":authority": OWN_HOST, ":path": "/", origin });
+    planOf(headers);
+    for (let calls = 0; calls < 3; calls++) handle(new FakeStream({ receivedEnd: true }), headers, true);
+  }
+  expect(handled).toHaveLength(3);
+});
 
 test("by default no page of another origin may call", () => {
   expect(ask({ origin: APP }, []).passed).toBe(false);

@@ -3,6 +3,7 @@ import { fail, reasons } from "@heddle/mesh/contract";
 import { type HttpHandler, respondError } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
+import { CallPlan } from "./call-plan.ts";
 import { respondPage } from "./respond-page.ts";
 import { withFields } from "./with-fields.ts";
 
@@ -47,8 +48,11 @@ export const createCors = (origins: readonly string[], timers: Timers): ((handle
     ]),
   );
   return (handle) => (stream, headers, end) => {
-    const origin = headers.get("origin");
+    const { memo } = headers;
+    const plan = memo instanceof CallPlan ? memo : undefined;
+    const origin = plan?.isFromProgram ? undefined : headers.get("origin");
     if (origin === undefined || isOwn(origin, headers)) {
+      if (plan !== undefined) plan.isFromProgram = true;
       handle(stream, headers, end);
       return;
     }

@@ -8,7 +8,7 @@ const start = () => {
   const { upstreams, asked } = fakeInstances();
   const load = new ConcurrencyLimit(10);
   const session = upstreams.to("loom:1").acquireNow() ?? expect.fail("no session");
-  const counted = new CountedSession(session, load);
+  const counted = new CountedSession(session, { load, resets: upstreams.resets("loom:1") });
   const open = () => {
     const stream = counted.request(new HeaderList([]), undefined, false, IGNORE);
     return { stream, instance: (asked.at(-1) as AskedInstance).stream };

@@ -7,15 +7,22 @@ import {
   type Session,
   type StreamHandler,
 } from "@heddle/mesh/wire";
+import type { PacedResets } from "./paced-resets.ts";
 
-/** A session to an instance whose streams are counted in its load until they have ended. */
+/** What is kept of one instance for all calls to it. */
+export interface InstanceState {
+  readonly load: ConcurrencyLimit;
+  readonly resets: PacedResets;
+}
+
+/** A session to an instance whose streams are counted in its load until they have ended, and reset at a pace that it bears. */
 export class CountedSession implements Session {
   readonly #session: Session;
-  readonly #load: ConcurrencyLimit;
+  readonly #instance: InstanceState;
 
-  constructor(session: Session, load: ConcurrencyLimit) {
+  constructor(session: Session, instance: InstanceState) {
     this.#session = session;
-    this.#load = load;
+    this.#instance = instance;
   }
 
   get peer(): string {
@@ -39,7 +46,7 @@ export class CountedSession implements Session {
   }
 
   request(headers: HeaderList, extra: readonly string[] | undefined, end: boolean, handler: StreamHandler): HttpStream {
-    const counted = new CountedStream(handler, this.#load);
+    const counted = new CountedStream(handler, this.#instance);
     counted.open((inner) => this.#session.request(headers, extra, end, inner));
     return counted;
   }
@@ -61,10 +68,12 @@ export class CountedSession implements Session {
 class CountedStream implements HttpStream, StreamHandler {
   handler: StreamHandler;
   #stream: HttpStream | undefined = undefined;
+  readonly #resets: PacedResets;
   #load: ConcurrencyLimit | undefined;
 
-  constructor(handler: StreamHandler, load: ConcurrencyLimit) {
+  constructor(handler: StreamHandler, { load, resets }: InstanceState) {
     this.handler = handler;
+    this.#resets = resets;
     // One that is over the bound by a turn, because it was chosen together with others, is let in uncounted.
     this.#load = load.enter() ? load : undefined;
   }
@@ -106,10 +115,12 @@ class CountedStream implements HttpStream, StreamHandler {
     this.#stream?.consume(bytes);
   }
 
+  /** The stream counts until the instance is rid of it, which may be a while later. */
   reset(code: number): void {
-    this.#leave();
-    this.#stream?.reset(code);
+    const load = this.#load;
+    this.#load = undefined;
     this.handler = IGNORE;
+    if (this.#stream !== undefined) this.#resets.reset(this.#stream, code, load);
   }
 
   onHeaders(headers: HeaderList, end: boolean): void {

@@ -84,6 +84,12 @@ export const OVERRIDES_FULL = contract(
   "{overrides} overrides are active, and no more can be: revoke those that are not needed.",
 );
 
+export const CONSUMER_MISMATCH = reasons("heddle.usage.v1")(
+  "CONSUMER_MISMATCH",
+  Code.PermissionDenied,
+  "{service} reports calls of {consumerName}: a service reports its own.",
+);
+
 const gateway = reasons("heddle.gateway");
 
 export const SERVICE_UNAVAILABLE = gateway(
@@ -125,4 +131,9 @@ export const UPSTREAM_BUSY = gateway(
   "UPSTREAM_BUSY",
   Code.Unavailable,
   "The instances of {service} have as many calls on their way as each may: {calls}.",
+);
+export const DOCUMENT_UNKNOWN = gateway(
+  "DOCUMENT_UNKNOWN",
+  Code.NotFound,
+  "{path} documents nothing: the mesh serves no such package. /docs lists those that it serves.",
 );

@@ -16,7 +16,10 @@ const ask = (
 ) => {
   const door = healthDoor({
     contracts: { services: () => Object.keys(serving) },
-    instances: { serves: (name) => serving[name] === true, absence: () => "its last instance left" },
+    instances: {
+      serves: (name) => serving[name] === true,
+      absence: (name) => (name.startsWith("never.") ? undefined : "its last instance left"),
+    },
     learning: () => learning,
     timers,
   });
@@ -49,6 +52,10 @@ test("/readyz is 503 and names who is missing", () => {
       { service: "order.v1.OrderService", why: "its last instance left" },
     ],
   });
+});
+
+test("/readyz misses no service that only a contract names", () => {
+  expect(ask("/readyz", { serving: { "never.v1.OfferedService": false } }).status).toBe("200");
 });
 
 test("/readyz is 503 while the gateway learns who runs", () => {

@@ -7,8 +7,8 @@ import type { Learning } from "./learning.ts";
 import { type Page, respondPage } from "./respond-page.ts";
 
 /**
- * Health for what asks by HTTP: `/healthz` says that the process lives, `/readyz` whether every service that the gateway knows has
- * an instance that takes calls, and else who is missing.
+ * Health for what asks by HTTP: `/healthz` says that the process lives, `/readyz` whether every service that an instance has offered
+ * since the gateway's start has one that takes calls, and else who is missing.
  */
 export const healthDoor = ({
   contracts,
@@ -24,8 +24,11 @@ export const healthDoor = ({
   const readiness = (): Page => {
     const missing = contracts
       .services()
-      .filter((service) => !instances.serves(service))
-      .map((service) => ({ service, why: instances.absence(service) ?? "none has registered" }))
+      .flatMap((service) => {
+        // A contract may have services that no instance offers, now or ever: nobody misses those.
+        const why = instances.serves(service) ? undefined : instances.absence(service);
+        return why === undefined ? [] : [{ service, why }];
+      })
       .sort((a, b) => (a.service < b.service ? -1 : 1));
     if (learning()) return unready("the gateway has just started and waits for its instances", missing);
     if (missing.length > 0) return unready(`${missing.length} services have no instance that takes calls`, missing);

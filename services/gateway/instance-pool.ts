@@ -36,11 +36,10 @@ export class InstancePool implements ConnectionPool {
   acquireNow(): Session | undefined {
     this.#chosen = this.#next();
     if (this.#chosen === undefined) return undefined;
-    const load = this.#upstreams.load(this.#chosen);
-    if (load.isFull) return undefined;
+    if (this.#upstreams.load(this.#chosen).isFull) return undefined;
     try {
       const session = this.#upstreams.to(this.#chosen).acquireNow();
-      return session === undefined ? undefined : new CountedSession(session, load);
+      return session && this.#counted(session, this.#chosen);
     } catch {
       // `acquire` says what is wrong with the address.
       return undefined;
@@ -56,7 +55,7 @@ export class InstancePool implements ConnectionPool {
       if (load.isFull)
         throw fail(UPSTREAM_BUSY, { service: this.#service, calls: load.max }, { retryDelayMs: RETRY_DELAY_MS });
       try {
-        return new CountedSession(await this.#upstreams.to(address).acquire(signal), load);
+        return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
       } catch (cause) {
         if (signal?.aborted) throw cause;
         const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
@@ -71,6 +70,13 @@ export class InstancePool implements ConnectionPool {
   close(): void {}
 
   destroy(): void {}
+
+  #counted(session: Session, address: string): Session {
+    return new CountedSession(session, {
+      load: this.#upstreams.load(address),
+      resets: this.#upstreams.resets(address),
+    });
+  }
 
   /** The next in turn, of those that take another call where there are any. */
   #next(): string | undefined {

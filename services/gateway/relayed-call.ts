@@ -92,12 +92,14 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     const piece = bytes === 0 ? EMPTY : Buffer.from(chunk);
     const instance = this.#instance;
     const { sampler } = this.#call.route;
-    if (sampler !== undefined && !this.#request.isBegun) this.#show(sampler, piece, end);
+    if (sampler !== undefined && !this.#request.isBegun) this.#show(sampler, piece);
     this.#request.ended = end;
     this.#request.add(piece, instance !== undefined);
     this.#owedToCaller += bytes;
     if (this.#request.bytes > (this.#call.route.requestBytesMax ?? Number.POSITIVE_INFINITY)) {
-      this.#stop(tooLarge());
+      const refusal = tooLarge();
+      this.#call.route.refused?.(refusal);
+      this.#stop(refusal);
       return;
     }
     if (instance === undefined) return;
@@ -106,8 +108,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     if (more || end) this.takenByInstance();
   }
 
-  #show(sampler: RequestSampler, piece: Uint8Array, isWhole: boolean): void {
-    const message = firstMessage(this.#call.headers, piece, isWhole);
+  #show(sampler: RequestSampler, piece: Uint8Array): void {
+    const message = firstMessage(this.#call.headers.get("content-type"), piece);
     if (message !== undefined) sampler.look(message);
   }
 

@@ -69,7 +69,7 @@ export const routeCalls = (deps: {
     }
     const refusal = plan.passage?.check();
     if (refusal !== undefined) {
-      respondError(stream, headers, refusal, timers);
+      respondError(withFields(stream, plan.passage?.answerFields ?? []), headers, refusal, timers);
       return;
     }
     if (!plan.isRelayed) {

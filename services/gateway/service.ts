@@ -14,21 +14,18 @@ import { createCarrier } from "./carry.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
+import { docsDoor } from "./docs-door.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { checkContracts } from "./handlers/check-contracts.ts";
 import { createOverride } from "./handlers/create-override.ts";
 import { getContract } from "./handlers/get-contract.ts";
 import { listAdmissions } from "./handlers/list-admissions.ts";
-import { listDeprecatedUsage } from "./handlers/list-deprecated-usage.ts";
-import { listFieldUsage } from "./handlers/list-field-usage.ts";
 import { listInstances } from "./handlers/list-instances.ts";
-import { listMethodUsage } from "./handlers/list-method-usage.ts";
 import { listOverrides } from "./handlers/list-overrides.ts";
 import { listPackages } from "./handlers/list-packages.ts";
 import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
-import { reportUsage } from "./handlers/report-usage.ts";
 import { revokeOverride } from "./handlers/revoke-override.ts";
 import { watch } from "./handlers/watch.ts";
 import { healthDoor } from "./health-door.ts";
@@ -51,10 +48,10 @@ import { createTranslator } from "./translate.ts";
 import { createUpstreams } from "./upstreams.ts";
 import { usageCallers } from "./usage/callers.ts";
 import { startUsage } from "./usage/usage.ts";
+import { usageImplementation } from "./usage/usage-implementation.ts";
 
 /** What the gateway answers itself. */
 const OWN = [RegistryService, ContractService, UsageService, Health, ServerReflection, ServerReflectionAlpha];
-const OWN_PACKAGES = new Set(OWN.map(({ file }) => file.proto.package));
 
 export const gateway = defineService({
   name: "gateway",
@@ -71,8 +68,8 @@ export const gateway = defineService({
     const instances = createInstances();
     const contracts = createContracts();
     const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore() };
-    const admission = createAdmission({ ...stores, contracts, clock });
     const catalog = createCatalog(OWN, contracts);
+    const admission = createAdmission({ ...stores, contracts, clock });
     const runtime = { clock, network, timers, random };
     const upstreams = createUpstreams(config.HEDDLE_WIRE, runtime, neighbours);
     const routes = createMethodRoutes({ instances, contracts });
@@ -89,7 +86,7 @@ export const gateway = defineService({
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
     const usage = usageStore();
-    const counting = await startUsage({ store, usage, contracts, clock, timers, log });
+    const counting = await startUsage({ store, usage, contracts, isOwn: catalog.isOwn, clock, timers, log });
     const usageDeps = { store, usage, counting, contracts };
     // Usage comes last: it counts what those before it have let through.
     const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
@@ -99,6 +96,7 @@ export const gateway = defineService({
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ contracts, instances, learning, timers }),
+      docsDoor({ catalog, version: manifest.version, timers, log }),
       createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
     ];
     instances.watch(({ instance }) => {
@@ -112,22 +110,17 @@ export const gateway = defineService({
           watch: watch({ instances }),
           listServices: listServices({ instances }),
           listInstances: listInstances({ instances }),
-          getContract: getContract({ ...stores, contracts }),
+          getContract: getContract({ ...stores, contracts, catalog }),
         }),
         implementation(ContractService, {
           listPackages: listPackages({ ...stores, contracts, instances }),
           listAdmissions: listAdmissions({ ...stores, admission }),
-          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, own: OWN_PACKAGES }),
+          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, catalog }),
           createOverride: createOverride({ ...stores, clock, ids, log }),
           listOverrides: listOverrides({ ...stores, clock }),
           revokeOverride: revokeOverride({ ...stores, clock }),
         }),
-        implementation(UsageService, {
-          reportUsage: reportUsage(usageDeps),
-          listMethodUsage: listMethodUsage(usageDeps),
-          listFieldUsage: listFieldUsage(usageDeps),
-          listDeprecatedUsage: listDeprecatedUsage(usageDeps),
-        }),
+        usageImplementation(usageDeps),
       ],
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       unmatched: routeCalls({

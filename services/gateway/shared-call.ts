@@ -3,10 +3,12 @@ import { respondError } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream, StreamHandler } from "@heddle/mesh/wire";
 import type { Ending } from "./collected-answer.ts";
+import type { RequestSampler } from "./edge.ts";
 import type { Guarded, HangGuard } from "./hang-guard.ts";
 import type { MethodRoute } from "./method-route.ts";
 import { isOneMessage, REQUEST_BYTES_MAX, type ReplyCache } from "./reply-cache.ts";
 import type { Sharing } from "./sharing.ts";
+import { firstMessage } from "./usage/first-message.ts";
 
 /** One caller's call by gRPC of a method whose replies are shared. */
 export interface CallToShare {
@@ -18,6 +20,8 @@ export interface CallToShare {
   readonly timeoutMs: number | undefined;
   /** Fields that the answer gets beside the instance's own, name and value in turn. */
   readonly answerFields: readonly string[];
+  /** What the request is shown to; undefined: nobody asks. */
+  readonly sampler: RequestSampler | undefined;
   /** Takes the exchange over, for a request that nobody else can have made. `end`: it has no body. */
   readonly alone: (end: boolean) => void;
 }
@@ -83,8 +87,10 @@ export class SharedCall implements StreamHandler, Guarded {
   }
 
   #ask(): void {
-    const { stream, method, sharing } = this.#call;
+    const { stream, headers, method, sharing, sampler } = this.#call;
     stream.consume(this.#body.length);
+    const message = sampler && firstMessage(headers.get("content-type"), this.#body);
+    if (message !== undefined) sampler?.look(message);
     const leave = this.#replies.ask({ method, sharing, body: this.#body, peer: stream.peer }, (ending, ageMs) =>
       this.#answer(ending, ageMs),
     );

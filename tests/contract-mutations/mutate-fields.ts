@@ -12,6 +12,7 @@ import type { Declared } from "./declared.ts";
 import {
   entryOf,
   enumsOf,
+  extensionsOf,
   fieldsOf,
   isInOneof,
   isRepeated,
@@ -105,12 +106,16 @@ export const FIELD_MUTATIONS: Record<string, Mutation> = {
     field.proto.number = isOwn(field) ? 12_000 + chance.below(6_000) : 120 + chance.below(60);
     return true;
   },
-  "change a scalar": (unit, chance) => {
-    const field = someField(unit, chance, ({ proto }) => SCALARS.includes(proto.type));
-    if (field === undefined) return false;
-    forgetType(field);
-    field.proto.type = chance.pick(SCALARS) ?? Type.STRING;
-    return true;
+  "change scalars": (unit, chance) => {
+    const scalars = [...fieldsOf(unit.files), ...extensionsOf(unit.files)].filter(({ proto }) =>
+      SCALARS.includes(proto.type),
+    );
+    const times = 1 + chance.below(8);
+    for (const field of scalars.filter(() => chance.once(times))) {
+      forgetType(field);
+      field.proto.type = chance.pick(SCALARS) ?? Type.STRING;
+    }
+    return scalars.length > 0;
   },
   "make a type another": (unit, chance) => {
     const field = someField(unit, chance, (candidate) => !isRequired(candidate) && candidate.proto.type !== Type.GROUP);

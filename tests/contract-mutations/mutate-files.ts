@@ -1,15 +1,6 @@
-import { create, isFieldSet } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import {
-  Edition,
-  FeatureSet_EnumType,
-  FeatureSet_FieldPresence,
-  FeatureSet_JsonFormat,
-  FeatureSet_Utf8Validation,
-  FeatureSetSchema,
-  FieldDescriptorProto_Label,
-  FieldDescriptorProto_Type,
-  FieldOptionsSchema,
   FileDescriptorProtoSchema,
   FileOptions_OptimizeMode,
   FileOptionsSchema,
@@ -95,51 +86,6 @@ export const FILE_MUTATIONS: Record<string, Mutation> = {
     const { SPEED, CODE_SIZE } = FileOptions_OptimizeMode;
     if (file !== undefined) optionsOf(file).optimizeFor = chance.pick([SPEED, CODE_SIZE]) ?? SPEED;
     return file !== undefined;
-  },
-  "change a default feature of a file": ({ files }, chance) => {
-    const file = chance.pick(files.filter(({ syntax }) => syntax === "editions"));
-    if (file === undefined) return false;
-    const options = optionsOf(file);
-    options.features ??= create(FeatureSetSchema);
-    const { features } = options;
-    const change = chance.below(4);
-    if (change === 0)
-      features.utf8Validation = chance.pick([FeatureSet_Utf8Validation.NONE, FeatureSet_Utf8Validation.VERIFY]) ?? 0;
-    else if (change === 1) features.enumType = chance.pick([FeatureSet_EnumType.OPEN, FeatureSet_EnumType.CLOSED]) ?? 0;
-    else if (change === 2) {
-      features.jsonFormat = chance.pick([FeatureSet_JsonFormat.ALLOW, FeatureSet_JsonFormat.LEGACY_BEST_EFFORT]) ?? 0;
-    } else if (fieldsOf([file]).every(({ proto }) => proto.defaultValue === "")) {
-      features.fieldPresence = chance.pick([FeatureSet_FieldPresence.EXPLICIT, FeatureSet_FieldPresence.IMPLICIT]) ?? 0;
-    }
-    return true;
-  },
-  "write a file in an edition": ({ files }, chance) => {
-    const file = chance.pick(files.filter(({ syntax }) => syntax !== "editions"));
-    if (file === undefined) return false;
-    const fields = [...fieldsOf([file]), ...extensionsOf([file])].map(({ proto }) => proto);
-    const { REQUIRED } = FieldDescriptorProto_Label;
-    const { GROUP } = FieldDescriptorProto_Type;
-    if (fields.some(({ proto3Optional, label, type }) => proto3Optional || label === REQUIRED || type === GROUP))
-      return false;
-    if (file.options?.javaStringCheckUtf8) return false;
-    if (file.syntax === "proto3" && chance.once(2)) {
-      optionsOf(file).features = create(FeatureSetSchema, { fieldPresence: FeatureSet_FieldPresence.IMPLICIT });
-    }
-    file.syntax = "editions";
-    file.edition = Edition.EDITION_2023;
-    return true;
-  },
-  "change the edition of a file": ({ files }, chance) => {
-    const file = chance.pick(files.filter(({ syntax }) => syntax === "editions"));
-    if (file === undefined) return false;
-    if (
-      fieldsOf([file]).some(({ proto }) => proto.options && isFieldSet(proto.options, FieldOptionsSchema.field.ctype))
-    ) {
-      return false;
-    }
-    const { EDITION_2023, EDITION_2024 } = Edition;
-    file.edition = file.edition === EDITION_2023 ? EDITION_2024 : EDITION_2023;
-    return true;
   },
   "delete a file": (unit, chance) => {
     const file = chance.pick(unit.files);

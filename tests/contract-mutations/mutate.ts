@@ -1,6 +1,7 @@
 import type { Chance } from "./chance.ts";
 import { chanceOf } from "./chance.ts";
 import { messagesOf, regroup } from "./declared.ts";
+import { EDITION_MUTATIONS } from "./mutate-editions.ts";
 import { FIELD_OPTION_MUTATIONS } from "./mutate-field-options.ts";
 import { FIELD_MUTATIONS } from "./mutate-fields.ts";
 import { FILE_MUTATIONS } from "./mutate-files.ts";
@@ -17,6 +18,7 @@ const MUTATIONS: Record<string, Mutation> = {
   ...FIELD_OPTION_MUTATIONS,
   ...TYPE_MUTATIONS,
   ...FILE_MUTATIONS,
+  ...EDITION_MUTATIONS,
 };
 
 /** A contract before and after some changes. */
@@ -28,7 +30,7 @@ export interface Pair {
   readonly after: Unit;
 }
 
-/** The pair of a seed: one to four changes, some of them undone instead, so that what they add is seen to go. */
+/** The pair of a seed: one to eight changes, some of them undone instead, so that what they add is seen to go. */
 export const pairOf = (name: string, seed: number, units: readonly Unit[]): Pair => {
   const chance = chanceOf(seed);
   const unit = chance.pick(units);
@@ -36,7 +38,7 @@ export const pairOf = (name: string, seed: number, units: readonly Unit[]): Pair
   const before = copyOf(unit, name);
   const after = cloneOf(before);
   const changes: string[] = [];
-  const count = 1 + chance.below(2) * chance.below(4);
+  const count = chance.once(3) ? 1 : 1 + chance.below(8);
   const names = Object.keys(MUTATIONS);
   for (let tries = 0; changes.length < count && tries < 100; tries += 1) {
     const change = chance.pick(names) ?? "";
@@ -45,8 +47,12 @@ export const pairOf = (name: string, seed: number, units: readonly Unit[]): Pair
   for (const { proto } of messagesOf(after.files)) regroup(proto);
   const isUndone = chance.once(3);
   const pair = isUndone ? { before: after, after: before } : { before, after };
-  // The whole of it, none, or with gaps: a place that is not recorded has another that stands for it.
-  const kept = chance.pick([1, 1, 0.7, 0]) ?? 1;
-  for (const { files } of [pair.before, pair.after]) for (const file of files) addSourceInfo(file, chance, kept);
+  // All places, some, or a set without any. Of such a set buf names the old file of what has moved, or gives up.
+  const hasMoved = changes.some((change) => /^move|^rename a file/.test(change));
+  const kept = chance.pick(hasMoved ? [1, 1, 0.5] : [1, 1, 0.5, undefined]);
+  for (const file of [...before.files, ...after.files]) {
+    file.sourceCodeInfo = undefined;
+    if (kept !== undefined) addSourceInfo(file, chance, kept);
+  }
   return { name, changes: isUndone ? [...changes, "and undo it"] : changes, ...pair };
 };

@@ -97,13 +97,19 @@ const compare = (
   const ours = allOurs.filter(({ rule }) => rules.has(rule));
   const bufs = allBufs.filter(({ rule }) => rules.has(rule));
   if (bufs.length > 0) outcome.breaking[category] += 1;
-  const same = (keyOf: (finding: Finding) => string): boolean =>
-    ours.map(keyOf).sort().join("\n") === bufs.map(keyOf).sort().join("\n");
+  const same = (keyOf: (finding: Finding) => string): boolean => keysOf(ours, keyOf) === keysOf(bufs, keyOf);
   const disagreement = { pair, category, ours, bufs };
   if (ours.length === 0 && bufs.length > 0) outcome.falseAccepts.push(disagreement);
   else if (ours.length > 0 && bufs.length === 0) outcome.falseRefusals.push(disagreement);
   else if (!same(({ rule, path }) => `${rule} ${path}`)) outcome.otherRules.push(disagreement);
   else if (!same(({ rule, path, place }) => `${rule} ${path} ${place}`)) outcome.otherPlaces.push(disagreement);
+};
+
+/** All findings in one text. What has no place buf says once, however many elements of the file it is true of. */
+const keysOf = (findings: readonly Finding[], keyOf: (finding: Finding) => string): string => {
+  const placed = findings.filter(({ place }) => place !== "1:1").map(keyOf);
+  const unplaced = findings.filter(({ place }) => place === "1:1").map(keyOf);
+  return [...placed, ...new Set(unplaced)].sort().join("\n");
 };
 
 /** The rules of the four categories that buf never named. */

@@ -1,13 +1,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { afterAll, describe, expect, test } from "vitest";
 import { runToolQuietly } from "../../../tools/run-tool.ts";
 import { RULE_EXAMPLES } from "./fixtures/rule-examples.ts";
 import type { RuleId } from "./index.ts";
-import { CATEGORIES, compareContracts, RULE_IDS, violationsOf } from "./index.ts";
+import { ADMISSION_VIOLATIONS_MAX, CATEGORIES, compareContracts, RULE_IDS, violationsOf } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "heddle-contracts-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -164,4 +164,28 @@ test("a set that defines a name twice is refused", () => {
   expect(() => compareContracts(set, twice, { category: "WIRE" })).toThrow(
     "The descriptor set defines twice.v1.M in a.proto and again in b.proto.",
   );
+});
+
+test("a name that is longer than any contract needs is refused: everything is kept by its name", () => {
+  const file = { name: "a.proto", package: "long.v1", messageType: [{ name: "M".repeat(600) }] };
+  const set = create(FileDescriptorSetSchema, { file: [file] });
+  expect(() => compareContracts(set, set, { category: "WIRE" })).toThrow(
+    "The descriptor set has a name of 608 characters, more than 512.",
+  );
+});
+
+test("no more violations are returned of an offer than anybody reads", () => {
+  const value = (prefix: string) =>
+    Array.from({ length: 5000 }, (_, number) => ({ name: `${prefix}${number}`, number }));
+  const side = (prefix: string): Uint8Array => {
+    const file = {
+      name: "a.proto",
+      package: "many.v1",
+      syntax: "proto3",
+      enumType: [{ name: "E", value: value(prefix) }],
+    };
+    return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: [file] }));
+  };
+  expect(violationsOf(side("A"), side("B"), "many.v1")).toHaveLength(ADMISSION_VIOLATIONS_MAX);
+  expect(compareContracts(side("A"), side("B"), { category: "WIRE_JSON" })).toHaveLength(5000);
 });

@@ -36,11 +36,20 @@ export interface ContractViolation {
 export type CompareOptions = ({ readonly category: Category } | { readonly rules: ReadonlySet<RuleId> }) & {
   /** The packages to judge; what else the sets hold only says what types are. Every package when absent. */
   readonly packages?: ReadonlySet<string>;
+  /** How many violations to return at most; which of more is not said. Default: all. */
+  readonly violationsMax?: number;
 };
+
+/** How much of a text is kept: a default may be as long as the set. */
+const TEXT_CHARS_MAX = 2048;
+
+/** How many violations of an offer are returned. A made-up one may have as many as it has bytes. */
+export const ADMISSION_VIOLATIONS_MAX = 1000;
 
 /**
  * What breaks between two descriptor sets, by the rules and with the verdicts of `buf breaking`. Sorted by file, line and
- * rule. Pure: the same sets give the same answer. Throws when a set cannot be read or defines a name twice.
+ * rule. Pure: the same sets give the same answer. Throws when a set cannot be read, defines a name
+ * twice or has one of more than 512 characters.
  *
  * @param before,after google.protobuf.FileDescriptorSet, whole: with all that their files import.
  */
@@ -50,19 +59,23 @@ export const compareContracts = (
   options: CompareOptions,
 ): ContractViolation[] => {
   const rules = "rules" in options ? options.rules : contractRules(options.category);
-  const { packages } = options;
+  const { packages, violationsMax = Infinity } = options;
   const isJudged = (file: FileDescriptorProto): boolean => packages === undefined || packages.has(file.package);
   const trees: Trees = { before: contractTree(read(before)), after: contractTree(read(after)) };
 
   const violations: ContractViolation[] = [];
   const reporter = (rule: RuleId) => (change: Change) => {
-    const { place, ...said } = change;
-    violations.push({ rule, ...place, ...said });
+    if (violations.length >= violationsMax) return;
+    const { place, element, before: was, after: is, message } = change;
+    violations.push({ rule, ...place, element, before: cut(was), after: cut(is), message: cut(message) });
   };
   const judge = <N>(pairRules: Partial<Record<RuleId, PairRule<N>>>, pairs: Iterable<readonly [N, N]>): void => {
     const selected = selectedOf(pairRules, rules);
     if (selected.length === 0) return;
-    for (const [was, is] of pairs) for (const [id, rule] of selected) rule(was, is, reporter(id), trees);
+    for (const [was, is] of pairs) {
+      if (violations.length >= violationsMax) return;
+      for (const [id, rule] of selected) rule(was, is, reporter(id), trees);
+    }
   };
 
   const judged: Trees = { before: onlyOf(trees.before, isJudged), after: onlyOf(trees.after, isJudged) };
@@ -87,9 +100,17 @@ export const ADMISSION_RULES: ReadonlySet<RuleId> = new Set([...contractRules("W
 /**
  * What keeps a package that a service offers from taking the place of the one that is served: whatever breaks JSON or the
  * wire, and an RPC that is gone. A file, a service or a type that the offer lacks is none: it may be a part of the package.
+ * ADMISSION_VIOLATIONS_MAX at most.
  */
 export const violationsOf = (before: Uint8Array, after: Uint8Array, packageName: string): ContractViolation[] =>
-  compareContracts(before, after, { rules: ADMISSION_RULES, packages: new Set([packageName]) });
+  compareContracts(before, after, {
+    rules: ADMISSION_RULES,
+    packages: new Set([packageName]),
+    violationsMax: ADMISSION_VIOLATIONS_MAX,
+  });
+
+const cut = (text: string): string =>
+  text.length <= TEXT_CHARS_MAX ? text : `${text.slice(0, TEXT_CHARS_MAX - 1)}…`.toWellFormed();
 
 const read = (set: Uint8Array | FileDescriptorSet): FileDescriptorSet =>
   set instanceof Uint8Array ? fromBinary(FileDescriptorSetSchema, set) : set;

@@ -1,12 +1,14 @@
 import type {
   DescriptorProto,
   EnumDescriptorProto,
+  EnumValueDescriptorProto,
   FieldDescriptorProto,
   FileDescriptorProto,
   FileDescriptorSet,
   MethodDescriptorProto,
   ServiceDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
+import { memo } from "./memo.ts";
 
 /** A place in a file as google.protobuf.SourceCodeInfo writes it: field numbers and indexes from the file down. */
 export type SourcePath = readonly number[];
@@ -40,7 +42,13 @@ export interface ContractTree {
   readonly extensions: ReadonlyMap<string, FieldNode>;
 }
 
-/** Indexes a descriptor set. Throws when it holds a name twice: which of the two to compare nobody could say. */
+/** The longest name of an element, with its package. Ours have fewer than 80; all of a set's are kept, by name. */
+export const NAME_CHARS_MAX = 512;
+
+/**
+ * Indexes a descriptor set. Throws when it holds a name twice, as nobody could say which of the two to compare, and a name
+ * of more than NAME_CHARS_MAX.
+ */
 export const contractTree = (set: FileDescriptorSet): ContractTree => {
   const tree = {
     files: new Map<string, FileDescriptorProto>(),
@@ -84,13 +92,21 @@ export const contractTree = (set: FileDescriptorSet): ContractTree => {
 };
 
 /** The fields of a message by number, extensions not among them. */
-export const fieldsOf = (message: MessageNode): ReadonlyMap<number, FieldNode> =>
-  new Map(
-    message.proto.field.map((proto, index) => [
-      proto.number,
-      nodeOf(proto, message.file, message, [...message.path, 2, index]),
-    ]),
-  );
+export const fieldsOf = memo(
+  (message: MessageNode): ReadonlyMap<number, FieldNode> =>
+    new Map(
+      message.proto.field.map((proto, index) => [
+        proto.number,
+        nodeOf(proto, message.file, message, [...message.path, 2, index]),
+      ]),
+    ),
+);
+
+/** The values of an enum by name. */
+export const valuesByName = memo(
+  (node: EnumNode): ReadonlyMap<string, EnumValueDescriptorProto> =>
+    new Map(node.proto.value.map((value) => [value.name, value])),
+);
 
 /** The methods of a service by name. */
 export const methodsOf = (service: ServiceNode): ReadonlyMap<string, MethodNode> =>
@@ -111,14 +127,12 @@ const nodeOf = <P extends { name: string }, Parent extends { fullName: string; n
   path: SourcePath,
 ): Node<P, Parent> => {
   const scope = parent?.fullName ?? file.package;
-  return {
-    proto,
-    file,
-    parent,
-    fullName: scope === "" ? proto.name : `${scope}.${proto.name}`,
-    nestedName: parent === undefined ? proto.name : `${parent.nestedName}.${proto.name}`,
-    path,
-  };
+  const fullName = scope === "" ? proto.name : `${scope}.${proto.name}`;
+  if (fullName.length > NAME_CHARS_MAX) {
+    throw new Error(`The descriptor set has a name of ${fullName.length} characters, more than ${NAME_CHARS_MAX}.`);
+  }
+  const nestedName = parent === undefined ? proto.name : `${parent.nestedName}.${proto.name}`;
+  return { proto, file, parent, fullName, nestedName, path };
 };
 
 const add = <N extends { fullName: string; file: FileDescriptorProto }>(nodes: Map<string, N>, node: N): void => {

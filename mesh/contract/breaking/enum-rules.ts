@@ -26,7 +26,13 @@ const namesByNumber = ({ proto }: EnumNode): Map<number, string[]> => {
   return names;
 };
 
-const nameList = (names: readonly string[]): string => [...names].sort().join(", ");
+/** How many names of one value are shown. */
+const ALIASES_SHOWN_MAX = 8;
+
+const nameList = (names: readonly string[]): string => {
+  const shown = [...names].sort().slice(0, ALIASES_SHOWN_MAX).join(", ");
+  return names.length > ALIASES_SHOWN_MAX ? `${shown} and ${names.length - ALIASES_SHOWN_MAX} more` : shown;
+};
 
 /** Reports the numbers of which no value is left, but for those that `isAllowed`. */
 const reportDeleted = (
@@ -78,16 +84,17 @@ export const ENUM_RULES = {
 
   ENUM_VALUE_SAME_NAME: (before, after, report) => {
     const now = namesByNumber(after);
-    const lost = new Map<number, string[]>();
+    const changed = new Map<number, [was: string, is: string]>();
     for (const [number, names] of namesByNumber(before)) {
       const kept = new Set(now.get(number));
-      if (kept.size > 0 && names.some((name) => !kept.has(name))) lost.set(number, names);
+      if (kept.size === 0 || names.every((name) => kept.has(name))) continue;
+      changed.set(number, [nameList(names), nameList([...kept])]);
     }
     // Each of the names that stand there now has a line of its own.
     after.proto.value.forEach(({ name, number }, index) => {
-      const names = lost.get(number);
+      const names = changed.get(number);
       if (names === undefined) return;
-      const [was, is] = [nameList(names), nameList(now.get(number) ?? [])];
+      const [was, is] = names;
       report({
         element: `${after.fullName}.${name}`,
         before: `${was} = ${number}`,

@@ -1,7 +1,7 @@
 import { isFieldSet } from "@bufbuild/protobuf";
 import { FieldDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { ContractTree, FieldNode } from "./contract-tree.ts";
-import { typeNameOf } from "./contract-tree.ts";
+import { typeNameOf, valuesByName } from "./contract-tree.ts";
 import { cardinalityOf, kindOf } from "./field-traits.ts";
 
 /** What a field reads as when it is not set. Text and bytes are one string of bytes, so that they compare. */
@@ -27,8 +27,8 @@ export const defaultOf = (field: FieldNode, tree: ContractTree): FieldDefault | 
     case "bool":
       return { value: written === "true" ? 1n : 0n, isFloat: false, text: written ?? "false" };
     case "enum": {
-      const values = tree.enums.get(typeNameOf(field.proto.typeName))?.proto.value;
-      const chosen = written === undefined ? values?.[0] : values?.find(({ name }) => name === written);
+      const type = tree.enums.get(typeNameOf(field.proto.typeName));
+      const chosen = written === undefined ? type?.proto.value[0] : type && valuesByName(type).get(written);
       return { value: BigInt(chosen?.number ?? 0), isFloat: false, text: chosen?.name ?? written ?? "0" };
     }
     case "float":

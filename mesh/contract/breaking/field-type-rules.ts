@@ -1,7 +1,8 @@
 import type { EnumNode, FieldNode } from "./contract-tree.ts";
-import { typeNameOf } from "./contract-tree.ts";
+import { typeNameOf, valuesByName } from "./contract-tree.ts";
 import type { Cardinality, Kind } from "./field-traits.ts";
 import { cardinalityOf, fieldWords, isInMapEntry, kindOf, typeText } from "./field-traits.ts";
+import { memo } from "./memo.ts";
 import type { PairRule, Report, Trees } from "./report.ts";
 import { quoted } from "./report.ts";
 import { fieldPlaceOf } from "./source-location.ts";
@@ -58,11 +59,14 @@ const sameTypeName = (before: FieldNode, after: FieldNode): boolean =>
   typeNameOf(before.proto.typeName) === typeNameOf(after.proto.typeName);
 
 /** Whether an enum may take another's place: the same short name, and every value under its old name and number. */
-const isReplacedBy = (before: EnumNode | undefined, after: EnumNode | undefined): boolean => {
-  if (before === undefined || after === undefined || before.proto.name !== after.proto.name) return false;
-  const values = new Map(after.proto.value.map(({ name, number }) => [name, number]));
-  return before.proto.value.every(({ name, number }) => values.get(name) === number);
-};
+const isReplacedBy = (before: EnumNode | undefined, after: EnumNode | undefined): boolean =>
+  before !== undefined && after !== undefined && before.proto.name === after.proto.name && holdsAll(before)(after);
+
+const holdsAll = memo((before: EnumNode) =>
+  memo((after: EnumNode): boolean =>
+    before.proto.value.every(({ name, number }) => valuesByName(after).get(name)?.number === number),
+  ),
+);
 
 const compatibleType =
   (groups: readonly (readonly Kind[])[], encoding: string, stringMayBecomeBytes: boolean): PairRule<FieldNode> =>

@@ -1,5 +1,6 @@
 export {
   ADMISSION_RULES,
+  ADMISSION_VIOLATIONS_MAX,
   type CompareOptions,
   type ContractViolation,
   compareContracts,

@@ -79,10 +79,10 @@ export const MESSAGE_RULES = {
 
   ONEOF_NO_DELETE: (before, after, report) => {
     const kept = new Set(after.proto.oneofDecl.map(({ name }) => name));
+    // A oneof that only stands for `optional` is nobody's; that a field lost it is a matter of cardinality.
+    const optional = new Set(before.proto.field.flatMap((field) => (field.proto3Optional ? [field.oneofIndex] : [])));
     before.proto.oneofDecl.forEach(({ name }, index) => {
-      // A oneof that only stands for `optional` is nobody's; that a field lost it is a matter of cardinality.
-      const standsForOptional = before.proto.field.some((field) => field.proto3Optional && field.oneofIndex === index);
-      if (kept.has(name) || standsForOptional) return;
+      if (kept.has(name) || optional.has(index)) return;
       report({
         element: `${before.fullName}.${name}`,
         before: `oneof ${name}`,

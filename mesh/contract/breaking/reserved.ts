@@ -51,6 +51,7 @@ export const reportLostRanges = (
   report: Report,
 ): void => {
   const held = merged(after.ranges);
+  const left = rangesText(held, after.numberMax);
   for (const range of before.ranges) {
     const lost = missing(range, held);
     if (lost.length === 0) continue;
@@ -59,7 +60,7 @@ export const reportLostRanges = (
     report({
       element: after.fullName,
       before: was,
-      after: rangesText(held, after.numberMax),
+      after: left,
       message: `${kind} range ${was} of ${after.fullName} lost ${gone}.`,
       place: after.place ?? { file: after.file.name },
     });

@@ -1,7 +1,8 @@
-import type { FileDescriptorProto, SourceCodeInfo_Location } from "@bufbuild/protobuf/wkt";
+import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { FieldDescriptorProto_Type } from "@bufbuild/protobuf/wkt";
 import type { FieldNode, MessageNode, Node, SourcePath } from "./contract-tree.ts";
 import { typeNameOf } from "./contract-tree.ts";
+import { memo } from "./memo.ts";
 
 /** Where in a file something stands. Line and column count from 1; both are absent when the set does not say. */
 export interface Place {
@@ -17,8 +18,8 @@ export const placeOf = (file: FileDescriptorProto, path: SourcePath): Place | un
 };
 
 /**
- * The place of a feature. It may be set as part of a larger literal, or literally field by field: the longest recorded path
- * that leads to it and names its option, or the first that leads out of it.
+ * The place of a feature. It may be set as part of a larger literal: the longest recorded path that leads to it and still
+ * is one of its options.
  *
  * @param options The path of the options and the number of `features` in them.
  */
@@ -27,17 +28,11 @@ export const featurePlaceOf = (
   options: SourcePath,
   feature: SourcePath,
 ): Place | undefined => {
-  const path = [...options, ...feature];
-  const exact = placeOf(file, path);
-  if (exact !== undefined) return exact;
-  let best: SourceCodeInfo_Location | undefined;
-  for (const location of file.sourceCodeInfo?.location ?? []) {
-    const length = location.path.length;
-    if (!location.path.every((step, index) => index >= path.length || step === path[index])) continue;
-    if (length >= path.length) return placeAt(file, location.span);
-    if (length >= options.length && length > (best?.path.length ?? 0)) best = location;
+  for (let length = feature.length; length >= 0; length -= 1) {
+    const place = placeOf(file, [...options, ...feature.slice(0, length)]);
+    if (place !== undefined) return place;
   }
-  return best === undefined ? undefined : placeAt(file, best.span);
+  return undefined;
 };
 
 /** The place of an element. An entry of a map, which nobody has written, stands where the map's type does. */
@@ -54,11 +49,18 @@ const TYPE_NAME = 6;
 const mapPlaceOf = (entry: MessageNode): Place | undefined => {
   const { parent } = entry;
   if (entry.proto.options?.mapEntry !== true || parent === undefined) return undefined;
-  const index = parent.proto.field.findIndex(
-    ({ type, typeName }) => type === FieldDescriptorProto_Type.MESSAGE && typeNameOf(typeName) === entry.fullName,
-  );
-  return index === -1 ? undefined : placeOf(entry.file, [...parent.path, 2, index, TYPE_NAME]);
+  const index = mapFieldsOf(parent).get(entry.fullName);
+  return index === undefined ? undefined : placeOf(entry.file, [...parent.path, 2, index, TYPE_NAME]);
 };
+
+/** The indexes of a message's fields by the name of the message that they hold. */
+const mapFieldsOf = memo((message: MessageNode): ReadonlyMap<string, number> => {
+  const indexes = new Map<string, number>();
+  message.proto.field.forEach(({ type, typeName }, index) => {
+    if (type === FieldDescriptorProto_Type.MESSAGE) indexes.set(typeNameOf(typeName), index);
+  });
+  return indexes;
+});
 
 const placeAt = (file: FileDescriptorProto, [line, column]: readonly number[]): Place => ({
   file: file.name,
@@ -66,18 +68,11 @@ const placeAt = (file: FileDescriptorProto, [line, column]: readonly number[]): 
   column: (column ?? 0) + 1,
 });
 
-const known = new WeakMap<FileDescriptorProto, ReadonlyMap<string, readonly number[]>>();
-
-const spansOf = (file: FileDescriptorProto): ReadonlyMap<string, readonly number[]> => {
-  let spans = known.get(file);
-  if (spans === undefined) {
-    const first = new Map<string, readonly number[]>();
-    for (const { path, span } of file.sourceCodeInfo?.location ?? []) {
-      const key = path.join(" ");
-      if (!first.has(key)) first.set(key, span);
-    }
-    spans = first;
-    known.set(file, spans);
+const spansOf = memo((file: FileDescriptorProto): ReadonlyMap<string, readonly number[]> => {
+  const spans = new Map<string, readonly number[]>();
+  for (const { path, span } of file.sourceCodeInfo?.location ?? []) {
+    const key = path.join(" ");
+    if (!spans.has(key)) spans.set(key, span);
   }
   return spans;
-};
+});

@@ -1,9 +1,10 @@
 import { AdmissionOutcome } from "@heddle/contracts/heddle/contract/v1";
 import type { ContractViolation, Instance, PackageOffer } from "@heddle/contracts/heddle/registry/v1";
-import { descriptorSetHash, nextSteps } from "@heddle/mesh/contract";
+import { descriptorSetHash, fail, nextSteps } from "@heddle/mesh/contract";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store, Tx } from "@heddle/mesh/store";
 import type { ContractInForce, Contracts } from "../contracts.ts";
+import { CONTRACT_NOT_FOUND } from "../errors.ts";
 import type { AdmissionStore } from "../store/admission-store.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 import type { OverrideStore } from "../store/override-store.ts";
@@ -12,7 +13,11 @@ import { violationsOf } from "./refusal.ts";
 
 /** What was decided over all packages of an instance. */
 export type Decided =
-  | { readonly admitted: true; readonly inForce: readonly ContractInForce[] }
+  | {
+      readonly admitted: true;
+      readonly inForce: readonly ContractInForce[];
+      readonly outcomes: readonly { readonly packageName: string; readonly outcome: AdmissionOutcome }[];
+    }
   | {
       readonly admitted: false;
       /** The packages that break callers, with the contracts that do. */
@@ -22,6 +27,13 @@ export type Decided =
       /** Whether this service's version hears it for the first time in a row. */
       readonly isNews: boolean;
     };
+
+/** A contract that an instance brings for a package. */
+interface Offered {
+  readonly name: string;
+  readonly contractHash: string;
+  readonly offered: Uint8Array;
+}
 
 /** Decides which contracts come into force, and remembers it. */
 export interface Admission {
@@ -53,8 +65,7 @@ export const createAdmission = (deps: {
   const bytesOf = async (tx: Tx, hash: string): Promise<Uint8Array | undefined> =>
     contracts.byHash(hash)?.fileDescriptorSet ?? kept.bytes(tx, hash);
 
-  const consider = async (tx: Tx, { name, contractHash }: PackageOffer, nowMs: number) => {
-    const offered = contracts.byHash(contractHash)?.fileDescriptorSet ?? new Uint8Array();
+  const consider = async (tx: Tx, { name, contractHash, offered }: Offered, nowMs: number) => {
     const current = await kept.package(tx, name);
     const override = await overrides.activeFor(tx, name, contractHash, nowMs);
     const verdict =
@@ -124,9 +135,15 @@ export const createAdmission = (deps: {
       const nowMs = clock.nowMs();
       const keyOf = ({ name, contractHash }: { name: string; contractHash: string }) =>
         keyOfPending(name, contractHash, instance.serviceName);
+      // Taken now: while this waits for its turn, others may come, and make the contracts forgotten.
+      const offers = instance.packages.map(({ name, contractHash }): Offered => {
+        const contract = contracts.byHash(contractHash);
+        if (contract === undefined) throw fail(CONTRACT_NOT_FOUND, { contract: contractHash });
+        return { name, contractHash, offered: contract.fileDescriptorSet };
+      });
       const decided = await store.write(async (tx): Promise<Decided> => {
         const considered: Considered[] = [];
-        for (const offer of instance.packages) considered.push(await consider(tx, offer, nowMs));
+        for (const offer of offers) considered.push(await consider(tx, offer, nowMs));
         const refused = considered.filter(({ verdict }) => verdict.outcome === AdmissionOutcome.REFUSED);
         if (refused.length > 0) {
           const counts: number[] = [];
@@ -149,7 +166,8 @@ export const createAdmission = (deps: {
         const inForce: ContractInForce[] = [];
         for (const each of considered) inForce.push(await admit(tx, instance, each, nowMs));
         if (considered.some(({ verdict }) => verdict.outcome !== AdmissionOutcome.EQUAL)) await kept.forgetOldest(tx);
-        return { admitted: true, inForce };
+        const outcomes = considered.map(({ name, verdict }) => ({ packageName: name, outcome: verdict.outcome }));
+        return { admitted: true, inForce, outcomes };
       });
       for (const offer of instance.packages) pending.delete(keyOf(offer));
       if (!decided.admitted) {

@@ -6,7 +6,8 @@ import type { Handler } from "@heddle/mesh/rpc";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import { checkPackage } from "../admission/check-package.ts";
-import type { Callers } from "../callers.ts";
+import type { CallerQuery, Callers, CallerUse } from "../callers.ts";
+import type { Catalog } from "../catalog.ts";
 import { PACKAGE_NOT_FOUND } from "../errors.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 
@@ -20,16 +21,17 @@ export const checkContracts =
     kept: ContractStore;
     callers: Callers;
     clock: Clock;
-    /** The packages that the gateway serves itself, and no instance may. */
-    own: ReadonlySet<string>;
+    /** What the gateway serves itself, which no instance brings. */
+    catalog: Catalog;
   }): Handler<typeof ContractService.method.checkContracts> =>
   async ({ fileDescriptorSet, packages, callersWithin }) => {
-    const { store, kept, callers, clock } = deps;
+    const { store, kept, callers, clock, catalog } = deps;
     const { registry } = parseDescriptorSet(fileDescriptorSet, "heddle.contract.v1");
     const offered = packagesIn(registry);
-    const names = packages.length > 0 ? packages : offered.filter((name) => !deps.own.has(name));
+    const names = packages.length > 0 ? packages : offered;
+    const callable = new Map(catalog.packages().map(({ name, hash, bytes }) => [name, { hash, bytes }]));
     const inForce = await store.read(async (reader) => {
-      const known = new Map<string, { hash: string; bytes: Uint8Array }>();
+      const known = new Map(callable);
       for (const name of names) {
         const current = await kept.package(reader, name);
         const bytes = current && (await kept.bytes(reader, current.contractHash));
@@ -41,13 +43,16 @@ export const checkContracts =
     if (stranger !== undefined) throw fail(PACKAGE_NOT_FOUND, { packageName: stranger });
     const sinceMs = clock.nowMs() - (callersWithin === undefined ? CALLERS_WITHIN_MS : durationMs(callersWithin));
     const offer = { bytes: fileDescriptorSet, registry };
-    return {
-      packages: await Promise.all(
-        names
-          .toSorted()
-          .map((name) => checkPackage(name, inForce.get(name), offer, (query) => callers.of(query, sinceMs))),
-      ),
+    // Several breaks of one package hit the same callers.
+    const asked = new Map<string, Promise<readonly CallerUse[]>>();
+    const callersOf = (query: CallerQuery) => {
+      const key = JSON.stringify(query);
+      const answer = asked.get(key) ?? callers.of(query, sinceMs);
+      asked.set(key, answer);
+      return answer;
     };
+    const checks = names.toSorted().map((name) => checkPackage(name, inForce.get(name), offer, callersOf));
+    return { packages: await Promise.all(checks) };
   };
 
 /** The packages of a set that have a service, but for those that come with every gRPC server. */

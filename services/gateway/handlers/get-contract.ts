@@ -2,6 +2,7 @@ import type { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
+import type { Catalog } from "../catalog.ts";
 import type { Contracts } from "../contracts.ts";
 import { CONTRACT_NOT_FOUND } from "../errors.ts";
 import type { ContractStore } from "../store/contract-store.ts";
@@ -10,13 +11,15 @@ import type { ContractStore } from "../store/contract-store.ts";
 export const getContract =
   (deps: {
     contracts: Contracts;
+    catalog: Catalog;
     store: Store;
     kept: ContractStore;
   }): Handler<typeof RegistryService.method.getContract> =>
   async ({ lookup }) => {
     const { contracts, store, kept } = deps;
-    const contract =
-      lookup.case === "package" ? contracts.byPackage(lookup.value) : contracts.byHash(lookup.value ?? "");
+    const known = deps.catalog.packages().find(({ name, hash }) => name === lookup.value || hash === lookup.value);
+    if (known !== undefined) return { contract: { contractHash: known.hash, fileDescriptorSet: known.bytes } };
+    const contract = contracts.byHash(lookup.value ?? "");
     if (contract !== undefined) return { contract };
     const found = await store.read(async (reader) => {
       const contractHash =

@@ -10,6 +10,7 @@ import {
 import { openTestStore } from "@heddle/mesh/store";
 import { expectFailure } from "@heddle/mesh/testing";
 import { afterAll, describe, expect, test } from "vitest";
+import { createCatalog } from "../catalog.ts";
 import { createContracts } from "../contracts.ts";
 import { contractOf, instanceOf } from "../fixtures/contract.ts";
 import { createInstances } from "../instances.ts";
@@ -128,14 +129,16 @@ describe("a contract", () => {
   const store = openTestStore(new URL("../migrations/", import.meta.url));
   afterAll(async () => (await store).close());
   const get = async (lookup: { case: "contractHash" | "package"; value: string }) =>
-    getContract({ contracts, store: await store, kept: contractStore() })(
+    getContract({ contracts, catalog: createCatalog([], contracts), store: await store, kept: contractStore() })(
       create(GetContractRequestSchema, { lookup }),
       context,
     );
 
   test("is found by its hash and by its package", async () => {
-    expect((await get({ case: "contractHash", value: loom.offer.contractHash })).contract).toEqual(loom.contract);
-    expect((await get({ case: "package", value: "loom.v1" })).contract).toEqual(loom.contract);
+    const { contractHash, fileDescriptorSet } = loom.contract;
+    const found = { contractHash, fileDescriptorSet };
+    expect((await get({ case: "contractHash", value: loom.offer.contractHash })).contract).toMatchObject(found);
+    expect((await get({ case: "package", value: "loom.v1" })).contract).toMatchObject(found);
   });
 
   test("that is not known is NOT_FOUND", async () => {

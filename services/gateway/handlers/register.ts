@@ -1,4 +1,5 @@
 import { create, type DescService } from "@bufbuild/protobuf";
+import { AdmissionOutcome } from "@heddle/contracts/heddle/contract/v1";
 import {
   type Instance,
   type RegisterRequest,
@@ -84,6 +85,12 @@ export const register = (deps: {
       throw refusal(decided);
     }
     const leave = enter(instance, decided.inForce, deps);
+    for (const { packageName, outcome } of decided.outcomes) {
+      const line = { package: packageName, service: serviceName, version };
+      if (outcome === AdmissionOutcome.OVERRIDDEN)
+        log.warn(line, "contract in force, by an override: it breaks callers");
+      else if (outcome === AdmissionOutcome.COMPATIBLE) log.info(line, "contract in force");
+    }
     log.info({ instanceId, service: serviceName, version, address }, "instance entered");
     try {
       const packages = instance.packages.map(({ name }) => name);

@@ -19,7 +19,10 @@ export interface Consumers {
 export const createConsumers = (known: Iterable<Consumer>): Consumers => {
   const consumers = new Map<string, Consumer>();
   const counts = { proven: 0, unproven: 0 };
-  const byHeader = new Map<string, Consumer>();
+  /** By who is proven to call, then by what the header says: two look-ups, and no text that is put together for them. */
+  const byDeclaration = new Map<string, Map<string, Consumer>>();
+  const byAgent = new Map<string, Map<string, Consumer>>();
+  let kept = 0;
 
   const keep = (key: string, consumer: Consumer): Consumer => {
     counts[isProven(consumer) ? "proven" : "unproven"]++;
@@ -42,13 +45,21 @@ export const createConsumers = (known: Iterable<Consumer>): Consumers => {
     of(headers, caller) {
       const declared = headers.get(CONSUMER_HEADER);
       const said = declared ?? headers.get("user-agent") ?? "";
-      const key = `${caller.service ?? ""} ${caller.kind === "user"} ${declared === undefined} ${said}`;
-      const found = byHeader.get(key);
+      const byProof = declared === undefined ? byAgent : byDeclaration;
+      // No service is called so.
+      const proof = caller.service ?? (caller.kind === "user" ? "a user" : "");
+      const found = byProof.get(proof)?.get(said);
       if (found !== undefined) return found;
       const { kind, name, version } = consumerOf(headers, caller);
       const consumer = named(kind, name, version);
-      if (byHeader.size >= HEADERS_KEPT_MAX) byHeader.clear();
-      byHeader.set(key, consumer);
+      if (kept >= HEADERS_KEPT_MAX) {
+        byDeclaration.clear();
+        byAgent.clear();
+        kept = 0;
+      }
+      kept++;
+      const byHeader = byProof.get(proof) ?? new Map<string, Consumer>();
+      byProof.set(proof, byHeader.set(said, consumer));
       return consumer;
     },
   };

@@ -15,6 +15,7 @@ import { deprecatedContract } from "../fixtures/deprecated-contract.ts";
 import { gateway } from "../service.ts";
 
 const CUT = "cloth.v1.ClothService/Cut";
+const LOOK = "cloth.v1.ClothService/Look";
 const TEAR = "cloth.v1.ClothService/Tear";
 const runtime = systemRuntime();
 const log = createLog({
@@ -56,11 +57,11 @@ const start = async () => {
     return async (path: string, request: Record<string, unknown>) =>
       (await transport.unary(method(path), undefined, undefined, undefined, request)).header;
   };
-  const json = (path: string, headers: Record<string, string> = {}) =>
+  const json = (path: string, headers: Record<string, string> = {}, body = "{}") =>
     fetch(`${url}/${path}`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
-      body: "{}",
+      body,
     });
   return { url, callerOf, json, usage: createClient(UsageService, grpcTransport(url, runtime)) };
 };
@@ -149,6 +150,28 @@ test("fields are listed by whose requests set them, also those within messages",
   const rest = await usage.listFieldUsage({ pageSize: 4, pageToken: page.nextPageToken });
   expect([...page.fields, ...rest.fields]).toEqual(fields);
   expect(rest.nextPageToken).toBe("");
+});
+
+test("fields are seen in requests of every protocol, also in those that are answered from what is kept", async () => {
+  const { callerOf, json, usage } = await start();
+  const request = { pattern: "a" };
+  const consumer = { "heddle-consumer": "web/1" };
+  for (const path of [CUT, LOOK]) {
+    const responses = [
+      await json(path, consumer, JSON.stringify(request)),
+      await json(path, { ...consumer, "content-type": "application/proto" }, "\n\x01a"),
+      await json(path, { ...consumer, "content-type": "application/grpc-web+proto" }, "\0\0\0\0\x03\n\x01a"),
+    ];
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
+    await callerOf("web/1")(path, request);
+  }
+  const { fields } = await usage.listFieldUsage({});
+  expect(fields.map(({ message, samples, samplesWithField }) => [message, samples, samplesWithField])).toEqual([
+    ["cloth.v1.CutRequest", 4n, 4n],
+    ["cloth.v1.LookRequest", 4n, 4n],
+  ]);
+  const { methods } = await usage.listMethodUsage({ method: LOOK });
+  expect(methods.map(({ calls }) => calls)).toEqual([4n]);
 });
 
 test("what is deprecated is listed with those who still use it, and the day after which it may be gone", async () => {

@@ -49,7 +49,7 @@ const start = async () => {
   const lines: { msg: string }[] = [];
   const destination = { write: (line: string) => lines.push(JSON.parse(line)) };
   const log = createLog({ service: "gateway", level: "info", clock: time.clock, destination });
-  const open = () => startUsage({ store, usage, contracts, ...time, log });
+  const open = () => startUsage({ store, usage, contracts, isOwn: () => false, ...time, log });
   let counting = await open();
   let refusal: ConnectError | undefined;
   const passages = new Map<string, ReturnType<ReturnType<typeof createEdge>["prepare"]>>();

@@ -35,6 +35,8 @@ export interface UsageDeps {
   readonly store: Store;
   readonly usage: UsageStore;
   readonly contracts: Contracts;
+  /** Whether the gateway serves a service itself: such calls do not pass here, but for those by REST, and none is counted. */
+  readonly isOwn: (service: string) => boolean;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
@@ -44,7 +46,7 @@ export interface UsageDeps {
 const WAITING_MAX = 20_000;
 
 /** Goes on where the store says. */
-export const startUsage = async ({ store, usage, contracts, clock, timers, log }: UsageDeps): Promise<Usage> => {
+export const startUsage = async ({ store, usage, contracts, isOwn, clock, timers, log }: UsageDeps): Promise<Usage> => {
   const remembered = () => store.read((reader) => usage.consumers(reader));
   let consumers = createConsumers(await remembered());
   const known = await store.read((reader) => usage.deprecations(reader));
@@ -118,6 +120,7 @@ export const startUsage = async ({ store, usage, contracts, clock, timers, log }
   return {
     checkpoint: {
       prepare(call) {
+        if (isOwn(call.method.parent.typeName)) return undefined;
         const counter = counterOf(call);
         call.facts.sampler = counter;
         call.facts.answerFields.push(...deprecations.answerFields(call.method));
@@ -127,7 +130,9 @@ export const startUsage = async ({ store, usage, contracts, clock, timers, log }
         };
       },
     },
-    refused: (call, error) => counterOf(call).refuse(reasonOf(error)),
+    refused(call, error) {
+      if (!isOwn(call.method.parent.typeName)) counterOf(call).refuse(reasonOf(error));
+    },
     async report(consumer, report) {
       const day = today();
       const rows = reportedRows(report, consumer, contracts, { day, timeMs: clock.nowMs() });
