@@ -475,6 +475,22 @@ describe("a stream of replies", () => {
     await ended.promise;
   });
 
+  test("ends when its reader leaves while there is nothing to read", async () => {
+    const left = Promise.withResolvers<void>();
+    const { url } = await startDoor({
+      watchShelf: async function* (_: never, { signal }) {
+        yield { theme: "a" };
+        signal.addEventListener("abort", () => left.resolve());
+        await left.promise;
+      },
+    });
+    const response = await fetch(`${url}/v1/shelves/1:watch`, EVENTS);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    await left.promise;
+  });
+
   test("by HEAD is its header, and ends", async () => {
     const ended = Promise.withResolvers<void>();
     const { call } = await startDoor(
@@ -514,6 +530,16 @@ describe("raw bodies", () => {
     });
     const { headers, body } = await call("GET /v1/downloads/a/b.csv");
     expect([headers.get("content-type"), body]).toEqual(["text/csv", "a/b.csv\n1,2\n"]);
+  });
+
+  test("that fail on the way are broken off, for there is no place for an error", async () => {
+    const { call } = await startDoor({
+      download: async function* () {
+        yield { contentType: "text/csv", data: Buffer.from("1,2\n") };
+        throw fail(SHELF_UNKNOWN, { shelf: "x" });
+      },
+    });
+    await expect(call("GET /v1/downloads/a")).rejects.toThrow();
   });
 
   test("are taken in pieces, however large, of which the first says what path and query do", async () => {

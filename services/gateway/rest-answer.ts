@@ -17,16 +17,14 @@ import {
   rawBodyOf,
   rawRequest,
   readRequest,
-  replyJson,
   STREAM_UNSUPPORTED,
   takesRawBody,
 } from "@heddle/mesh/rest";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "./edge.ts";
-import { ANSWER_UNREADABLE } from "./errors.ts";
 import { piecesOf, readBody, refuseCompressed } from "./rest-body.ts";
-import { jsonResponse, replyFields, wholeResponse } from "./rest-response.ts";
+import { jsonOf, jsonResponse, replyFields, unreadable, wholeResponse } from "./rest-response.ts";
 import { type StreamReply, streamResponse } from "./rest-stream.ts";
 
 /** One REST call whose way is known, and which the edge has let pass. */
@@ -103,18 +101,6 @@ const replyResponse = (
   const { contentType, data } = rawBodyOf(binding.method, message, binding.responseBody);
   return wholeResponse(200, { contentType, data, fields }, headers);
 };
-
-/** The JSON of a reply; one that has none, such as an Any of a type that nobody knows, is an error of the service. */
-export const jsonOf = (binding: Binding, message: Message): ReturnType<typeof replyJson> => {
-  try {
-    return replyJson(binding, message);
-  } catch (error) {
-    throw unreadable(binding.method, error instanceof Error ? error.message : String(error));
-  }
-};
-
-const unreadable = (method: Binding["method"], problem: string): ConnectError =>
-  fail(ANSWER_UNREADABLE, { service: method.parent.typeName, problem });
 
 const messageOf = async (
   { binding, path, query, headers, sampler }: RestCall,

@@ -3,8 +3,8 @@ import type { Transport } from "@connectrpc/connect";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { givesRawBody, rawBodyOf, type StreamForm, statusJson, streamFormFor } from "@heddle/mesh/rest";
 import type { Timers } from "@heddle/mesh/runtime";
-import { jsonOf, type RestCall } from "./rest-answer.ts";
-import { appendFields, replyFields } from "./rest-response.ts";
+import type { RestCall } from "./rest-answer.ts";
+import { appendFields, jsonOf, replyFields } from "./rest-response.ts";
 
 /** Milliseconds that a caller waits for the header of a stream that has nothing to say yet: a browser shows the connection as open. */
 const HEADER_DELAY_MS = 1_000;
