@@ -175,6 +175,43 @@ describe("a unary call", () => {
     });
   });
 
+  test("that fails in words and details of the service's own is answered with these", async () => {
+    const { call } = await startDoor({
+      getShelf: () => {
+        const error = new ConnectError("the shelf fell", Code.Internal);
+        error.details.push({ desc: libraryRegistry.getMessage("library.v1.Shelf") as never, value: { theme: "oak" } });
+        throw error;
+      },
+    });
+    const { status, body } = await call("GET /v1/shelves/1");
+    expect({ status, body }).toEqual({
+      status: 500,
+      body: {
+        code: 13,
+        message: "the shelf fell",
+        details: [{ "@type": "type.googleapis.com/library.v1.Shelf", theme: "oak" }],
+      },
+    });
+  });
+
+  test("that fails in the gateway itself says nothing but where the log tells more", async () => {
+    const { call, lines } = await startDoor(
+      {},
+      {
+        checkpoints: [
+          {
+            prepare: () => {
+              throw new Error("the secret reason");
+            },
+          },
+        ],
+      },
+    );
+    const { status, body } = await call("GET /v1/shelves/1");
+    expect([status, JSON.stringify(body).includes("secret")]).toEqual([500, false]);
+    expect(lines).toContainEqual(expect.objectContaining({ msg: "REST call failed", path: "/v1/shelves/1" }));
+  });
+
   test("whose answer has no JSON is an error of the service", async () => {
     const note = { typeUrl: "type.googleapis.com/no.Such", value: new Uint8Array([1]) };
     const { call } = await startDoor({ getShelf: () => ({ note }) });
@@ -438,6 +475,22 @@ describe("a stream of replies", () => {
     await ended.promise;
   });
 
+  test("ends when its reader leaves while there is nothing to read", async () => {
+    const left = Promise.withResolvers<void>();
+    const { url } = await startDoor({
+      watchShelf: async function* (_: never, { signal }) {
+        yield { theme: "a" };
+        signal.addEventListener("abort", () => left.resolve());
+        await left.promise;
+      },
+    });
+    const response = await fetch(`${url}/v1/shelves/1:watch`, EVENTS);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    await left.promise;
+  });
+
   test("by HEAD is its header, and ends", async () => {
     const ended = Promise.withResolvers<void>();
     const { call } = await startDoor(
@@ -479,6 +532,16 @@ describe("raw bodies", () => {
     expect([headers.get("content-type"), body]).toEqual(["text/csv", "a/b.csv\n1,2\n"]);
   });
 
+  test("that fail on the way are broken off, for there is no place for an error", async () => {
+    const { call } = await startDoor({
+      download: async function* () {
+        yield { contentType: "text/csv", data: Buffer.from("1,2\n") };
+        throw fail(SHELF_UNKNOWN, { shelf: "x" });
+      },
+    });
+    await expect(call("GET /v1/downloads/a")).rejects.toThrow();
+  });
+
   test("are taken in pieces, however large, of which the first says what path and query do", async () => {
     const seen: string[] = [];
     const { call } = await startDoor({
@@ -500,6 +563,13 @@ describe("raw bodies", () => {
     });
     expect(body).toEqual({ path: "a/b", revision: 6 * 1024 * 1024 });
     expect(seen).toEqual(["a/b", "r", "image/png"]);
+  });
+
+  test("are not sent for where the path or the query is wrong", async () => {
+    let calls = 0;
+    const { call } = await startDoor({ upload: () => calls++ });
+    const { status, body } = await call("POST /v1/uploads/a?resaon=r", { body: "abc" });
+    expect([status, body.message, calls]).toEqual([400, expect.stringContaining("did you mean reason?"), 0]);
   });
 
   test("cannot be compressed where they are streamed", async () => {

@@ -33,14 +33,23 @@ export const applyBody = (message: Message, { data, contentType }: RequestBody, 
     throw refuseField(domain, "", `${operation} takes no body over REST, but path and query alone`);
   checkMediaType(contentType, operation);
   const text = textOf(data, domain);
-  const fault = jsonFault(text);
-  if (fault !== undefined)
-    throw refuseField(domain, "", `its JSON is broken at line ${fault.line}, column ${fault.column}`);
+  checkJson(text, domain);
   try {
+    // The text is one value, so that it cannot reach beyond the field that it is put into.
     const json = body === "all" ? text : `{${JSON.stringify(body.jsonName)}:${text}}`;
     mergeFromJsonString(method.input, message, json, { registry });
   } catch (cause) {
     throw describeDecodeError(ConnectError.from(cause, Code.InvalidArgument), method);
+  }
+};
+
+const checkJson = (text: string, domain: string): void => {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    const fault = jsonFault(text);
+    const place = fault === undefined ? "" : ` at line ${fault.line}, column ${fault.column}`;
+    throw refuseField(domain, "", `its JSON is broken${place}`, cause);
   }
 };
 

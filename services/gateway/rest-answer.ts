@@ -17,17 +17,15 @@ import {
   rawBodyOf,
   rawRequest,
   readRequest,
-  replyJson,
   STREAM_UNSUPPORTED,
   takesRawBody,
 } from "@heddle/mesh/rest";
-import type { Ids, Timers } from "@heddle/mesh/runtime";
+import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "./edge.ts";
-import { ANSWER_UNREADABLE } from "./errors.ts";
 import { piecesOf, readBody, refuseCompressed } from "./rest-body.ts";
-import { jsonResponse, replyFields, wholeResponse } from "./rest-response.ts";
-import { streamResponse } from "./rest-stream.ts";
+import { jsonOf, jsonResponse, replyFields, unreadable, wholeResponse } from "./rest-response.ts";
+import { type StreamReply, streamResponse } from "./rest-stream.ts";
 
 /** One REST call whose way is known, and which the edge has let pass. */
 export interface RestCall {
@@ -39,7 +37,8 @@ export interface RestCall {
   /** What the request is shown to. */
   readonly sampler: RequestSampler | undefined;
   readonly timers: Timers;
-  readonly ids: Ids;
+  /** What the caller is told of something that was thrown. */
+  readonly explain: (thrown: unknown) => ConnectError;
 }
 
 /** Makes the call that a request asks for. Rejects with what keeps it from being answered. */
@@ -47,16 +46,26 @@ export const answerRest = async (call: RestCall, request: UniversalServerRequest
   const { method } = call.binding;
   if (isUnary(method)) return answerOne(call, method, request);
   if (!isStreaming(method)) throw new TypeError(`${method.methodKind} is no kind of method`);
-  const isUpload = method.methodKind !== "server_streaming";
-  if (isUpload && !takesRawBody(call.binding)) {
+  if (method.methodKind === "server_streaming") {
+    const message = await messageOf(call, request);
+    return streamResponse(call, method, (signal) => stream(call, method, once(message), signal), request.signal);
+  }
+  if (!takesRawBody(call.binding)) {
     throw fail(STREAM_UNSUPPORTED, { method: `${method.parent.typeName}/${method.name}` });
   }
-  const input = isUpload ? upload(call, request) : once(await messageOf(call, request));
-  if (isUpload) refuseCompressed(call.headers);
-  const open = () => call.transport.stream(method, request.signal, timeoutOf(call), undefined, input);
-  if (method.methodKind === "client_streaming") return answerLast(call, method, await open());
-  return streamResponse({ ...call, signal: request.signal }, method, open);
+  const input = await upload(call, request);
+  if (method.methodKind === "client_streaming") {
+    return answerLast(call, method, await stream(call, method, input, request.signal));
+  }
+  return streamResponse(call, method, (signal) => stream(call, method, input, signal), request.signal);
 };
+
+const stream = (
+  call: RestCall,
+  method: DescMethodStreaming,
+  input: AsyncIterable<Message>,
+  signal: AbortSignal,
+): Promise<StreamReply> => call.transport.stream(method, signal, timeoutOf(call), undefined, input);
 
 const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
 const isStreaming = (method: DescMethod): method is DescMethodStreaming => method.methodKind !== "unary";
@@ -75,7 +84,7 @@ const answerOne = async (
 const answerLast = async (
   call: RestCall,
   method: DescMethodStreaming,
-  reply: Awaited<ReturnType<Transport["stream"]>>,
+  reply: StreamReply,
 ): Promise<UniversalServerResponse> => {
   let last: Message | undefined;
   for await (const message of reply.message) last = message;
@@ -93,18 +102,6 @@ const replyResponse = (
   return wholeResponse(200, { contentType, data, fields }, headers);
 };
 
-/** The JSON of a reply; one that has none, such as an Any of a type that nobody knows, is an error of the service. */
-export const jsonOf = (binding: Binding, message: Message): ReturnType<typeof replyJson> => {
-  try {
-    return replyJson(binding, message);
-  } catch (error) {
-    throw unreadable(binding.method, error instanceof Error ? error.message : String(error));
-  }
-};
-
-const unreadable = (method: Binding["method"], problem: string): ConnectError =>
-  fail(ANSWER_UNREADABLE, { service: method.parent.typeName, problem });
-
 const messageOf = async (
   { binding, path, query, headers, sampler }: RestCall,
   request: UniversalServerRequest,
@@ -115,19 +112,25 @@ const messageOf = async (
   return message;
 };
 
-/** A raw body as messages: the first one has what path and query say. */
-const upload = async function* (
+/** A raw body as messages: the first one has what path and query say, and is read before the call is made. */
+const upload = async (
   { binding, path, query, headers }: RestCall,
   request: UniversalServerRequest,
-): AsyncGenerator<Message> {
-  const contentType = headers.get("content-type");
-  let isFirst = true;
-  for await (const data of piecesOf(request)) {
-    yield isFirst ? readRequest(binding, { path, query, body: { data, contentType } }) : rawRequest(binding, data);
-    isFirst = false;
-  }
-  if (isFirst) yield readRequest(binding, { path, query, body: { data: new Uint8Array(0), contentType } });
+): Promise<AsyncIterable<Message>> => {
+  refuseCompressed(headers);
+  const pieces = piecesOf(request)[Symbol.asyncIterator]();
+  const start = await pieces.next();
+  const data = start.done === true ? EMPTY : start.value;
+  const first = readRequest(binding, { path, query, body: { data, contentType: headers.get("content-type") } });
+  return (async function* () {
+    yield first;
+    for (let piece = await pieces.next(); piece.done !== true; piece = await pieces.next()) {
+      yield rawRequest(binding, piece.value);
+    }
+  })();
 };
+
+const EMPTY = new Uint8Array(0);
 
 const once = async function* (message: Message): AsyncGenerator<Message> {
   yield message;

@@ -1,5 +1,4 @@
-import type { DescMethod } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { fail, toRpcError } from "@heddle/mesh/contract";
 import type { Logger } from "@heddle/mesh/observe";
@@ -50,16 +49,12 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
   const { catalog, edge, learning, timers, ids, log } = options;
   const routes = createRestRoutes(catalog, log);
 
-  /** What keeps a call from being made, or went wrong in it, as the caller is told. */
-  const refuse = async (
-    thrown: unknown,
-    headers: HeaderList,
-    method?: DescMethod,
-  ): Promise<UniversalServerResponse> => {
-    const domain = method?.parent.file.proto.package ?? REST_DOMAIN;
+  /** What the caller is told of something that was thrown: a service's own error as it came. */
+  const explain = (thrown: unknown, headers: HeaderList, domain: string): ConnectError => {
+    if (thrown instanceof ConnectError && thrown.isWireError) return thrown;
     const { error, id } = toRpcError(thrown, { ids, domain });
     if (id !== undefined) log.error({ err: thrown, errorId: id, path: headers.get(":path") }, "REST call failed");
-    return errorResponse(error, headers);
+    return error;
   };
   const unknown = (path: RequestPath): ConnectError => {
     const shown = `/${path.raw.join("/")}`;
@@ -75,45 +70,52 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
     binding: Binding,
     target: Pick<RestCall, "path" | "query" | "headers" | "sampler"> & { readonly peer: string },
   ): Answer => {
-    const { method } = binding;
+    const { method, registry } = binding;
+    const { headers } = target;
+    const told = (thrown: unknown) => explain(thrown, headers, method.parent.file.proto.package);
     const transport = options.backends.transportFor(method, target);
     return (request) =>
-      answerRest({ binding, transport, timers, ids, ...target }, request).catch((error: unknown) =>
-        refuse(error, target.headers, method),
+      answerRest({ binding, transport, timers, explain: told, ...target }, request).catch((error: unknown) =>
+        errorResponse(told(error), headers, registry),
       );
   };
 
-  return (stream, headers, end) => {
+  /** What answers a request, and the fields that its answer gets whatever it is; undefined: nobody here. */
+  const find = (headers: HeaderList, peer: string): { answer: Answer; fields: readonly string[] } | undefined => {
+    const refuse = (error: ConnectError, fields: readonly string[] = []) => ({
+      answer: () => errorResponse(error, headers),
+      fields,
+    });
     const verb = headers.get(":method") ?? "";
     const { path: target, query } = splitTarget(headers.get(":path") ?? "/");
-    let answer: Answer;
-    let fields: readonly string[] = [];
     try {
       const path = parsePath(target);
       const match = routes.match(verb, path);
       if ("entry" in match) {
         const binding = match.entry.target;
-        const passage = passageOf(edge, { method: binding.method, headers, peer: stream.peer });
+        const passage = passageOf(edge, { method: binding.method, headers, peer });
         const refusal = passage.check();
-        fields = passage.answerFields;
-        answer =
-          refusal === undefined
-            ? call(binding, { path, query, headers, peer: stream.peer, sampler: passage.sampler })
-            : () => refuse(refusal, headers, binding.method);
-      } else if (match.allowed.length > 0) {
-        const allow = match.allowed;
-        answer =
-          verb === "OPTIONS"
-            ? async () => emptyResponse(["allow", allow.join(", ")])
-            : () => refuse(notAllowed(verb, path, allow), headers);
-      } else if (isRpc(target, headers)) return false;
-      else answer = () => refuse(unknown(path), headers);
+        const { answerFields: fields, sampler } = passage;
+        if (refusal !== undefined) return refuse(refusal, fields);
+        return { answer: call(binding, { path, query, headers, peer, sampler }), fields };
+      }
+      const { allowed } = match;
+      if (allowed.length === 0) return isRpc(target, headers) ? undefined : refuse(unknown(path));
+      if (verb !== "OPTIONS") return refuse(notAllowed(verb, path, allowed));
+      return { answer: async () => emptyResponse(["allow", allowed.join(", ")]), fields: [] };
     } catch (error) {
-      answer = () => refuse(error, headers);
+      return refuse(explain(error, headers, REST_DOMAIN));
     }
-    const given =
-      verb === "HEAD" ? async (request: UniversalServerRequest) => withoutBody(await answer(request)) : answer;
-    const onError = (error: unknown) => log.debug({ err: error, path: target }, "REST reply not delivered");
+  };
+
+  return (stream, headers, end) => {
+    const found = find(headers, stream.peer);
+    if (found === undefined) return false;
+    const { answer, fields } = found;
+    const isHead = headers.get(":method") === "HEAD";
+    const given: Answer = isHead ? async (request) => withoutBody(await answer(request)) : answer;
+    const onError = (error: unknown) =>
+      log.debug({ err: error, path: headers.get(":path") }, "REST reply not delivered");
     void serveUniversal(given, withFields(stream, fields), headers, end, { timers, onError });
     return true;
   };

@@ -1,9 +1,11 @@
-import type { JsonValue, Registry } from "@bufbuild/protobuf";
+import type { DescMethod, JsonValue, Message, Registry } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { httpStatusOf, statusHeaders, statusJson } from "@heddle/mesh/rest";
+import { fail } from "@heddle/mesh/contract";
+import { type Binding, httpStatusOf, replyJson, statusHeaders, statusJson } from "@heddle/mesh/rest";
 import { compressGzip, metadataFields } from "@heddle/mesh/rpc";
 import type { HeaderList } from "@heddle/mesh/wire";
+import { ANSWER_UNREADABLE } from "./errors.ts";
 import { COMPRESSED_BYTES_MIN, takesGzip } from "./respond-page.ts";
 
 /** A whole answer: compressed where the caller takes that and it is worth it. `fields`: name and value in turn. */
@@ -55,7 +57,9 @@ export const emptyResponse = (fields: readonly string[]): UniversalServerRespons
 export const withoutBody = (response: UniversalServerResponse): UniversalServerResponse => {
   const { status, header, body } = response;
   // Lets go of what the body would have come from.
-  void body?.[Symbol.asyncIterator]().return?.();
+  body?.[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => undefined);
   return header === undefined ? { status } : { status, header };
 };
 
@@ -67,6 +71,19 @@ export const replyFields = (header: Headers, trailer?: Headers): string[] => {
     fields.push(`trailer-${trailing[index]}`, trailing[index + 1] as string);
   return fields;
 };
+
+/** The JSON of a reply; one that has none, such as an Any of a type that nobody knows, is an error of the service. */
+export const jsonOf = (binding: Binding, message: Message): JsonValue => {
+  try {
+    return replyJson(binding, message);
+  } catch (error) {
+    throw unreadable(binding.method, error instanceof Error ? error.message : String(error));
+  }
+};
+
+/** INTERNAL `ANSWER_UNREADABLE`. */
+export const unreadable = (method: DescMethod, problem: string): ConnectError =>
+  fail(ANSWER_UNREADABLE, { service: method.parent.typeName, problem });
 
 export const appendFields = (header: Headers, fields: readonly string[]): void => {
   for (let index = 0; index < fields.length; index += 2)

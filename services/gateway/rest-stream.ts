@@ -1,27 +1,32 @@
 import type { DescMethodStreaming, Message } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { toRpcError } from "@heddle/mesh/contract";
 import { givesRawBody, rawBodyOf, type StreamForm, statusJson, streamFormFor } from "@heddle/mesh/rest";
 import type { Timers } from "@heddle/mesh/runtime";
-import { jsonOf, type RestCall } from "./rest-answer.ts";
-import { appendFields, replyFields } from "./rest-response.ts";
+import type { RestCall } from "./rest-answer.ts";
+import { appendFields, jsonOf, replyFields } from "./rest-response.ts";
 
 /** Milliseconds that a caller waits for the header of a stream that has nothing to say yet: a browser shows the connection as open. */
 const HEADER_DELAY_MS = 1_000;
 /** Milliseconds of silence after which a stream of events says that it lives: proxies cut what is silent for a minute or less. */
 const KEEP_ALIVE_MS = 15_000;
 
-type StreamReply = Awaited<ReturnType<Transport["stream"]>>;
+export type StreamReply = Awaited<ReturnType<Transport["stream"]>>;
 type Step = IteratorResult<Message, unknown>;
 
-/** Answers with a stream of replies: raw where they are google.api.HttpBody, otherwise in the form that `accept` asks for. */
+/**
+ * Answers with a stream of replies: raw where they are google.api.HttpBody, otherwise in the form that `accept` asks for.
+ *
+ * @param open Makes the call, which ends by its signal.
+ * @param left Aborts when the caller has left.
+ */
 export const streamResponse = async (
-  call: RestCall & { readonly signal: AbortSignal },
+  call: RestCall,
   method: DescMethodStreaming,
-  open: () => Promise<StreamReply>,
+  open: (signal: AbortSignal) => Promise<StreamReply>,
+  left: AbortSignal,
 ): Promise<UniversalServerResponse> => {
-  const replies = new Replies(open);
+  const replies = new Replies(open, left);
   if (givesRawBody(call.binding)) return rawResponse(call, method, replies);
   const form = streamFormFor(call.headers.get("accept"));
   // A stream that fails at once is answered by a status; one that is silent, by a header.
@@ -35,12 +40,20 @@ export const streamResponse = async (
 /** The replies of a call, of which the next one is asked for before it is taken. */
 class Replies {
   readonly #open: () => Promise<StreamReply>;
+  readonly #ended = new AbortController();
+  readonly #left: AbortSignal;
   #reply: StreamReply | undefined;
   #iterator: AsyncIterator<Message> | undefined;
   #next: Promise<Step> | undefined;
 
-  constructor(open: () => Promise<StreamReply>) {
-    this.#open = open;
+  constructor(open: (signal: AbortSignal) => Promise<StreamReply>, left: AbortSignal) {
+    this.#left = left;
+    this.#open = () => open(AbortSignal.any([left, this.#ended.signal]));
+  }
+
+  /** Nobody hears what becomes of the call. */
+  get isUnheard(): boolean {
+    return this.#left.aborted;
   }
 
   /** The next reply, the same until it is taken. */
@@ -61,8 +74,9 @@ class Replies {
     return this.#reply === undefined ? [] : replyFields(this.#reply.header);
   }
 
-  async close(): Promise<void> {
-    await this.#iterator?.return?.();
+  /** Ends the call, however far it is. */
+  close(): void {
+    this.#ended.abort();
   }
 
   async #ask(): Promise<Step> {
@@ -93,18 +107,14 @@ const DONE: Chunk = { done: true, value: undefined };
 
 /** Replies, each in its frame; a failure is the last frame. */
 class FormedBody implements AsyncIterableIterator<Uint8Array> {
-  readonly #call: RestCall & { readonly signal: AbortSignal };
+  readonly #call: RestCall;
   readonly #replies: Replies;
   readonly #form: StreamForm;
   /** Nothing is there to be sent yet, but the header goes with the first piece. */
   #isSilent: boolean;
   #isOver = false;
 
-  constructor(
-    call: RestCall & { readonly signal: AbortSignal },
-    replies: Replies,
-    { form, isSilent }: { form: StreamForm; isSilent: boolean },
-  ) {
+  constructor(call: RestCall, replies: Replies, { form, isSilent }: { form: StreamForm; isSilent: boolean }) {
     this.#call = call;
     this.#replies = replies;
     this.#form = form;
@@ -130,19 +140,20 @@ class FormedBody implements AsyncIterableIterator<Uint8Array> {
       return this.#form.end === undefined ? DONE : { done: false, value: this.#form.end };
     } catch (error) {
       await this.return();
-      if (this.#call.signal.aborted) throw error;
-      return { done: false, value: this.#form.error(this.#statusOf(error)) };
+      if (this.#replies.isUnheard) throw error;
+      const { explain, binding } = this.#call;
+      return { done: false, value: this.#form.error(statusJson(explain(error), binding.registry)) };
     }
   }
 
   async return(): Promise<Chunk> {
     this.#isOver = true;
-    await this.#replies.close();
+    this.#replies.close();
     return DONE;
   }
 
   /** Nobody reads any more. */
-  async throw(): Promise<Chunk> {
+  throw(): Promise<Chunk> {
     return this.return();
   }
 
@@ -150,12 +161,6 @@ class FormedBody implements AsyncIterableIterator<Uint8Array> {
     const step = this.#replies.next();
     const { timers } = this.#call;
     return this.#form.keepAlive === undefined ? step : within(step, { ms: KEEP_ALIVE_MS, timers });
-  }
-
-  #statusOf(thrown: unknown): ReturnType<typeof statusJson> {
-    const { binding, ids } = this.#call;
-    const { error } = toRpcError(thrown, { ids, domain: binding.method.parent.file.proto.package });
-    return statusJson(error, binding.registry);
   }
 }
 
@@ -180,11 +185,11 @@ const rawResponse = async (
       return step.done === true ? DONE : { done: false, value: piece(step.value).data };
     },
     async return() {
-      await replies.close();
+      replies.close();
       return DONE;
     },
     async throw() {
-      await replies.close();
+      replies.close();
       return DONE;
     },
   };
