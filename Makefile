@@ -84,6 +84,10 @@ test-node-wire: $(INSTALLED) ## Run the system tests, and those of calls, on nod
 fuzz: $(INSTALLED) ## Throw millions of frames and header blocks at the engine; takes an hour, RUNS=1000000
 	@HEDDLE_FUZZ_RUNS=$(or $(RUNS),1000000) vitest run mesh/wire/fuzz mesh/wire/hpack --testTimeout=0 $(ARGS)
 
+.PHONY: contract-mutations
+contract-mutations: $(INSTALLED) ## Judge mutated contracts beside buf; exit 1 when it says otherwise, RUNS=1000 SEED=1
+	@RUNS=$(or $(RUNS),1000) SEED=$(or $(SEED),1) node --conditions=source tests/contract-mutations/main.ts
+
 .PHONY: soak
 soak: $(INSTALLED) ## Kill, stop and restart services under load, then check the books; SECONDS=60 SEED=1 ARGS="--json"
 	@node --conditions=source tests/soak/main.ts --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -96,6 +96,12 @@ const otherDetails = (error: ConnectError, registry: Registry | undefined): unkn
   });
 };
 
+/** What somebody does who is not let in. */
+export const accessStep = (code: Code): string =>
+  code === Code.Unauthenticated
+    ? "heddle login, or send a token with --token or HEDDLE_TOKEN"
+    : "heddle whoami shows your roles, heddle login takes others";
+
 const nextStep = (error: ConnectError, method: DescMethod): string => {
   const service = method.parent.typeName;
   switch (error.code) {
@@ -104,7 +110,7 @@ const nextStep = (error: ConnectError, method: DescMethod): string => {
       return `heddle describe ${method.input.typeName}`;
     case Code.Unauthenticated:
     case Code.PermissionDenied:
-      return `heddle describe ${methodName(method)} says who may call; send a token with -H 'authorization: Bearer …'`;
+      return `${accessStep(error.code)}; heddle describe ${methodName(method)} says who may call`;
     case Code.Unimplemented:
       return `heddle list ${service}`;
     case Code.Unavailable:

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock, systemTimers } from "@heddle/mesh/runtime";
 import { type DataFolder, unusableFolder } from "./data-folder.ts";
 import { Failure } from "./failure.ts";
-import { failedServices, meshRunsFailure, readState, supervisorLives } from "./state-file.ts";
+import { failedServices, meshRunsFailure, readState, supervisorLives, throwIfRefused } from "./state-file.ts";
 import { processTerminal } from "./terminal.ts";
 import { formatDuration } from "./units.ts";
 
@@ -50,6 +50,7 @@ export const startDetached = async (args: readonly string[], folder: DataFolder,
       processTerminal().out(printed());
       child.unref();
       const failed = failedServices(state);
+      if (failed.length === 0) throwIfRefused(state);
       if (failed.length === 0) return;
       throw new Failure(`${failed.join(", ")} could not be started; the others serve.`, {
         next: `heddle logs ${failed.join(" ")}`,

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { EXIT } from "./exit-code.ts";
 import { Failure } from "./failure.ts";
 import manifest from "./package.json" with { type: "json" };
@@ -8,6 +8,8 @@ const program = new Command("heddle")
   .description("Runs a Heddle mesh and talks to it.")
   .version(manifest.version)
   .exitOverride()
+  .addOption(new Option("--token <token>", "access token to call with (default: $HEDDLE_TOKEN, else heddle login's)"))
+  .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError("Use --help for the options and examples.")
   .addHelpText(
     "after",
@@ -21,6 +23,12 @@ Examples:
   heddle down`,
   );
 
+// For whatever the command calls.
+program.hook("preAction", () => {
+  const { token } = program.opts<{ token?: string }>();
+  if (token !== undefined) process.env.HEDDLE_TOKEN = token;
+});
+
 /** Each command's module, loaded when it is called or when help lists them all: `up` stays, and should stay small. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./commands/up.ts")).upCommand(),
@@ -29,14 +37,19 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   events: async () => (await import("./commands/events.ts")).eventsCommand(),
   call: async () => (await import("./commands/call.ts")).callCommand(),
+  login: async () => (await import("./commands/login.ts")).loginCommand(),
+  logout: async () => (await import("./commands/logout.ts")).logoutCommand(),
+  whoami: async () => (await import("./commands/whoami.ts")).whoamiCommand(),
   list: async () => (await import("./commands/list.ts")).listCommand(),
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
   openapi: async () => (await import("./commands/openapi.ts")).openapiCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
   sagas: async () => (await import("./commands/sagas.ts")).sagasCommand(),
+  usage: async () => (await import("./commands/usage.ts")).usageCommand(),
   backup: async () => (await import("./commands/backup.ts")).backupCommand(),
   restore: async () => (await import("./commands/restore.ts")).restoreCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
+  contracts: async () => (await import("./commands/contracts.ts")).contractsCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
 };
 

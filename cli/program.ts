@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Refusal } from "@heddle/mesh/discovery";
 
 /** One process to supervise, and the services that run in it. */
 export interface Program {
@@ -31,6 +32,14 @@ export type ProgramMessage =
       readonly address: string;
       readonly startMs: number;
     }
+  | {
+      readonly type: "refused";
+      readonly service: string;
+      readonly version: string;
+      readonly instanceId: string;
+      /** Why the mesh does not admit it. */
+      readonly refusal: Refusal;
+    }
   | { readonly type: "stopped"; readonly service: string };
 
 /**
@@ -49,5 +58,6 @@ export const launch = (program: Program): ChildProcess =>
 export const isProgramMessage = (value: unknown): value is ProgramMessage => {
   const message = value as ProgramMessage | null;
   if (typeof message !== "object" || message === null || typeof message.service !== "string") return false;
+  if (message.type === "refused") return Array.isArray(message.refusal?.violations);
   return message.type === "stopped" || (message.type === "ready" && typeof message.address === "string");
 };

@@ -1,8 +1,12 @@
-import { createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@heddle/contracts/grpc/health/v1";
 import { type Instance, RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { grpcTransport } from "@heddle/mesh/rpc";
 import { systemRuntime } from "@heddle/mesh/runtime";
+import { accessStep } from "./call-error.ts";
+import { rpcExitCode } from "./exit-code.ts";
+import { Failure } from "./failure.ts";
+import { gatewayTransport } from "./gateway-transport.ts";
 
 /** Milliseconds that a gateway gets to answer. */
 const TIMEOUT_MS = 2_000;
@@ -18,9 +22,9 @@ export const notServing = async (gateway: string): Promise<string[] | undefined>
   }
 };
 
-/** Every registered instance; undefined when the gateway cannot be reached. */
+/** Every registered instance; undefined when the gateway cannot be reached. Throws a Failure where the caller may not see them. */
 export const listInstances = async (gateway: string): Promise<Instance[] | undefined> => {
-  const registry = createClient(RegistryService, grpcTransport(gateway, systemRuntime()));
+  const registry = createClient(RegistryService, gatewayTransport(gateway));
   const instances: Instance[] = [];
   try {
     for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
@@ -29,7 +33,11 @@ export const listInstances = async (gateway: string): Promise<Instance[] | undef
       pageToken = page.nextPageToken;
     }
     return instances;
-  } catch {
+  } catch (error) {
+    const { code, rawMessage } = ConnectError.from(error);
+    if (error instanceof Failure) throw error;
+    if (code === Code.Unauthenticated || code === Code.PermissionDenied)
+      throw new Failure(rawMessage, { next: accessStep(code), exitCode: rpcExitCode(code), cause: error });
     return undefined;
   }
 };

@@ -1,8 +1,8 @@
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { type Saga, SagaService, SagaState } from "@heddle/contracts/heddle/saga/v1";
-import { addressedTo, grpcTransport } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
+import { addressedTo } from "@heddle/mesh/rpc";
 import { Failure } from "./failure.ts";
+import { gatewayTransport } from "./gateway-transport.ts";
 import { listInstances } from "./registry.ts";
 import { orFailure } from "./rpc-failure.ts";
 import type { Terminal } from "./terminal.ts";
@@ -25,7 +25,7 @@ const PAGE_SIZE = 500;
 
 /** The client of one service's SagaService. */
 export const sagasOf = (gateway: string, service: string): Client<typeof SagaService> =>
-  createClient(SagaService, addressedTo(grpcTransport(gateway, systemRuntime()), service));
+  createClient(SagaService, addressedTo(gatewayTransport(gateway), service));
 
 /** The names of the services that run sagas. Throws a Failure when there are none, or no gateway. */
 export const sagaOwners = async (gateway: string): Promise<string[]> => {

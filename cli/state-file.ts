@@ -1,5 +1,6 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Refusal } from "@heddle/mesh/discovery";
 import { Failure } from "./failure.ts";
 import { isAlive, type ProcessIdentity } from "./process-info.ts";
 
@@ -22,7 +23,7 @@ export interface MeshState {
 
 export interface ServiceState {
   readonly name: string;
-  readonly state: "starting" | "ready" | "waiting" | "stopping" | "stopped" | "killed" | "failed";
+  readonly state: "starting" | "ready" | "refused" | "waiting" | "stopping" | "stopped" | "killed" | "failed";
   /** Absent while no process runs for it. */
   readonly process?: ProcessIdentity | undefined;
   readonly instanceId?: string | undefined;
@@ -32,6 +33,8 @@ export interface ServiceState {
   /** When the process that runs now was started, in milliseconds since the Unix epoch. */
   readonly startMs?: number | undefined;
   readonly restarts: number;
+  /** Why the mesh does not admit it; present while the state is `refused`. */
+  readonly refusal?: Refusal | undefined;
   /** How the process before ended. */
   readonly lastExit?: { readonly code: number | null; readonly signal: string | null } | undefined;
 }
@@ -71,6 +74,20 @@ export const readState = (path: string): MeshState | undefined => {
 /** The services that are not started again, because no start of them would succeed. */
 export const failedServices = (state: MeshState): string[] =>
   state.services.filter((service) => service.state === "failed").map(({ name }) => name);
+
+/** The services whose contracts the mesh refuses. */
+export const refusedServices = (state: MeshState): string[] =>
+  state.services.filter((service) => service.state === "refused").map(({ name }) => name);
+
+/** Throws a Failure when the mesh refuses services. */
+export const throwIfRefused = (state: MeshState): void => {
+  const refused = refusedServices(state);
+  if (refused.length > 0) {
+    throw new Failure(`${refused.join(", ")} refused by the mesh; the others serve.`, {
+      next: "heddle status says why.",
+    });
+  }
+};
 
 /** True while the supervisor that wrote this state lives. */
 export const supervisorLives = (state: MeshState): boolean => state.phase !== "stopped" && isAlive(state.supervisor);

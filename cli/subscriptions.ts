@@ -1,8 +1,8 @@
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { type Subscription, SubscriptionService, SubscriptionState } from "@heddle/contracts/heddle/events/v1";
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
-import { addressedTo, grpcTransport } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
+import { addressedTo } from "@heddle/mesh/rpc";
+import { gatewayTransport } from "./gateway-transport.ts";
 
 /** Milliseconds that a service gets to say how its subscriptions go: one that is stopped says nothing, which is told as well. */
 const TIMEOUT_MS = 2_000;
@@ -17,7 +17,7 @@ export interface SubscriptionReport {
 
 /** The client of one service's SubscriptionService. */
 export const subscriptionsOf = (gateway: string, service: string): Client<typeof SubscriptionService> =>
-  createClient(SubscriptionService, addressedTo(grpcTransport(gateway, systemRuntime()), service));
+  createClient(SubscriptionService, addressedTo(gatewayTransport(gateway), service));
 
 /** What every service that subscribes says, in the order of their names. */
 export const listSubscriptions = async (

@@ -10,6 +10,7 @@ import { type Exit, type ProcessListener, SupervisedProcess } from "./supervised
 /** What the supervisor tells while it works. */
 export type SupervisorEvent =
   | { readonly type: "ready"; readonly service: ServiceState; readonly readyAfterMs: number }
+  | { readonly type: "refused"; readonly service: ServiceState }
   | { readonly type: "died"; readonly program: Program; readonly exit: Exit; readonly restartInMs: number }
   | { readonly type: "gave-up"; readonly program: Program; readonly exit: Exit }
   | {
@@ -40,7 +41,10 @@ export interface SupervisorOptions {
 export interface Supervisor {
   /** Starts the gateway, then the rest at once. */
   start(): void;
-  /** Resolves to true when every service was ready, to false when all but some that gave up were, or a stop came first. */
+  /**
+   * Resolves to true when every service was ready, to false when all but some that gave up or were refused were, or a stop came
+   * first. One that was refused may be ready later.
+   */
   readonly allReady: Promise<boolean>;
   /** Drains the services, then the gateway. Resolves to true when each ended by itself with status 0. */
   stop(): Promise<boolean>;
@@ -69,7 +73,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
 
   /** Says whether all are ready once that is known of each; without a gateway none of the others ever will be. */
   const settle = (gaveUp?: Program): void => {
-    const known = [...states.values()].every(({ state }) => state === "ready" || state === "failed");
+    const known = [...states.values()].every(({ state }) => ["ready", "failed", "refused"].includes(state));
     if (known || gaveUp?.isGateway) allReady.resolve([...states.values()].every(({ state }) => state === "ready"));
   };
 
@@ -95,15 +99,26 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
           startMs: clock.nowMs(),
           restarts: launches++,
           address: undefined,
+          refusal: undefined,
         });
       },
       said(message) {
         const service = states.get(message.service);
         if (stopStartMs !== undefined) return;
-        if (message.type !== "ready" || service === undefined || !program.services.includes(message.service)) return;
+        if (service === undefined || !program.services.includes(message.service)) return;
+        if (message.type === "refused") {
+          const { version, instanceId, refusal } = message;
+          const refused: ServiceState = { ...service, state: "refused", version, instanceId, refusal };
+          states.set(refused.name, refused);
+          onChange([...states.values()]);
+          onEvent({ type: "refused", service: refused });
+          settle();
+        }
+        if (message.type !== "ready") return;
         const ready: ServiceState = {
           ...service,
           state: "ready",
+          refusal: undefined,
           address: message.address,
           instanceId: message.instanceId,
           version: message.version,
@@ -163,7 +178,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     allReady.resolve(false);
     for (const { program } of processes) {
       const state = states.get(program.services[0] ?? "")?.state;
-      if (state === "ready" || state === "starting") update(program, { state: "stopping" });
+      if (state === "ready" || state === "refused" || state === "starting") update(program, { state: "stopping" });
       if (state === "waiting") update(program, { state: "stopped" });
     }
   };

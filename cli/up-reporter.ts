@@ -18,6 +18,14 @@ export const upReporter =
         );
         return;
       }
+      case "refused": {
+        const { name, refusal } = event.service;
+        // The service's own line in the log says the rest.
+        err(`${errColors.red(name.padEnd(16))} refused: ${refusal?.message ?? ""}`);
+        for (const violation of refusal?.violations ?? []) err(`${" ".repeat(17)}${violation}`);
+        for (const step of refusal?.nextSteps ?? []) err(`${errColors.dim("next:".padStart(22))}  ${step}`);
+        return;
+      }
       case "died":
         err(
           `${errColors.yellow(event.program.name)} ${howItEnded(event.exit)}; starts again in ${formatDuration(event.restartInMs)}`,

@@ -27,6 +27,9 @@ what was done, and checks that it adds up.
   --json             print the report as JSON
   --help             print this
 
+HEDDLE_TOKEN holds an operator's access token, where the mesh asks for credentials: it is used once, to make clerk@example.com a
+clerk and an auditor.
+
 The report goes to stdout, progress to stderr. Exit code: 0 all adds up, 1 it does not or the mesh failed, 2 wrong usage.
 `;
 
@@ -75,6 +78,10 @@ const describe = (error: unknown): string => {
   const failed = error.cause instanceof ConnectError ? error.cause : error;
   if (failed instanceof ConnectError && failed.findDetails(ErrorInfoSchema).length === 0) {
     return `${error.message}\nNext step: make up, then npx heddle wait; or name the gateway with --url (now ${options.url})`;
+  }
+  const reason = failed instanceof ConnectError ? failed.findDetails(ErrorInfoSchema)[0]?.reason : undefined;
+  if (reason === "CREDENTIALS_MISSING") {
+    return `${error.message}\nNext step: HEDDLE_TOKEN=<an operator's access token> examples/lending.sh`;
   }
   return error.message;
 };

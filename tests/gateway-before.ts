@@ -8,6 +8,7 @@ import { grpcTransport } from "../mesh/rpc/index.ts";
 import { systemRuntime } from "../mesh/runtime/index.ts";
 import { startService } from "../mesh/service/index.ts";
 import { gateway } from "../services/gateway/service.ts";
+import { openToAll } from "./open-to-all.ts";
 
 /** A server that is no part of the mesh, such as one in another language. */
 export interface Stranger {
@@ -46,7 +47,7 @@ export const gatewayBefore = async (
         instanceId: `ins_stranger${index}`,
         address: `127.0.0.1:${port}`,
         definition: { name: "stranger", version: "1.0.0" },
-        services,
+        services: services.map(openToAll),
       },
       transport: grpcTransport(url, runtime),
       runtime,

@@ -35,10 +35,13 @@ export interface TestMesh {
 }
 
 /**
- * Starts the gateway and `services` as processes on a free port and a data folder of their own, and resolves when all are
- * registered.
+ * Starts the gateway and `services` as processes on a free port and a data folder of their own, with `env` beside what they need,
+ * and resolves when all are registered.
  */
-export const startMesh = async (services: readonly string[] = ALL_SERVICES): Promise<TestMesh> => {
+export const startMesh = async (
+  services: readonly string[] = ALL_SERVICES,
+  env: NodeJS.ProcessEnv = {},
+): Promise<TestMesh> => {
   const dataFolder = mkdtempSync(join(tmpdir(), "heddle-mesh-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -48,7 +51,7 @@ export const startMesh = async (services: readonly string[] = ALL_SERVICES): Pro
 
   const start = async (service: string) => {
     const child = spawn(process.execPath, ["--conditions=source", join(ROOT, "services", service, "main.ts")], {
-      env: { ...process.env, HEDDLE_PORT: String(port), HEDDLE_DATA: dataFolder, HEDDLE_LOG_LEVEL: "info" },
+      env: { ...process.env, HEDDLE_PORT: String(port), HEDDLE_DATA: dataFolder, HEDDLE_LOG_LEVEL: "info", ...env },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     running.set(service, child);

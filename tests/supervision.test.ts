@@ -103,7 +103,7 @@ test("a wrong environment is exit status 2, with every wrong variable", async ()
   const env = {
     ...process.env,
     HEDDLE_PORT: "http",
-    HEDDLE_HOST: "0.0.0.0",
+    HEDDLE_HOST: "0.0.0.0:80",
     HEDDLE_DRAIN_MS: "soon",
     HEDDLE_DATA: up.dataFolder,
   };

@@ -34,12 +34,22 @@ export function writeDescriptorSets(folder: string): void {
   writeFileSync(join(folder, "index.json"), `${JSON.stringify(Object.fromEntries(index), null, 1)}\n`);
 }
 
+/** Contracts that belong to examples, of which no code is generated. */
+const EXAMPLES = "examples/exchange/proto/exchange";
+
 /** All files of the repository's protos and what they import. */
 function buildImage(): FileDescriptorProto[] {
   const folder = mkdtempSync(join(tmpdir(), "heddle-image-"));
   try {
     const path = join(folder, "image.binpb");
-    runTool("buf", ["build", "--as-file-descriptor-set", "--exclude-source-retention-options", "-o", path]);
+    const build = [
+      "build",
+      "--as-file-descriptor-set",
+      "--exclude-source-retention-options",
+      "--exclude-path",
+      EXAMPLES,
+    ];
+    runTool("buf", [...build, "-o", path]);
     return fromBinary(FileDescriptorSetSchema, readFileSync(path)).file;
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -18,6 +18,7 @@ export function generateInto(folder: string): void {
   try {
     const template = JSON.stringify({
       version: "v2",
+      inputs: ["proto", THIRD_PARTY_FOLDER].map((directory) => ({ directory })),
       plugins: [{ local: "protoc-gen-es", out: fresh, opt: pluginOptions() }],
     });
     runTool("buf", ["generate", "--template", template]);

@@ -8,7 +8,10 @@ import { LONG_FILES } from "./long-files.ts";
 /** Every file that git tracks, and those it would, but for generated code. */
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
   .split("\n")
-  .filter((file) => file !== "" && !file.startsWith("gen/") && !file.endsWith("package-lock.json"));
+  .filter(
+    (file) =>
+      file !== "" && !/^(gen|examples\/exchange\/go\/contracts)\//.test(file) && !file.endsWith("package-lock.json"),
+  );
 
 const sources = files.filter((file) => /\.(ts|js|mjs)$/.test(file));
 const code = new Map(sources.map((file) => [file, codeOf(readFileSync(file, "utf8"))]));

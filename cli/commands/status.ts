@@ -1,11 +1,14 @@
 import { SubscriptionState } from "@heddle/contracts/heddle/events/v1";
 import { type Instance, ServingState } from "@heddle/contracts/heddle/registry/v1";
+import type { Refusal } from "@heddle/mesh/discovery";
 import { systemClock } from "@heddle/mesh/runtime";
 import { Command } from "commander";
+import { pendingRefusals } from "../contracts.ts";
 import { dataFolder } from "../data-folder.ts";
 import { EXIT } from "../exit-code.ts";
 import { dataOption, gatewayOption, gatewayUrl, jsonOption } from "../mesh-options.ts";
 import { residentBytes } from "../process-info.ts";
+import { refusalLines, refusalsOf, type ServiceRefusal } from "../refusals.ts";
 import { listInstances } from "../registry.ts";
 import { type MeshState, readState, type ServiceState, supervisorLives } from "../state-file.ts";
 import { isAlarm, lagMsOf, listSubscriptions, type SubscriptionReport, stateName } from "../subscriptions.ts";
@@ -23,6 +26,8 @@ interface Row {
   readonly restarts: number | undefined;
   readonly uptimeMs: number | undefined;
   readonly residentBytes: number | undefined;
+  /** Why the mesh does not admit it; undefined while it does, or nothing is known of that. */
+  readonly refusal: Refusal | undefined;
   /** How it follows the events of others; undefined where it follows none. */
   readonly events: EventsRow | undefined;
 }
@@ -55,7 +60,11 @@ export const statusCommand = (): Command =>
       const gateway = gatewayUrl(options.gateway, state);
       const instances = await listInstances(gateway);
       const reports = instances === undefined ? [] : await listSubscriptions(gateway, instances);
-      const services = rows(state, instances).map((row) => ({ ...row, events: eventsOf(row.service, reports) }));
+      const refusals = instances === undefined ? [] : refusalsOf(await pendingRefusals(gateway));
+      const services = rows(state, instances, refusals).map((row) => ({
+        ...row,
+        events: eventsOf(row.service, reports),
+      }));
       const terminal = processTerminal();
       if (options.json) {
         terminal.out(
@@ -64,6 +73,10 @@ export const statusCommand = (): Command =>
       } else {
         print(services, terminal);
         if (state === undefined) terminal.err(`No mesh is supervised on ${folder.path}; heddle up starts one.`);
+        for (const { service, version, refusal } of services) {
+          if (refusal === undefined) continue;
+          for (const line of refusalLines(`${service} ${version}`, refusal, terminal.errColors)) terminal.err(line);
+        }
         for (const { service, events } of services) {
           if (events?.alarm)
             terminal.err(`${service} does not keep up with the events of others; heddle events status says why.`);
@@ -92,13 +105,21 @@ const eventsOf = (service: string, reports: readonly SubscriptionReport[]): Even
   };
 };
 
-const rows = (state: MeshState | undefined, instances: readonly Instance[] = []): Omit<Row, "events">[] => {
+const rows = (
+  state: MeshState | undefined,
+  instances: readonly Instance[] = [],
+  refusals: readonly ServiceRefusal[] = [],
+): Omit<Row, "events">[] => {
   const supervised = (state?.services ?? []).map((service): Omit<Row, "events"> => {
     const instance = instances.find(({ instanceId }) => instanceId === service.instanceId);
     return {
       service: service.name,
       version: instance?.version ?? service.version ?? "",
       state: stateOf(service, instance),
+      refusal:
+        service.state === "refused"
+          ? (refusals.find((each) => each.service === service.name) ?? service.refusal)
+          : undefined,
       address: service.address ?? "",
       pid: service.process?.pid,
       restarts: service.restarts,
@@ -115,6 +136,7 @@ const rows = (state: MeshState | undefined, instances: readonly Instance[] = [])
         service: instance.serviceName,
         version: instance.version,
         state: instance.state === ServingState.SERVING ? "serving" : "not serving",
+        refusal: undefined,
         address: instance.address,
         pid: Number(instance.processId) || undefined,
         restarts: undefined,
@@ -122,7 +144,14 @@ const rows = (state: MeshState | undefined, instances: readonly Instance[] = [])
         residentBytes: undefined,
       };
     });
-  return [...supervised, ...joined];
+  // Those that somebody else has started, and that try in vain.
+  const strangers = refusals
+    .filter(({ service }) => !supervised.some((row) => row.service === service && row.state === "refused"))
+    .map(({ service, version, ...refusal }): Omit<Row, "events"> => {
+      const nothing = { pid: undefined, restarts: undefined, uptimeMs: undefined, residentBytes: undefined };
+      return { service, version, state: "refused", refusal, address: "", ...nothing };
+    });
+  return [...supervised, ...joined, ...strangers];
 };
 
 const stateOf = (service: ServiceState, instance: Instance | undefined): string => {
@@ -152,7 +181,7 @@ const print = (services: readonly Row[], { out, outColors }: ReturnType<typeof p
   const cells = services.map((row) => [
     row.service,
     row.version,
-    row.state === "serving" ? outColors.green(row.state) : outColors.yellow(row.state),
+    stateText(row.state, outColors),
     row.address,
     String(row.pid ?? ""),
     String(row.restarts ?? ""),
@@ -161,6 +190,11 @@ const print = (services: readonly Row[], { out, outColors }: ReturnType<typeof p
     row.events === undefined ? "" : lagOf(row.events, outColors),
   ]);
   for (const line of formatTable(columns, cells, outColors.bold)) out(line);
+};
+
+const stateText = (state: string, colors: Colors): string => {
+  if (state === "refused") return colors.red(state);
+  return state === "serving" ? colors.green(state) : colors.yellow(state);
 };
 
 /** `0 s`, `12 s stalled, 3 dead` */

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { socketNetwork, systemClock, systemTimers } from "@heddle/mesh/runtime";
+import { socketNetwork, systemClock, systemRandom, systemTimers } from "@heddle/mesh/runtime";
 import { ConfigError, MESH_VARIABLES, parseConfig } from "@heddle/mesh/service/config";
 import { Command, Option } from "commander";
 import { type DataFolder, dataFolder, unusableFolder } from "../data-folder.ts";
 import { startDetached } from "../detached.ts";
 import { EXIT } from "../exit-code.ts";
 import { Failure, usageFailure } from "../failure.ts";
+import { identityKeyFile } from "../identity-key.ts";
 import { endLeftovers } from "../leftovers.ts";
 import { openLogFile } from "../log-file.ts";
 import { dataOption, timeoutOption } from "../mesh-options.ts";
@@ -19,6 +20,7 @@ import {
   MeshRuns,
   type MeshState,
   meshRunsFailure,
+  refusedServices,
   type ServiceState,
   writeState,
 } from "../state-file.ts";
@@ -93,10 +95,10 @@ const supervise = async (
   services: string[],
   together: boolean,
   folder: DataFolder,
-  env: NodeJS.ProcessEnv,
+  given: NodeJS.ProcessEnv,
   terminal: Terminal,
 ): Promise<number> => {
-  const config = parseConfig(env, MESH_VARIABLES);
+  const config = parseConfig(given, MESH_VARIABLES);
   let state: MeshState = {
     version: 1,
     supervisor: identify(process.pid),
@@ -117,6 +119,7 @@ const supervise = async (
       terminal.err(`${folder.stateFile} could not be written: ${(error as Error).message}`);
     }
   };
+  const env = { ...given, HEDDLE_IDENTITY_KEY_FILE: identityKeyFile(folder, given, systemRandom) };
   if (services.includes(GATEWAY)) await checkPortFree(config.HEDDLE_HOST, config.HEDDLE_PORT, change);
   const startMs = systemClock.monotonicMs();
   const supervisor = createSupervisor({
@@ -154,15 +157,22 @@ const supervise = async (
   const ready = await supervisor.allReady;
   const readyAfterMs = systemClock.monotonicMs() - startMs;
   const failed = failedServices(state);
+  const refused = refusedServices(state);
   if (ready) {
     change({ phase: "running", readyAfterMs });
     terminal.out(
       `${services.length} services ready in ${(readyAfterMs / 1000).toFixed(1)} s; gateway ${config.HEDDLE_GATEWAY}`,
     );
+    terminal.err(ACCESS_IN_WORDS[config.HEDDLE_ACCESS]);
   } else if (firstSignalMs === undefined && failed.length < services.length && !failed.includes(GATEWAY)) {
     // One that cannot start must not keep the others from their callers.
     change({ phase: "running" });
-    terminal.err(`${failed.join(", ")} could not be started: heddle logs ${failed.join(" ")}; the others go on`);
+    if (failed.length > 0)
+      terminal.err(`${failed.join(", ")} could not be started: heddle logs ${failed.join(" ")}; the others go on`);
+    if (refused.length > 0)
+      terminal.err(
+        `${refused.join(", ")} refused by the mesh, and tried again: heddle status says why; the others go on`,
+      );
   } else if (firstSignalMs === undefined) {
     terminal.err("the mesh could not be started; stopping what runs");
     onSignal();
@@ -175,6 +185,11 @@ const supervise = async (
   change({ phase: "stopped" });
   return clean && ready ? EXIT.ok : EXIT.failed;
 };
+
+const ACCESS_IN_WORDS = {
+  local: "access: local, calls from this machine need no credentials; HEDDLE_ACCESS=enforced asks for them",
+  enforced: "access: enforced, every call is let in by its contract alone",
+} as const;
 
 /** As long as a timer can wait, 24 days; a supervised process is there long before. */
 const FOREVER_MS = 2 ** 31 - 1;

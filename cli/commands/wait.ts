@@ -4,7 +4,7 @@ import { dataFolder } from "../data-folder.ts";
 import { Failure } from "../failure.ts";
 import { dataOption, timeoutOption } from "../mesh-options.ts";
 import { notServing } from "../registry.ts";
-import { failedServices, type MeshState, readState, supervisorLives } from "../state-file.ts";
+import { failedServices, type MeshState, readState, supervisorLives, throwIfRefused } from "../state-file.ts";
 import { processTerminal } from "../terminal.ts";
 import { formatDuration } from "../units.ts";
 
@@ -25,6 +25,7 @@ export const waitCommand = (): Command =>
         if (failed.length > 0) {
           throw new Failure(`${failed.join(", ")} could not be started.`, { next: `heddle logs ${failed.join(" ")}` });
         }
+        if (state && supervisorLives(state) && state.phase === "running") throwIfRefused(state);
         const found = state && supervisorLives(state) ? await missingOf(state) : "no mesh runs there";
         if (found === undefined && state) {
           processTerminal().err(`${state.services.length} services serve at ${state.gateway}.`);

@@ -10,8 +10,8 @@ const PASSWORD = process.env.HEDDLE_CLERK_PASSWORD || "a-loom-has-many-heddles";
 const ROLES = ["auditor", "clerk"];
 
 /**
- * Signs the clerk in, and registers it before where it is new. Granting the roles is an operator's right, which the mesh does
- * not ask for yet.
+ * Signs the clerk in, and registers it before where it is new. Granting the roles is an operator's right: of the one whose token
+ * HEDDLE_TOKEN holds, or of the local user, who needs none.
  */
 export const workAsClerk = async (connection: Connection): Promise<{ mesh: Mesh; logout(): Promise<void> }> => {
   const { auth } = connection.mesh();
@@ -21,7 +21,7 @@ export const workAsClerk = async (connection: Connection): Promise<{ mesh: Mesh;
   const user = held(first.user, "user");
   if (ROLES.every((role) => user.roles.includes(role))) return signedIn(connection, first);
   const roles = [...new Set([...user.roles, ...ROLES])].sort();
-  await connection.mesh(first.tokens?.accessToken).auth.setUserRoles({ userId: user.id, roles });
+  await connection.mesh(process.env.HEDDLE_TOKEN || undefined).auth.setUserRoles({ userId: user.id, roles });
   // A token keeps the roles that its user had when it was made.
   const second = await auth.login({ email: EMAIL, password: PASSWORD });
   await auth.logout({ refreshToken: first.tokens?.refreshToken ?? "" });

@@ -54,6 +54,19 @@ const declare = (domain: string) => {
       Code.Unimplemented,
       "The compression of the request is not known; known are: {supported}.",
     ),
+    CREDENTIALS_MISSING: reason(
+      "CREDENTIALS_MISSING",
+      Code.Unauthenticated,
+      "{method} is for {allowed}; the call was refused because {why}.",
+    ),
+    TOKEN_INVALID: reason("TOKEN_INVALID", Code.Unauthenticated, "The credentials are not valid: {problem}."),
+    TOKEN_EXPIRED: reason("TOKEN_EXPIRED", Code.Unauthenticated, "The access token has expired."),
+    ACCESS_DENIED: reason("ACCESS_DENIED", Code.PermissionDenied, "{method} is for {allowed}, and not for {caller}."),
+    KEYS_UNKNOWN: reason(
+      "KEYS_UNKNOWN",
+      Code.Unavailable,
+      "The access token cannot be checked yet: the keys that it may be signed with are being asked for.",
+    ),
     METHOD_UNKNOWN: reason("METHOD_UNKNOWN", Code.Unimplemented, "The method is not implemented."),
     DEADLINE_EXCEEDED: reason(
       "DEADLINE_EXCEEDED",

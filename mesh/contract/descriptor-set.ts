@@ -59,7 +59,7 @@ export const descriptorSetOf = (services: readonly DescService[]): DescriptorSet
   for (const { file } of sorted) add(file);
   const set = create(FileDescriptorSetSchema, { file: Array.from(files.values(), ({ proto }) => proto) });
   const bytes = toBinary(FileDescriptorSetSchema, set);
-  return { bytes, hash: hashOf(bytes) };
+  return { bytes, hash: descriptorSetHash(bytes) };
 };
 
 /**
@@ -83,7 +83,7 @@ export const parseDescriptorSet = (bytes: Uint8Array, domain: string): { registr
   // Comments take twice the memory of all else, and whoever wants them finds them in the bytes.
   for (const file of set.file) file.sourceCodeInfo = undefined;
   try {
-    return { registry: createFileRegistry(set), hash: hashOf(bytes) };
+    return { registry: createFileRegistry(set), hash: descriptorSetHash(bytes) };
   } catch (cause) {
     throw refuse(cause instanceof Error ? cause.message : "its files do not fit together", cause);
   }
@@ -101,4 +101,5 @@ const problemOf = (set: FileDescriptorSet): string | undefined => {
   return undefined;
 };
 
-const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+/** What names a serialized descriptor set: its SHA-256, in hex. */
+export const descriptorSetHash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -84,12 +84,16 @@ export const methodOptions = (method: DescMethod): MethodOptions => {
 
 /** Throws an Error that names every method of the service whose contract does not say who may call it. */
 export const assertAccessDeclared = (service: DescService): void => {
-  const silent = service.methods.filter((method) => !hasOption(method, access)).map((method) => method.name);
+  const silent = undeclaredAccess(service);
   if (silent.length === 0) return;
   throw new Error(
     `${service.typeName} does not say who may call ${silent.join(", ")}: add "option (heddle.options.v1.access)" to each.`,
   );
 };
+
+/** The methods of a service whose contract does not say who may call them. */
+export const undeclaredAccess = (service: DescService): string[] =>
+  service.methods.filter((method) => !hasOption(method, access)).map((method) => method.name);
 
 const read = new WeakMap<DescMethod, MethodOptions>();
 

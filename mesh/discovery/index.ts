@@ -1,2 +1,2 @@
 export { createOutbound, type Outbound } from "./outbound.ts";
-export { type Offer, type Registration, register } from "./registration.ts";
+export { type Offer, type Refusal, type Registration, register } from "./registration.ts";

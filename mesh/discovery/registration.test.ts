@@ -7,7 +7,7 @@ import {
   RegistryService,
   ServingState,
 } from "@heddle/contracts/heddle/registry/v1";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { descriptorSetOf, parseDescriptorSet } from "../contract/descriptor-set.ts";
 import { fail, reasons } from "../contract/fail.ts";
 import { createLog } from "../observe/index.ts";
@@ -15,9 +15,10 @@ import { EchoService } from "../rpc/fixtures/echo-contract.ts";
 import { createRpcServer, implementation, memoryTransport } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import { type FakeTime, fakeTime } from "../testing/fake-time.ts";
-import { type Offer, register } from "./registration.ts";
+import { type Offer, type Refusal, register } from "./registration.ts";
 
 const AWAY = reasons("test")("AWAY", Code.Unavailable, "away");
+const REFUSED = reasons("test")("REFUSED", Code.FailedPrecondition, "refused");
 const contract = descriptorSetOf([EchoService]);
 const offer: Offer = {
   instanceId: "ins_1",
@@ -50,6 +51,7 @@ const start = ({ answersLeave = true } = {}) => {
     destination: { write: (line) => lines.push(JSON.parse(line)) },
   });
   const leases: Lease[] = [];
+  const refusals: Refusal[] = [];
   async function* answer(requests: AsyncIterable<RegisterRequest>) {
     const outbox = Promise.withResolvers<void>();
     const queue: (Body | Error | "end")[] = [];
@@ -99,13 +101,14 @@ const start = ({ answersLeave = true } = {}) => {
     transport: memoryTransport(server, runtime),
     runtime,
     log,
+    onRefused: (refusal) => refusals.push(refusal),
   });
   onTestFinished(async () => {
     const left = registration.leave();
     await time.advance(1_000);
     await left;
   });
-  return { time, leases, registration, log: lines };
+  return { time, leases, registration, refusals, log: lines };
 };
 
 const registeredEvery = (seconds: bigint): Body => ({
@@ -246,13 +249,12 @@ test("a leave while the registry is away ends the tries", async () => {
   expect(leases).toHaveLength(1);
 });
 
-test("a refusal is told with its violations", async () => {
-  const { leases, log } = start();
-  await expect.poll(() => leases).toHaveLength(1);
-  leases[0]?.say({
+describe("a refusal", () => {
+  const refused: Body = {
     case: "refused",
     value: {
       $typeName: "heddle.registry.v1.Refused",
+      nextSteps: ["undo it"],
       violations: [
         {
           $typeName: "heddle.registry.v1.ContractViolation",
@@ -261,13 +263,60 @@ test("a refusal is told with its violations", async () => {
           element: "echo.v1.Echo.text",
           rule: "FIELD_SAME_TYPE",
           message: "no",
+          before: "string text = 1",
+          after: "int32 text = 1",
+          package: "echo.v1",
         },
       ],
     },
+  };
+  const told = {
+    message: "the registry refuses this contract: it would break callers of echo.v1",
+    violations: ["echo.proto:3: FIELD_SAME_TYPE: no"],
+    nextSteps: ["undo it"],
+  };
+
+  test("is told once with its violations and what to do, and tried again less and less often", async () => {
+    const { time, leases, log, refusals } = start();
+    const delays: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      await expect.poll(() => leases).toHaveLength(i + 1);
+      leases[i]?.say(refused);
+      leases[i]?.end(fail(REFUSED, {}));
+      await expect.poll(() => time.pending()).toBe(1);
+      const fromMs = time.clock.monotonicMs();
+      while (leases.length === i + 1) await time.advance(500);
+      delays.push(time.clock.monotonicMs() - fromMs);
+    }
+    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    expect(refusals).toEqual([told]);
+    expect(log.filter(({ level }) => level === "error")).toMatchObject([
+      { msg: told.message, violations: told.violations, next: told.nextSteps },
+    ]);
   });
-  await expect
-    .poll(() => log.find(({ level }) => level === "error"))
-    .toMatchObject({
-      violations: [{ element: "echo.v1.Echo.text", rule: "FIELD_SAME_TYPE" }],
-    });
+
+  test("ends with an admission, and is told again after one", async () => {
+    const { time, leases, registration, refusals } = start();
+    for (const [index, body] of [refused, admitted, refused].entries()) {
+      await expect.poll(() => leases).toHaveLength(index + 1);
+      leases[index]?.say(body);
+      leases[index]?.end();
+      await expect.poll(() => time.pending()).toBe(1);
+      if (index < 2) await time.advance(1_000);
+    }
+    await registration.registered;
+    expect(refusals).toEqual([told, told]);
+  });
+
+  test("may be an error that says that the instance is not right", async () => {
+    const { time, leases, refusals } = start();
+    await expect.poll(() => leases).toHaveLength(1);
+    leases[0]?.end(fail(REFUSED, {}));
+    await expect.poll(() => refusals).toEqual([{ message: "refused", violations: [], nextSteps: [] }]);
+    await expect.poll(() => time.pending()).toBe(1);
+    await time.advance(999);
+    expect(leases).toHaveLength(1);
+    await time.advance(1);
+    await expect.poll(() => leases).toHaveLength(2);
+  });
 });

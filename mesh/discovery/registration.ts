@@ -2,12 +2,14 @@ import type { DescService } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
+  type Refused,
   type RegisterRequest,
   RegisterRequestSchema,
   RegistryService,
   ServingState,
 } from "@heddle/contracts/heddle/registry/v1";
 import { type PackageSet, packageSetsOf } from "../contract/descriptor-set.ts";
+import { violationLine } from "../contract/refused-contract.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Runtime, Timer } from "../runtime/index.ts";
 import { createOutbound } from "./outbound.ts";
@@ -29,9 +31,22 @@ export interface Registration {
   leave(): Promise<void>;
 }
 
+/** Why the registry does not admit an instance. */
+export interface Refusal {
+  /** In a sentence. */
+  readonly message: string;
+  /** What would break callers, one line each, such as `order/v1/order.proto: FIELD_SAME_TYPE: …`. */
+  readonly violations: readonly string[];
+  /** What to do, one way each. */
+  readonly nextSteps: readonly string[];
+}
+
 /** Milliseconds between tries to reach a registry that is away: quick at first, since gateway and services start together. */
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
+/** Milliseconds between tries of an instance that was refused: an operator may let it in, but nobody waits for that by the second. */
+const REFUSED_MS_MIN = 1_000;
+const REFUSED_MS_MAX = 10_000;
 /** Milliseconds that a leave waits for the registry's word. */
 const LEAVE_TIMEOUT_MS = 1_000;
 
@@ -41,19 +56,39 @@ export const register = (options: {
   transport: Transport;
   runtime: Runtime;
   log: Logger;
+  /** Told when the instance is refused, once for each reason in a row. */
+  onRefused?: (refusal: Refusal) => void;
 }): Registration => {
-  const { instance, transport, runtime, log } = options;
+  const { instance, transport, runtime, log, onRefused = () => undefined } = options;
   const client = createClient(RegistryService, transport);
   const contracts = packageSetsOf(instance.services);
   const leaving = new AbortController();
   let delayMs = RETRY_MS_MIN;
+  let refusedMs = REFUSED_MS_MIN;
+  /** The refusal that was told last; empty when it was admitted since. */
+  let told = "";
   let known: () => void = () => undefined;
   const registered = new Promise<void>((resolve) => {
     known = resolve;
   });
   let endStream: () => void = () => undefined;
 
-  const holdLease = async (): Promise<void> => {
+  const tell = (refusal: Refusal): void => {
+    const { message, violations, nextSteps } = refusal;
+    const line = { violations, next: nextSteps };
+    const text = JSON.stringify(refusal);
+    if (text === told) {
+      log.debug(line, message);
+      return;
+    }
+    told = text;
+    log.error(line, message);
+    onRefused(refusal);
+  };
+
+  /** Resolves to whether the instance was refused. */
+  const holdLease = async (): Promise<boolean> => {
+    let refused = false;
     const outbound = createOutbound<RegisterRequest>();
     endStream = outbound.end;
     const send = (body: RegisterRequest["body"]) => outbound.push(create(RegisterRequestSchema, { body }));
@@ -72,25 +107,35 @@ export const register = (options: {
           }
         } else if (body.case === "admitted") {
           delayMs = RETRY_MS_MIN;
+          refusedMs = REFUSED_MS_MIN;
+          told = "";
           known();
           log.info({ packages: body.value.packages }, "registered");
         } else if (body.case === "refused") {
-          log.error(
-            { violations: body.value.violations },
-            "the registry refuses this contract: release a new package version",
-          );
+          refused = true;
+          tell(refusalOf(body.value));
         }
       }
+    } catch (error) {
+      const { code, rawMessage } = ConnectError.from(error);
+      if (!refused && REFUSALS.has(code)) tell({ message: rawMessage, violations: [], nextSteps: [] });
+      else if (!refused) throw error;
+      return true;
     } finally {
       heartbeat.cancel();
       outbound.end();
     }
+    return refused;
   };
 
   const keepUp = async (): Promise<void> => {
     while (!leaving.signal.aborted) {
       try {
-        await holdLease();
+        if (await holdLease()) {
+          await runtime.timers.sleep(refusedMs, leaving.signal).catch(() => undefined);
+          refusedMs = Math.min(refusedMs * 2, REFUSED_MS_MAX);
+          continue;
+        }
       } catch (error) {
         if (leaving.signal.aborted) return;
         const { code, rawMessage } = ConnectError.from(error);
@@ -118,6 +163,15 @@ export const register = (options: {
     },
   };
 };
+
+/** Errors that say that the instance itself is not right: trying again at once cannot help. */
+const REFUSALS: ReadonlySet<Code> = new Set([Code.InvalidArgument, Code.FailedPrecondition, Code.PermissionDenied]);
+
+const refusalOf = ({ violations, nextSteps }: Refused): Refusal => ({
+  message: `the registry refuses this contract: it would break callers of ${[...new Set(violations.map((each) => each.package))].join(", ")}`,
+  violations: violations.map(violationLine),
+  nextSteps,
+});
 
 const instanceMessage = (
   { instanceId, definition, address }: Offer,

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
+import { ANONYMOUS, type Caller } from "../identity/caller.ts";
 
 /** The one call that the current code runs for; made by the server once per call. */
 export interface Call {
@@ -15,6 +16,8 @@ export interface Call {
   readonly aborted: boolean;
   /** The caller's address, for the log. */
   readonly peer: string;
+  /** Who calls, as far as that is proven; nobody in work that no caller waits for. */
+  readonly caller: Caller;
   /** Present when the request carries a request id: what the store needs to record the reply with the write. */
   readonly replay: Replay | undefined;
   /** Metadata that goes to every call made for this one, such as the caller's authorization: name and value in turn. */
@@ -63,6 +66,7 @@ class BackgroundCall implements Call {
   readonly deadlineMs = undefined;
   readonly aborted = false;
   readonly peer = "";
+  readonly caller = ANONYMOUS;
   readonly replay = undefined;
   readonly forwarded: readonly string[] = [];
   constructor(traceparent: string) {

@@ -1,4 +1,4 @@
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { TRACEPARENT } from "../observe/index.ts";
 import { type Clock, type Network, parseAddress, type Runtime } from "../runtime/index.ts";
@@ -7,6 +7,7 @@ import { type Call, currentCall } from "./call.ts";
 import { type Inherited, transportOn } from "./client/grpc-transport.ts";
 import { createHeddleTransport } from "./client/heddle-transport.ts";
 import { sessionPool } from "./client/session-pool.ts";
+import { CONSUMER_HEADER } from "./consumer-header.ts";
 import { DEFAULT_RPC_LIMITS } from "./limits.ts";
 import { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";
 
@@ -22,26 +23,50 @@ export const grpcTransport = (
   baseUrl: string,
   runtime: ClientRuntime,
   wire: WireChoice = wireFromEnvironment(),
-): Transport => (wire === "heddle" ? heddleTransport(baseUrl, runtime) : nodeTransport(baseUrl, runtime));
+  identity: ClientIdentity = {},
+): Transport =>
+  wire === "heddle" ? heddleTransport(baseUrl, runtime, identity) : nodeTransport(baseUrl, runtime, identity);
 
-const heddleTransport = (baseUrl: string, runtime: ClientRuntime): Transport =>
-  createHeddleTransport({ baseUrl, runtime, acceptGzip: false, inherit: inheritance(runtime.clock) });
+/** What a client says of itself with each call. */
+export interface ClientIdentity {
+  /** The program that calls and its version, as `order/1.2.0`. Default: nothing is said. */
+  readonly consumer?: string | undefined;
+  /** Fields that prove who calls, name and value in turn, asked for each call; those that a call gives itself replace them. */
+  readonly credentials?: (() => readonly string[]) | undefined;
+}
+
+const heddleTransport = (baseUrl: string, runtime: ClientRuntime, identity: ClientIdentity): Transport =>
+  createHeddleTransport({
+    baseUrl,
+    runtime,
+    acceptGzip: false,
+    consumer: identity.consumer,
+    inherit: inheritance(runtime.clock, identity),
+  });
 
 type ClientRuntime = Pick<Runtime, "clock" | "timers" | "random" | "network">;
 
-const inheritance = (clock: Clock) => (): Inherited | undefined => {
-  const call = currentCall();
-  return call === undefined
-    ? undefined
-    : {
-        fields: call.forwarded,
-        fixedFields: [TRACEPARENT, call.traceparent],
-        timeoutMs: leftOf(call, clock),
-        outer: call,
-      };
-};
+const inheritance =
+  (clock: Clock, { credentials }: ClientIdentity) =>
+  (): Inherited | undefined => {
+    const call = currentCall();
+    const own = credentials?.();
+    if (call === undefined) {
+      return own === undefined ? undefined : { fields: own, fixedFields: [], timeoutMs: undefined, outer: undefined };
+    }
+    return {
+      fields: own === undefined ? call.forwarded : [...own, ...call.forwarded],
+      fixedFields: [TRACEPARENT, call.traceparent],
+      timeoutMs: leftOf(call, clock),
+      outer: call,
+    };
+  };
 
-const nodeTransport = (baseUrl: string, { clock, network }: { clock: Clock; network: Network }): Transport => {
+const nodeTransport = (
+  baseUrl: string,
+  { clock, network }: { clock: Clock; network: Network },
+  { credentials, consumer }: ClientIdentity,
+): Transport => {
   const { hostname, port } = new URL(baseUrl);
   const address = parseAddress(`${hostname}:${port || 80}`);
   return withinCall(
@@ -51,6 +76,10 @@ const nodeTransport = (baseUrl: string, { clock, network }: { clock: Clock; netw
       readMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       writeMaxBytes: DEFAULT_RPC_LIMITS.messageBytesMax,
       acceptCompression: [],
+      interceptors: [
+        ...(credentials === undefined ? [] : [carrying(credentials)]),
+        ...(consumer === undefined ? [] : [saying(CONSUMER_HEADER, consumer)]),
+      ],
       pingIntervalMs: PING_INTERVAL_MS,
       pingTimeoutMs: PING_TIMEOUT_MS,
     }),
@@ -58,16 +87,40 @@ const nodeTransport = (baseUrl: string, { clock, network }: { clock: Clock; netw
   );
 };
 
+const carrying =
+  (credentials: () => readonly string[]): Interceptor =>
+  (next) =>
+  (request) => {
+    const fields = credentials();
+    for (let index = 0; index < fields.length; index += 2) {
+      const name = fields[index] as string;
+      if (!request.header.has(name)) request.header.set(name, fields[index + 1] as string);
+    }
+    return next(request);
+  };
+
+const saying =
+  (name: string, value: string): Interceptor =>
+  (next) =>
+  (request) => {
+    request.header.set(name, value);
+    return next(request);
+  };
+
 /**
  * A transport to a server in the same process. Messages are encoded and decoded on the way, so that neither side can see the
  * other's objects; deadlines, metadata and errors are those of a call over the network.
  */
-export const memoryTransport = (server: { connect(): Session }, { clock, timers }: MemoryRuntime): Transport =>
+export const memoryTransport = (
+  server: { connect(): Session },
+  { clock, timers }: MemoryRuntime,
+  identity: ClientIdentity = {},
+): Transport =>
   transportOn(
     sessionPool(() => server.connect()),
     MEMORY,
     { clock, timers },
-    { acceptGzip: false, inherit: inheritance(clock) },
+    { acceptGzip: false, consumer: identity.consumer, inherit: inheritance(clock, identity) },
   );
 
 type MemoryRuntime = Pick<Runtime, "clock" | "timers">;

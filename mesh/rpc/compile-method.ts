@@ -7,6 +7,7 @@ import { methodOptions } from "../contract/options.ts";
 import { redact } from "../contract/redact.ts";
 import { isSameRequest, replayOf, requestIdReused } from "../contract/request-id.ts";
 import type { RequestValidator } from "../contract/validate.ts";
+import { type Permission, permissionOf } from "../identity/permission.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { RecordedReply } from "../store/store.ts";
@@ -37,13 +38,15 @@ type Streaming = (request: unknown, context: HandlerContext) => AsyncIterable<Re
 
 /**
  * A method with all that the contract asks for around its handler, worked out once, at registration. A call goes through it in
- * one order, whatever protocol it came by: trace → deadline → validation → request id → handler → error mapping → log line.
+ * one order, whatever protocol it came by: access → trace → deadline → validation → request id → handler → error mapping → log line.
  */
 export interface CompiledMethod {
   readonly method: DescMethod;
   /** `package.Service/Method`. */
   readonly name: string;
   readonly deps: MethodDeps;
+  /** Who may call it. */
+  readonly permission: Permission;
   /** Milliseconds that the contract gives a call; undefined for one that lasts as long as both sides want it. */
   readonly capMs: number | undefined;
   readonly streamsRequests: boolean;
@@ -87,6 +90,7 @@ export const compileMethod = (
     method,
     name,
     deps,
+    permission: permissionOf(method),
     capMs: declaredMs === 0 ? undefined : declaredMs,
     streamsRequests,
     streamsReplies,

@@ -1,5 +1,7 @@
 import { type ContextValues, createContextValues } from "@connectrpc/connect";
+import { ANONYMOUS, type Caller } from "../identity/caller.ts";
 import type { HttpStream } from "../wire/index.ts";
+import { callerKey } from "./caller-key.ts";
 import type { GrpcTarget } from "./grpc-target.ts";
 import { metadataFields, metadataOf } from "./metadata.ts";
 import { peerKey } from "./peer.ts";
@@ -8,6 +10,7 @@ import { ServedCall } from "./served-call.ts";
 /** A call that came as gRPC with protobuf over the wire. */
 export class GrpcCall extends ServedCall {
   readonly peer: string;
+  readonly caller: Caller;
   readonly protocolName = "grpc";
   readonly requestMethod = "POST";
   readonly #target: GrpcTarget;
@@ -20,6 +23,7 @@ export class GrpcCall extends ServedCall {
     super(target.grpc.compiled, target.timeoutMs, target.traceparent);
     this.#target = target;
     this.peer = stream.peer;
+    this.caller = target.entry?.caller ?? ANONYMOUS;
   }
 
   protected get authorization(): string | undefined {
@@ -47,7 +51,7 @@ export class GrpcCall extends ServedCall {
   }
 
   get values(): ContextValues {
-    this.#values ??= createContextValues().set(peerKey, this.peer);
+    this.#values ??= createContextValues().set(peerKey, this.peer).set(callerKey, this.caller);
     return this.#values;
   }
 

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Entry } from "../identity/access-guard.ts";
 import { TRACEPARENT } from "../observe/index.ts";
 import { HeaderList } from "../wire/index.ts";
 import type { GrpcMethod } from "./grpc-method.ts";
@@ -27,8 +28,11 @@ export class GrpcTarget {
   readonly replyGzip: boolean;
   /** What the caller asks for that cannot be: raised before the body is read. */
   readonly refusal: ConnectError | undefined;
+  /** Whether the caller may call; undefined where nobody looks at that. */
+  readonly entry: Entry | undefined;
 
-  constructor(grpc: GrpcMethod, headers: HeaderList) {
+  constructor(grpc: GrpcMethod, headers: HeaderList, entry: Entry | undefined) {
+    this.entry = entry;
     this.grpc = grpc;
     this.headers = headers;
     this.path = `/${grpc.compiled.name}`;

@@ -79,6 +79,9 @@ export const logUnsent = (call: ServedCall, cause: ConnectError): ConnectError =
   return error;
 };
 
-/** Logs a request of another protocol than gRPC's that was refused before its call began. */
-export const logRefusal = ({ name, deps }: CompiledMethod, error: ConnectError): void =>
-  deps.log.info({ method: name, code: Code[error.code], message: error.rawMessage }, "call refused before it was read");
+/** Logs a request that was refused before its call began. */
+export const logRefusal = ({ name, deps }: CompiledMethod, error: ConnectError, peer?: string): void =>
+  deps.log.info(
+    { method: name, code: Code[error.code], message: error.rawMessage, peer },
+    "call refused before it was read",
+  );

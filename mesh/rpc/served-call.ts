@@ -1,8 +1,10 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
+import type { Caller } from "../identity/caller.ts";
 import { continueTrace, TRACEPARENT } from "../observe/index.ts";
 import type { Timer } from "../runtime/index.ts";
 import type { Call, Replay } from "./call.ts";
+import { callerKey } from "./caller-key.ts";
 import type { CompiledMethod } from "./compile-method.ts";
 import { logCall, logUnsent, mapThrown } from "./observe-call.ts";
 
@@ -41,6 +43,7 @@ export abstract class ServedCall implements Call, HandlerContext {
   }
 
   abstract readonly peer: string;
+  abstract readonly caller: Caller;
   abstract readonly protocolName: string;
   abstract readonly requestMethod: string;
   abstract readonly url: string;
@@ -158,6 +161,10 @@ export class ConnectCall extends ServedCall {
     super(compiled, context.timeoutMs(), context.requestHeader.get(TRACEPARENT) ?? undefined);
     this.#context = context;
     this.peer = peer;
+  }
+
+  get caller(): Caller {
+    return this.#context.values.get(callerKey);
   }
 
   get protocolName(): string {

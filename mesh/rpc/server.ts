@@ -3,6 +3,7 @@ import { Code, createContextValues, type Interceptor } from "@connectrpc/connect
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { fail, reasons } from "../contract/fail.ts";
 import { createRequestValidator } from "../contract/validate.ts";
+import type { AccessGuard, Entry } from "../identity/access-guard.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Address, Runtime } from "../runtime/index.ts";
 import type { RecordedReply } from "../store/store.ts";
@@ -10,16 +11,18 @@ import { type HeaderList, type HttpStream, memorySession, type Session, type Wir
 import { acceptHttp } from "./accept-http.ts";
 import { type TlsOptions, tlsAcceptor } from "./accept-tls.ts";
 import { CallWatch } from "./call-watch.ts";
-import type { MethodDeps } from "./compile-method.ts";
+import { callerKey } from "./caller-key.ts";
+import type { CompiledMethod, MethodDeps } from "./compile-method.ts";
 import { type Connections, trackConnections } from "./connections.ts";
 import { GrpcStreaming } from "./grpc-streaming.ts";
 import { GrpcTarget, isGrpcProto } from "./grpc-target.ts";
 import { GrpcUnary } from "./grpc-unary.ts";
 import type { Implementation } from "./implementation.ts";
 import { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
+import { logRefusal } from "./observe-call.ts";
 import { peerKey } from "./peer.ts";
 import { pathOf } from "./request-path.ts";
-import { respondUnknownMethod } from "./respond-error.ts";
+import { respondError, respondUnknownMethod } from "./respond-error.ts";
 import { compileRoutes, type Route } from "./routes.ts";
 import { serveUniversal } from "./serve-universal.ts";
 import { type WireChoice, wireFromEnvironment } from "./wire-choice.ts";
@@ -38,6 +41,8 @@ export interface RpcServerOptions {
   readonly interceptors?: readonly Interceptor[] | undefined;
   /** False: handlers and their errors as they are, without what the contract asks for. For tests and measurements of the wire. */
   readonly policies?: boolean | undefined;
+  /** Asks who calls, and lets in whom the contract lets in. Absent in tests and measurements: everyone may call everything. */
+  readonly access?: AccessGuard | undefined;
   /** Message types that JSON may name in a google.protobuf.Any. */
   readonly registry?: Registry | undefined;
   /** Serves by TLS alone; without it in plaintext alone. */
@@ -95,19 +100,44 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   const answer: HttpHandler = (stream, headers, end) => {
     const known = headers.memo;
     if (known instanceof GrpcTarget && routes.get(known.path)?.grpc === known.grpc) {
-      serveGrpc(known, stream, end);
+      if (enter(known.grpc.compiled, known.entry, stream, headers)) serveGrpc(known, stream, end);
       return;
     }
     const route = routes.get(pathOf(headers.get(":path") ?? "/"));
-    if (route === undefined) unmatched(stream, headers, end);
-    else if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers), stream, end);
-    else serveByConnect(route.universal, stream, headers, end);
+    if (route === undefined) {
+      unmatched(stream, headers, end);
+      return;
+    }
+    const { compiled } = route.grpc;
+    const entry = options.access?.enter(compiled.permission, headers, stream.peer);
+    if (!enter(compiled, entry, stream, headers)) return;
+    if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers, entry), stream, end);
+    else serveByConnect(route.universal, entry, { stream, headers, end });
   };
 
   const handle = options.around?.(answer) ?? answer;
 
-  const serveByConnect = (handler: UniversalHandler, stream: HttpStream, headers: HeaderList, end: boolean): void => {
+  /** Before anything else is looked at: neither what is wrong with a call nor what there is shows to whom it does not concern. */
+  const enter = (
+    compiled: CompiledMethod,
+    entry: Entry | undefined,
+    stream: HttpStream,
+    headers: HeaderList,
+  ): boolean => {
+    const refusal = entry?.check();
+    if (refusal === undefined) return true;
+    logRefusal(compiled, refusal, stream.peer);
+    respondError(stream, headers, refusal, timers);
+    return false;
+  };
+
+  const serveByConnect = (
+    handler: UniversalHandler,
+    entry: Entry | undefined,
+    { stream, headers, end }: { stream: HttpStream; headers: HeaderList; end: boolean },
+  ): void => {
     const values = createContextValues().set(peerKey, stream.peer);
+    if (entry !== undefined) values.set(callerKey, entry.caller);
     const onError = (error: unknown) => log.debug({ err: error, path: handler.requestPath }, "reply not delivered");
     void serveUniversal(handler, stream, headers, end, { timers, values, onError });
   };
@@ -171,8 +201,8 @@ const DRAINING = reasons("heddle.mesh")(
   "This instance is stopping; try again to reach another.",
 );
 
-const targetOf = (route: Route, headers: HeaderList): GrpcTarget => {
-  const target = new GrpcTarget(route.grpc, headers);
+const targetOf = (route: Route, headers: HeaderList, entry: Entry | undefined): GrpcTarget => {
+  const target = new GrpcTarget(route.grpc, headers, entry);
   // Where somebody else remembers something, such as a gateway in the same process, it stays theirs.
   headers.memo ??= target;
   return target;

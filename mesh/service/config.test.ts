@@ -21,6 +21,8 @@ test("an empty environment gives the defaults, and an empty variable is one that
     HEDDLE_HOST: "127.0.0.1",
     HEDDLE_PORT: 8080,
     HEDDLE_GATEWAY: "http://127.0.0.1:8080",
+    HEDDLE_ACCESS: "local",
+    HEDDLE_IDENTITY_KEY_FILE: undefined,
     HEDDLE_DATA: "./data",
     HEDDLE_LOG_LEVEL: "info",
     HEDDLE_WIRE: "heddle",
@@ -33,7 +35,8 @@ test("an empty environment gives the defaults, and an empty variable is one that
 test("every wrong variable is listed at once, with what is wrong and what it is for", () => {
   const env = {
     HEDDLE_PORT: "eighty",
-    HEDDLE_HOST: "0.0.0.0",
+    HEDDLE_HOST: "127.0.0.1:80",
+    HEDDLE_ACCESS: "on",
     HEDDLE_GATEWAY: "ftp://127.0.0.1",
     HEDDLE_DATA: " ",
     HEDDLE_LOG_LEVEL: "loud",
@@ -55,16 +58,30 @@ test.each(["65536", "-1", "1.5", "0x50", "80 ", "1e3"])("%j is not a port", (tex
 });
 
 test.each(["0.0.0.0", "::", "192.168.1.7", "example.com", "127.0.0.1.nip.io"])(
-  "%s is refused as not loopback",
+  "access is enforced where %s is listened on, and cannot be left open there",
   (host) => {
-    expect(problemsOf({ HEDDLE_HOST: host })).toEqual([expect.stringContaining("not a loopback address")]);
+    expect(parseConfig({ HEDDLE_HOST: host }, MESH_VARIABLES).HEDDLE_ACCESS).toBe("enforced");
+    expect(problemsOf({ HEDDLE_HOST: host, HEDDLE_ACCESS: "local" })).toEqual([
+      expect.stringContaining(`whoever can reach ${host}`),
+    ]);
   },
 );
+
+test.each(["127.0.0.1", "::1", "localhost"])("access is local on %s, unless it is to be enforced", (host) => {
+  expect(parseConfig({ HEDDLE_HOST: host }, MESH_VARIABLES).HEDDLE_ACCESS).toBe("local");
+  expect(parseConfig({ HEDDLE_HOST: host, HEDDLE_ACCESS: "enforced" }, MESH_VARIABLES).HEDDLE_ACCESS).toBe("enforced");
+});
+
+test.each(["a b", "127.0.0.1:80", "http://127.0.0.1", "host/path", "[::1]"])("%j is no host", (host) => {
+  expect(problemsOf({ HEDDLE_HOST: host })).toEqual([expect.stringContaining("write it without a port")]);
+});
 
 test("services look for the gateway where its own variables put it", () => {
   const gatewayOf = (env: NodeJS.ProcessEnv) => parseConfig(env, MESH_VARIABLES).HEDDLE_GATEWAY;
   expect(gatewayOf({ HEDDLE_PORT: "9090" })).toBe("http://127.0.0.1:9090");
   expect(gatewayOf({ HEDDLE_HOST: "::1" })).toBe("http://[::1]:8080");
+  expect(gatewayOf({ HEDDLE_HOST: "0.0.0.0" })).toBe("http://127.0.0.1:8080");
+  expect(gatewayOf({ HEDDLE_HOST: "::" })).toBe("http://[::1]:8080");
   expect(gatewayOf({ HEDDLE_HOST: "localhost", HEDDLE_PORT: "9090" })).toBe("http://localhost:9090");
   expect(gatewayOf({ HEDDLE_PORT: "9090", HEDDLE_GATEWAY: "http://10.0.0.1:80" })).toBe("http://10.0.0.1");
 });

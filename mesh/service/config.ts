@@ -1,4 +1,6 @@
 import { cleanEnv, EnvError, makeValidator, type ValidatorSpec } from "envalid";
+import { ACCESS_MODES, type AccessMode } from "../identity/access-mode.ts";
+import { isLoopbackHost } from "../identity/local-call.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/index.ts";
 import { WIRES, type WireChoice } from "../rpc/wire-choice.ts";
 
@@ -30,15 +32,16 @@ const portNumber = makeValidator<number>((text) => {
   return port;
 });
 
-const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
-
-const loopbackHost = makeValidator<string>((text) => {
-  if (!LOOPBACK.has(text)) {
-    throw new EnvError(
-      `"${text}" is not a loopback address. Access rules are declared but not enforced yet, so the mesh listens on 127.0.0.1, ::1 or localhost only`,
-    );
-  }
+const hostName = makeValidator<string>((text) => {
+  if (!isHost(text))
+    throw new EnvError(`"${text}" is neither an address nor a name to listen on: write it without a port`);
   return text;
+});
+
+const accessMode = makeValidator<AccessMode>((text) => {
+  const mode = ACCESS_MODES.find((known) => known === text);
+  if (mode === undefined) throw new EnvError(`"${text}" is not one of ${ACCESS_MODES.join(", ")}`);
+  return mode;
 });
 
 const httpUrl = makeValidator<string>((text) => {
@@ -70,9 +73,17 @@ export const variable = { integer, nonEmpty };
 
 /** What every service reads from its environment. */
 export const MESH_VARIABLES = {
-  HEDDLE_HOST: loopbackHost({ default: "127.0.0.1", desc: "address to listen on" }),
+  HEDDLE_HOST: hostName({ default: "127.0.0.1", desc: "address to listen on" }),
   HEDDLE_PORT: portNumber({ default: 8080, desc: "the gateway's port; services take a free one" }),
   HEDDLE_GATEWAY: httpUrl({ default: "http://127.0.0.1:8080", desc: "where services find the gateway" }),
+  HEDDLE_ACCESS: accessMode({
+    default: "local",
+    desc: "enforced, or local on a loopback address: whoever calls from this machine without credentials may do everything",
+  }),
+  HEDDLE_IDENTITY_KEY_FILE: nonEmpty({
+    default: undefined,
+    desc: "file with the secret by which services prove their names; heddle up makes one",
+  }),
   HEDDLE_DATA: nonEmpty({ default: "./data", desc: "folder of the services' databases" }),
   HEDDLE_LOG_LEVEL: logLevel({ default: "info", desc: `one of ${LOG_LEVELS.join(", ")}` }),
   HEDDLE_WIRE: wireChoice({ default: "heddle", desc: "who speaks HTTP/2: heddle, or node for Node's own beside it" }),
@@ -83,16 +94,27 @@ export type MeshConfig = Config<typeof MESH_VARIABLES>;
 
 /** Parses `env` by `variables`. Throws a ConfigError that lists every variable that is wrong. */
 export const parseConfig = <V extends Variables>(env: NodeJS.ProcessEnv, variables: V): Config<V> => {
-  const cleaned = cleanEnv(withoutEmpty(withGateway(env)), variables as Record<string, ValidatorSpec<unknown>>, {
-    reporter: ({ errors }) => {
-      const problems = Object.entries(errors).map(([name, error]) => {
-        const purpose = variables[name]?.desc;
-        return `${name}: ${error?.message || "is required"}${purpose === undefined ? "" : ` (${purpose})`}`;
-      });
-      if (problems.length > 0) throw new ConfigError(problems);
+  const cleaned = cleanEnv(
+    withoutEmpty(withAccess(withGateway(env))),
+    variables as Record<string, ValidatorSpec<unknown>>,
+    {
+      reporter: ({ errors }) => {
+        const problems = Object.entries(errors).map(([name, error]) => {
+          const purpose = variables[name]?.desc;
+          return `${name}: ${error?.message || "is required"}${purpose === undefined ? "" : ` (${purpose})`}`;
+        });
+        if (problems.length > 0) throw new ConfigError(problems);
+      },
     },
-  });
-  return Object.freeze({ ...cleaned }) as Config<V>;
+  );
+  const config = { ...cleaned } as Config<V>;
+  const { HEDDLE_ACCESS: mode, HEDDLE_HOST: host } = config as Partial<MeshConfig>;
+  if (mode === "local" && host !== undefined && !isLoopbackHost(host)) {
+    throw new ConfigError([
+      `HEDDLE_ACCESS: "local" lets in whoever can reach ${host}: leave it out, or listen on 127.0.0.1`,
+    ]);
+  }
+  return Object.freeze(config);
 };
 
 /** One variable as it is in force. */
@@ -128,12 +150,25 @@ const SECRET_NAME = /_(KEY|SECRET|TOKEN|PASSWORD)S?(_|$)/;
 const withoutEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 
+/** Whoever else can reach an address must show who they are. */
+const withAccess = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  env.HEDDLE_ACCESS || !env.HEDDLE_HOST || isLoopbackHost(env.HEDDLE_HOST)
+    ? env
+    : { ...env, HEDDLE_ACCESS: "enforced" satisfies AccessMode };
+
+const isHost = (text: string): boolean => URL.canParse(`http://${hostInUrl(text)}:1`) && !/[/?#@[\]]/.test(text);
+
+const hostInUrl = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+
+/** Where a process of the same machine finds what listens on every address. */
+const ANY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
 /** The gateway is where its own variables put it, unless somebody says otherwise. */
 const withGateway = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
   if (env.HEDDLE_GATEWAY) return env;
   const host = env.HEDDLE_HOST || MESH_VARIABLES.HEDDLE_HOST.default;
   const port = env.HEDDLE_PORT || MESH_VARIABLES.HEDDLE_PORT.default;
-  const gateway = `http://${host?.includes(":") ? `[${host}]` : host}:${port}`;
+  const gateway = `http://${hostInUrl(ANY_ADDRESS[host ?? ""] ?? host ?? "")}:${port}`;
   // Where one of the two is wrong, it alone is to be told: nobody has set the gateway.
-  return URL.canParse(gateway) ? { ...env, HEDDLE_GATEWAY: gateway } : env;
+  return isHost(host ?? "") && URL.canParse(gateway) ? { ...env, HEDDLE_GATEWAY: gateway } : env;
 };

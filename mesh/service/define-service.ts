@@ -1,6 +1,7 @@
 import type { DescMessage, DescService } from "@bufbuild/protobuf";
 import type { Client, Interceptor, Transport } from "@connectrpc/connect";
 import type { Subscription, View } from "../events/index.ts";
+import type { AccessGuard } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
 import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
@@ -71,6 +72,8 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
   sagas(definitions: readonly SagaDefinition[]): Sagas;
   /** Servers in this process by their address, when the mesh runs in one process. */
   readonly neighbours: ReadonlyMap<string, RpcServer>;
+  /** Knows who calls, for a service that carries calls of methods that it does not implement. */
+  readonly access: AccessGuard;
   /** Identifies this run of the service. */
   readonly instanceId: string;
 }

@@ -2,11 +2,12 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { type Registration, register } from "../discovery/index.ts";
 import { createLog } from "../observe/index.ts";
-import { addressedTo, memoryTransport, type RpcServer } from "../rpc/index.ts";
+import { addressedTo, type ClientIdentity, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
+import { createUsageReporter, type UsageReporter } from "../usage/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
-import { announce, configOrExit, failStart, stopAll } from "./run.ts";
+import { announce, clientIdentity, configOrExit, failStart, stopAll, tellRefusal } from "./run.ts";
 import { type RunningService, startService } from "./start-service.ts";
 
 /**
@@ -22,21 +23,26 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
   const end = endProcessOn(log, "heddle");
   const neighbours = new Map<string, RpcServer>();
   const running: RunningService[] = [];
-  const registrations: Registration[] = [];
-  const transportFor = neighbourly(running, runtime);
+  const registrations = new Map<RunningService, Registration>();
+  const reporters: UsageReporter[] = [];
   end.onSignal(async () => {
-    await Promise.all(registrations.map((registration) => registration.leave()));
+    await Promise.all([...registrations.values()].map((registration) => registration.leave()));
+    await Promise.all(reporters.map((reporter) => reporter.stop()));
     // The gateway, which started first, goes last: until then it answers for those that have gone.
     return stopAll(running.toReversed(), config, log);
   });
   try {
     for (const definition of gatewayFirst(definitions)) {
       const isGateway = definition.role === "gateway";
+      const instanceId = runtime.ids.next("ins");
+      const identity = clientIdentity({ definition, instanceId }, config, runtime);
+      const reporter = createUsageReporter({ consumer: definition, ...runtime, log: logOf(definition.name) });
       const service = await startService(definition, {
+        instanceId,
         env,
         runtime,
         log: logOf(definition.name),
-        transportFor,
+        transportFor: neighbourly(running, runtime, identity, reporter),
         neighbours,
         listenOn: isGateway ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT } : undefined,
         onFatal: (error) => end.now(EXIT_FAILED, error, `the store of ${definition.name} failed`),
@@ -44,12 +50,20 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
       running.push(service);
       const gateway = running[0]?.server;
       if (!isGateway && gateway !== undefined) {
-        const transport = memoryTransport(gateway, runtime);
-        registrations.push(register({ instance: service, transport, runtime, log: logOf(definition.name) }));
+        const transport = memoryTransport(gateway, runtime, identity);
+        const log = logOf(definition.name);
+        const onRefused = tellRefusal(service);
+        registrations.set(service, register({ instance: service, transport, runtime, log, onRefused }));
+        reporter.start(service.instanceId, transport);
+        reporters.push(reporter);
       }
     }
-    await Promise.all(registrations.map(({ registered }) => registered));
-    for (const service of running) announce(service, runtime, startMs, logOf(service.definition.name));
+    await Promise.all(running.map(({ keys }) => keys.ask()));
+    for (const service of running) {
+      // One that is refused must not keep the others from being called. The gateway does not register.
+      const registered = registrations.get(service)?.registered ?? Promise.resolve();
+      void registered.then(() => announce(service, runtime, startMs, logOf(service.definition.name)));
+    }
   } catch (error) {
     failStart(error, config, end);
   }
@@ -58,9 +72,22 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
 const gatewayFirst = (definitions: readonly ServiceDefinition[]): ServiceDefinition[] =>
   definitions.toSorted((a, b) => Number(b.role === "gateway") - Number(a.role === "gateway"));
 
-/** Finds a service among those of this process, at each call: a service may start after the one that calls it. */
-const neighbourly = (running: readonly RunningService[], runtime: ReturnType<typeof systemRuntime>) => {
+/**
+ * Finds a service among those of this process, at each call: a service may start after the one that calls it. Calls between them do
+ * not pass the gateway, so they are counted here.
+ */
+const neighbourly = (
+  running: readonly RunningService[],
+  runtime: ReturnType<typeof systemRuntime>,
+  identity: ClientIdentity,
+  reporter: UsageReporter,
+) => {
   const transports = new Map<RunningService, Transport>();
+  const open = (target: RunningService): Transport => {
+    const transport = memoryTransport(target.server, runtime, identity);
+    // The gateway counts what passes it by itself.
+    return target === running[0] ? transport : reporter.counting(transport);
+  };
   const find = (service: DescService, of: string | undefined): Transport => {
     const owner = running.find(
       ({ definition, services }) =>
@@ -69,7 +96,7 @@ const neighbourly = (running: readonly RunningService[], runtime: ReturnType<typ
     // Not here, or not yet: the gateway says so in the usual words.
     const target = owner ?? running[0];
     if (target === undefined) throw new Error("nothing runs yet");
-    const known = transports.get(target) ?? memoryTransport(target.server, runtime);
+    const known = transports.get(target) ?? open(target);
     transports.set(target, known);
     return owner === undefined && of !== undefined ? addressedTo(known, of) : known;
   };

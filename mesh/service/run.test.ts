@@ -172,7 +172,7 @@ describe("a supervisor that goes without a word", () => {
 
 describe("a process that cannot start", () => {
   test("in a wrong environment lists every problem and exits with 2", async () => {
-    const running = start({ HEDDLE_PORT: "eighty", HEDDLE_HOST: "0.0.0.0", ECHO_TIMES: "often" });
+    const running = start({ HEDDLE_PORT: "eighty", HEDDLE_HOST: "0.0.0.0:80", ECHO_TIMES: "often" });
     expect(await running.ended).toBe(2);
     for (const name of ["HEDDLE_PORT", "HEDDLE_HOST", "ECHO_TIMES"]) expect(running.stderr()).toContain(`${name}: `);
     expect(running.log()).toEqual([]);

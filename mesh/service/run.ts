@@ -1,11 +1,13 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
-import { register } from "../discovery/index.ts";
+import { type Refusal, register } from "../discovery/index.ts";
+import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
-import { addressedTo, grpcTransport } from "../rpc/index.ts";
+import { addressedTo, type ClientIdentity, grpcTransport } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
+import { readIdentityKey } from "./open-access.ts";
 import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
 import { type RunningService, startService } from "./start-service.ts";
 
@@ -22,9 +24,12 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   const log = createLog({ service: definition.name, level: config.HEDDLE_LOG_LEVEL, ...runtime });
   const end = endProcessOn(log, definition.name);
   try {
-    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE);
+    const instanceId = runtime.ids.next("ins");
+    const identity = clientIdentity({ definition, instanceId }, config, runtime);
+    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE, identity);
     const isGateway = definition.role === "gateway";
     const running = await startService(definition, {
+      instanceId,
       env: process.env,
       runtime,
       log,
@@ -33,7 +38,14 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
       onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),
     });
-    const registration = isGateway ? undefined : register({ instance: running, transport: gateway, runtime, log });
+    // Callers with tokens come with the registration.
+    const keysKnown = running.keys.ask();
+    if (config.HEDDLE_ACCESS === "enforced") {
+      await Promise.race([keysKnown, runtime.timers.sleep(KEYS_WAIT_MS)]);
+    }
+    const registration = isGateway
+      ? undefined
+      : register({ instance: running, transport: gateway, runtime, log, onRefused: tellRefusal(running) });
     end.onSignal(async () => {
       // First, so that the gateway sends nothing more here that would have to be refused.
       await registration?.leave();
@@ -44,6 +56,21 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   } catch (error) {
     failStart(error, config, end);
   }
+};
+
+/** Milliseconds that a start waits for auth's keys: where it is there, it answers within a few; at the first start it is not. */
+const KEYS_WAIT_MS = 500;
+
+/** What a service says of itself with its calls. */
+export const clientIdentity = (
+  { definition, instanceId }: { readonly definition: ServiceDefinition; readonly instanceId: string },
+  config: MeshConfig,
+  { clock }: Runtime,
+): ClientIdentity => {
+  const { name, version } = definition;
+  const key = readIdentityKey(config);
+  const credentials = key && workloadFields({ service: name, instanceId }, key, clock);
+  return { consumer: `${name}/${version}`, credentials };
 };
 
 /**
@@ -100,6 +127,19 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
     startMs: tookMs,
   });
 };
+
+/** Tells a supervisor that listens why a service cannot be called. */
+export const tellRefusal =
+  ({ definition, instanceId }: RunningService) =>
+  (refusal: Refusal): void => {
+    process.send?.({
+      type: "refused",
+      service: definition.name,
+      version: definition.version,
+      instanceId,
+      refusal,
+    });
+  };
 
 /** What a failed start is called in the log, with the next step where we know it. */
 const startFailure = (error: unknown, config: MeshConfig): string => {

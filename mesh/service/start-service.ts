@@ -1,10 +1,12 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
+import { AuthService } from "@heddle/contracts/auth/v1";
 import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
 import { EventFeedService } from "@heddle/contracts/heddle/events/v1";
 import { assertAccessDeclared } from "../contract/options.ts";
 import { createEventFeed, Subscriber, subscriptionService } from "../events/index.ts";
+import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import type { Address, Runtime } from "../runtime/index.ts";
@@ -14,9 +16,12 @@ import type { Store } from "../store/store.ts";
 import { MESH_VARIABLES, parseConfig, type Variables } from "./config.ts";
 import type { CustomServing, ServiceContext, ServiceDefinition } from "./define-service.ts";
 import { createInstanceHealth, healthImplementation, ServingStatus } from "./health.ts";
+import { openAccess } from "./open-access.ts";
 import { descriptorsOf, reflectionImplementations } from "./reflection.ts";
 
 export interface StartDeps {
+  /** Identifies this run of the service. Default: a new one. */
+  readonly instanceId?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   readonly runtime: Runtime;
   readonly log: Logger;
@@ -41,6 +46,8 @@ export interface RunningService {
   /** The contracts that it serves, without health and reflection. */
   readonly services: readonly DescService[];
   readonly server: RpcServer;
+  /** What access tokens are checked by; asks for the keys when the first token comes, or when it is told to. */
+  readonly keys: KeySet;
   /** Stops following the events of others, and ends the streams of those who follow its own. */
   stopEvents(): Promise<void>;
   /** Ends it: finishes what runs for at most `timeoutMs` milliseconds, then closes the store. Resolves to the calls that were cut. */
@@ -55,7 +62,8 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
   const { runtime, log } = deps;
   const config = parseConfig(deps.env, { ...MESH_VARIABLES, ...definition.config } as typeof MESH_VARIABLES &
     Variables);
-  const instanceId = runtime.ids.next("ins");
+  const instanceId = deps.instanceId ?? runtime.ids.next("ins");
+  const access = openAccess({ config, runtime, log, auth: () => deps.transportFor(AuthService) });
   const store = await openOwnStore(definition, config.HEDDLE_DATA, deps);
   let serving: CustomServing | undefined;
   let engine: SagaEngine | undefined;
@@ -82,6 +90,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       client: (service, options) => createClient(service, deps.transportFor(service, options?.of)),
       sagas,
       neighbours: deps.neighbours,
+      access: access.guard,
       instanceId,
     };
     serving = withSagas(asCustom(await definition.implement(context)), engine, seen);
@@ -99,6 +108,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       log,
       findReply: store && ((method, requestId) => store.findReply(method, requestId)),
       wire: config.HEDDLE_WIRE,
+      access: access.guard,
       interceptors: serving.interceptors,
       around: serving.around,
       unmatched: serving.unmatched,
@@ -116,12 +126,14 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       runtime.timers.every(SWEEP_PERIOD_MS, () => {
         store.sweepReplies().catch((error: unknown) => log.warn({ err: error }, "old request ids were not swept"));
       });
+    log.info({ access: config.HEDDLE_ACCESS }, ACCESS_IN_WORDS[config.HEDDLE_ACCESS]);
     return {
       definition,
       instanceId,
       address,
       services: implementations.map(({ service }) => service),
       server,
+      keys: access.keys,
       stopEvents: () => ownEvents.stop(),
       async stop(timeoutMs) {
         health.set(ServingStatus.NOT_SERVING);
@@ -129,6 +141,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
         const cut = await server.drain(timeoutMs);
         deps.neighbours.delete(address);
         sweep?.cancel();
+        access.keys.stop();
         await engine?.stop();
         await stop?.();
         await store?.close();
@@ -136,6 +149,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       },
     };
   } catch (error) {
+    access.keys.stop();
     await engine?.stop();
     await events?.stop();
     await serving?.stop?.();
@@ -143,6 +157,11 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     throw error;
   }
 };
+
+const ACCESS_IN_WORDS = {
+  local: "calls from this machine need no credentials",
+  enforced: "every call is let in by its contract alone",
+} as const;
 
 /** What a service does with events: its own, and those of others. */
 interface OwnEvents {

@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { CustomerCreatedSchema, CustomerSchema, CustomerService } from "@heddle/contracts/customer/v1";
 import { expect, onTestFinished, test } from "vitest";
+import { ANONYMOUS } from "../identity/index.ts";
 import { runInCall } from "../rpc/call.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import { eventsAfter } from "./events.ts";
@@ -31,6 +32,7 @@ test("an event is kept with its type, key, time, trace and message", async () =>
     peer: "",
     replay: undefined,
     forwarded: [],
+    caller: ANONYMOUS,
     onEnd: () => () => undefined,
   };
   await runInCall(call, () => store.write((tx) => tx.publish(CustomerCreatedSchema, { customer: { id: "cus_1" } })));

@@ -4,6 +4,7 @@ import { Code } from "@connectrpc/connect";
 import { CustomerCreatedSchema, CustomerService } from "@heddle/contracts/customer/v1";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { ANONYMOUS } from "../identity/index.ts";
 import { AlreadyApplied, type Replay, runInCall } from "../rpc/call.ts";
 import { type Runtime, systemRuntime } from "../runtime/index.ts";
 import { eventsAfter } from "./events.ts";
@@ -353,6 +354,7 @@ describe("a request id", () => {
         peer: "test",
         replay,
         forwarded: [],
+        caller: ANONYMOUS,
         onEnd: () => () => undefined,
       },
       work,

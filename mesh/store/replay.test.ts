@@ -2,6 +2,7 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { CustomerService } from "@heddle/contracts/customer/v1";
 import { expect, onTestFinished, test } from "vitest";
+import { ANONYMOUS } from "../identity/index.ts";
 import { AlreadyApplied, type Call, type Replay, runInCall } from "../rpc/call.ts";
 import { type Runtime, systemRuntime } from "../runtime/index.ts";
 import { insertNote, migrations, noteIds } from "./fixtures/notes.ts";
@@ -31,6 +32,7 @@ const inCall = <T>(part: Partial<Call>, work: () => Promise<T>): Promise<T> =>
       peer: "test",
       replay: undefined,
       forwarded: [],
+      caller: ANONYMOUS,
       onEnd: () => () => undefined,
       ...part,
     },

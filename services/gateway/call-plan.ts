@@ -3,6 +3,7 @@ import type { HeaderList } from "@heddle/mesh/wire";
 import type { Edge, Passage } from "./edge.ts";
 import type { ForwardedHeaders } from "./forwarded-headers.ts";
 import type { MethodRoute } from "./method-route.ts";
+import type { Sharing } from "./sharing.ts";
 
 /** What the gateway has found out about a header list: a caller that sends the same headers again costs no second look. */
 export class CallPlan {
@@ -15,6 +16,8 @@ export class CallPlan {
   passage: Passage | undefined = undefined;
   /** The method that `passage` is for. */
   passageOf: DescMethod | undefined = undefined;
+  /** How its replies are shared with others; null: they are not; undefined: nobody has looked. */
+  sharing: Sharing | null | undefined = undefined;
   /** It speaks gRPC, as every instance does. */
   isRelayed = true;
   forwarded: ForwardedHeaders | undefined = undefined;

@@ -72,18 +72,23 @@ describe("a contract is refused", () => {
       { ...one.offer, contractHash: "0".repeat(64) },
     ];
     for (const lie of lies) {
-      expect(await failureOf(() => contracts.admit([lie]))).toMatchObject({ reason: "CONTRACT_INCOMPLETE" });
+      expect(await failureOf(() => contracts.check([lie]))).toMatchObject({ reason: "CONTRACT_INCOMPLETE" });
     }
     expect([...contracts.paths()]).toEqual([]);
   });
 
-  test("and with it all that its instance offers", async () => {
+  test("when it does not say who may call a method, unless that is of a standard service of gRPC", async () => {
     const contracts = createContracts();
-    bring(contracts, one);
-    contracts.add(two.contract);
-    await failureOf(() => contracts.admit([two.offer, { ...mill.offer }]));
-    expect(contracts.byPackage("loom.v1")).toBe(one.contract);
-    expect(contracts.method("/loom.v1.LoomService/Rest")).toBeUndefined();
+    const silent = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] }, { access: null });
+    contracts.add(silent.contract);
+    expect(await failureOf(() => contracts.check([silent.offer]))).toMatchObject({
+      code: "InvalidArgument",
+      reason: "ACCESS_UNDECLARED",
+      metadata: { service: "loom.v1.LoomService", methods: "Weave, Rest" },
+    });
+    const health = contractOf("grpc.health.v2", { Health: ["Check"] }, { access: null });
+    contracts.add(health.contract);
+    contracts.check([health.offer]);
   });
 });
 
@@ -103,16 +108,40 @@ describe("while instances with different contracts of one package run", () => {
     }
   });
 
-  test("a method is gone with the last instance that has it", () => {
+  test("a method that callers see stays known when nobody has it any more", () => {
     const contracts = createContracts();
     bring(contracts, one);
     const leaves = [bring(contracts, two), bring(contracts, two)];
     leaves[0]?.();
     expect(contracts.method("/loom.v1.LoomService/Rest")).toBeDefined();
     leaves[1]?.();
-    expect(contracts.method("/loom.v1.LoomService/Rest")).toBeUndefined();
-    expect(contracts.method("/loom.v1.LoomService/Weave")).toBeDefined();
+    expect(contracts.method("/loom.v1.LoomService/Rest")).toBeDefined();
+    expect(contracts.byPackage("loom.v1")).toBe(two.contract);
+  });
+
+  test("one that callers do not see makes its methods known while it runs", () => {
+    const contracts = createContracts();
+    bring(contracts, one);
+    contracts.add(two.contract);
+    const seen = { packageName: "loom.v1", hash: one.offer.contractHash, bytes: new Uint8Array(), sequence: 1 };
+    const leave = contracts.admit([two.offer], [seen]);
+    expect(contracts.method("/loom.v1.LoomService/Rest")).toBeDefined();
     expect(contracts.byPackage("loom.v1")).toBe(one.contract);
+    leave();
+    expect(contracts.method("/loom.v1.LoomService/Rest")).toBeUndefined();
+  });
+
+  test("of two that came into force one after the other, the later is seen, in whatever order it is told", () => {
+    const contracts = createContracts();
+    const seen = ({ contract }: TestContract, sequence: number) => ({
+      packageName: "loom.v1",
+      hash: contract.contractHash,
+      bytes: contract.fileDescriptorSet,
+      sequence,
+    });
+    contracts.admit([], [seen(two, 2)]);
+    contracts.admit([], [seen(one, 1)]);
+    expect(contracts.byPackage("loom.v1")).toEqual(two.contract);
   });
 
   test("one that comes and goes takes nothing from the others", () => {
@@ -130,7 +159,7 @@ describe("while instances with different contracts of one package run", () => {
   });
 });
 
-test("what a package had last stays known when nobody offers it, and goes when something else is offered", () => {
+test("what callers see stays known when nobody offers it, and goes when something else comes into force", () => {
   const contracts = createContracts();
   bring(contracts, two)();
   expect(contracts.method("/loom.v1.LoomService/Rest")).toBeDefined();

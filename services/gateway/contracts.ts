@@ -1,8 +1,8 @@
 import type { DescFile, DescMethod, DescService, FileRegistry } from "@bufbuild/protobuf";
 import type { Contract, PackageOffer } from "@heddle/contracts/heddle/registry/v1";
-import { fail, parseDescriptorSet } from "@heddle/mesh/contract";
+import { fail, parseDescriptorSet, undeclaredAccess } from "@heddle/mesh/contract";
 import type { DescriptorSource } from "@heddle/mesh/service";
-import { CONTRACT_HASH_MISMATCH, CONTRACT_INCOMPLETE, CONTRACTS_FULL } from "./errors.ts";
+import { ACCESS_UNDECLARED, CONTRACT_HASH_MISMATCH, CONTRACT_INCOMPLETE, CONTRACTS_FULL } from "./errors.ts";
 
 /** The contracts that instances brought with them. */
 export interface Contracts {
@@ -10,14 +10,15 @@ export interface Contracts {
   missing(offers: readonly PackageOffer[]): string[];
   /** Keeps a contract. Throws when its bytes are not what its hash says, or no descriptor set, or there are too many. */
   add(contract: Contract): void;
+  /** Throws when a contract lacks a service of its offer, or does not say who may call one of its methods. */
+  check(offers: readonly PackageOffer[]): void;
   /**
-   * Puts the contracts of an instance in force, from the next lookup on, until the returned function is called. Throws when
-   * one of them lacks a service of its offer; then none is in force. What a package had last stays known when nobody offers
-   * it any more, so that its methods are unavailable rather than unknown.
+   * Makes what an instance offers known, from the next lookup on, until the returned function is called, and what callers see of its
+   * packages for good: methods that nobody has now are unavailable rather than unknown. By default callers see what is offered.
    */
-  admit(offers: readonly PackageOffer[]): () => void;
+  admit(offers: readonly PackageOffer[], inForce?: readonly ContractInForce[]): () => void;
   byHash(hash: string): Contract | undefined;
-  /** The contract in force for a package version: where instances offer several, the one admitted last. */
+  /** The contract in force for a package version: what callers see. */
   byPackage(name: string): Contract | undefined;
   /** A method by its path, such as `/order.v1.OrderService/GetOrder`, in any contract in force. */
   method(path: string): DescMethod | undefined;
@@ -29,12 +30,21 @@ export interface Contracts {
   paths(): Iterable<string>;
   /** Full names of the services in force, whether or not an instance serves them now. */
   services(): readonly string[];
-  /** All files in force, each once by name: the one of its own package, otherwise the one admitted last. */
+  /** All files in force, each once by name: the one of its own package, otherwise any. */
   files(): Iterable<DescFile>;
-  /** The package versions in force, by name; where instances offer several contracts of one, the one admitted last. */
+  /** The package versions that were offered since the start, by name, each with the contract in force. */
   packages(): readonly PackageContract[];
   /** Grows with each change. */
   version(): number;
+}
+
+/** What callers see of a package version. */
+export interface ContractInForce {
+  readonly packageName: string;
+  readonly hash: string;
+  readonly bytes: Uint8Array;
+  /** Greater than that of any contract that was in force before. */
+  readonly sequence: number;
 }
 
 /** A package version that can be called. */
@@ -51,9 +61,18 @@ export interface PackageContract {
   readonly bytes: Uint8Array;
 }
 
+interface Package {
+  readonly hash: string;
+  readonly sequence: number;
+  /** How many instances offer each hash, none of them 0. */
+  readonly offered: Map<string, number>;
+}
+
 interface Parsed {
   readonly contract: Contract;
   readonly registry: FileRegistry;
+  /** Of whatever package. */
+  readonly services: readonly DescService[];
   /** Paths of all its methods, of whatever package. */
   readonly paths: ReadonlySet<string>;
 }
@@ -63,19 +82,23 @@ const CONTRACTS_MAX = 1_000;
 /** Bytes of all contracts that are kept; ours have about 100 KB each, and take some ten times as much when parsed. */
 const CONTRACT_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Services that every gRPC server may have, whose contracts know nothing of ours. */
+const STANDARD = /^grpc\.(health|reflection)\./;
+
 export const createContracts = (): Contracts => {
   const parsed = new Map<string, Parsed>();
-  /** By package, how many instances offer each hash; the one admitted last comes last. */
-  const inForce = new Map<string, Map<string, number>>();
+  /** By package, what callers see, and how many instances offer each hash. */
+  const packages = new Map<string, Package>();
   let bytes = 0;
   let methods = new Map<string, DescMethod>();
   let services: readonly string[] = [];
   let version = 0;
 
+  /** What runs, and what callers see of it, which comes last and goes before the others. */
   const current = function* (): Iterable<[string, Parsed]> {
-    for (const [name, hashes] of inForce) {
-      for (const hash of hashes.keys()) {
-        const found = parsed.get(hash);
+    for (const [name, { hash, offered }] of packages) {
+      for (const each of [...[...offered.keys()].filter((other) => other !== hash), hash]) {
+        const found = parsed.get(each);
         if (found) yield [name, found];
       }
     }
@@ -91,44 +114,74 @@ export const createContracts = (): Contracts => {
     bytes -= parsed.get(hash)?.contract.fileDescriptorSet.length ?? 0;
     parsed.delete(hash);
   };
-  /** Makes room: first what nobody offers and no package had last, then packages that nobody offers, each the oldest first. */
+  const isNeeded = (hash: string) =>
+    [...packages.values()].some((each) => each.hash === hash || each.offered.has(hash));
+  /** Makes room: first what no package needs, then packages that nobody offers, each the oldest first. */
   const forget = (kept: string) => {
-    const needed = new Set([...inForce.values()].flatMap((hashes) => [...hashes.keys()]));
+    const needed = new Set([...packages.values()].flatMap(({ hash, offered }) => [hash, ...offered.keys()]));
     for (const hash of parsed.keys()) if (isFull() && hash !== kept && !needed.has(hash)) drop(hash);
-    for (const [name, hashes] of inForce) {
+    for (const [name, { hash, offered }] of packages) {
       if (!isFull()) return;
-      if ([...hashes.values()].some((offered) => offered > 0)) continue;
-      inForce.delete(name);
-      for (const hash of hashes.keys()) if (hash !== kept && !isInForce(hash)) drop(hash);
+      if (offered.size > 0) continue;
+      packages.delete(name);
+      if (hash !== kept && !isNeeded(hash)) drop(hash);
       rebuild();
     }
   };
-  const isInForce = (hash: string) => [...inForce.values()].some((hashes) => hashes.has(hash));
-  const check = ({ name, services: offered, contractHash }: PackageOffer) => {
+  const checkOffer = ({ name, services: offered, contractHash }: PackageOffer) => {
     const found = parsed.get(contractHash);
-    const known = new Set(found ? servicesIn(name, found).map(({ typeName }) => typeName) : []);
-    const service = offered.find((typeName) => !known.has(typeName));
-    if (service !== undefined) throw fail(CONTRACT_INCOMPLETE, { packageName: name, service });
+    const known = new Map((found ? servicesIn(name, found) : []).map((service) => [service.typeName, service]));
+    for (const typeName of offered) {
+      const service = known.get(typeName);
+      if (service === undefined) throw fail(CONTRACT_INCOMPLETE, { packageName: name, service: typeName });
+      const silent = STANDARD.test(typeName) ? [] : undeclaredAccess(service);
+      if (silent.length > 0) throw fail(ACCESS_UNDECLARED, { service: typeName, methods: silent.join(", ") });
+    }
+  };
+  const put = ({ contract, registry }: { contract: Contract; registry: FileRegistry }) => {
+    const services = [...registry].filter((desc) => desc.kind === "service");
+    const paths = new Set(services.flatMap(({ methods }) => methods).map(pathOf));
+    parsed.set(contract.contractHash, { contract, registry, services, paths });
+    bytes += contract.fileDescriptorSet.length;
+  };
+  const putInForce = ({ packageName, hash, bytes: set, sequence }: ContractInForce) => {
+    const known = packages.get(packageName);
+    // Two that were decided one after the other may come here in any order.
+    if (known !== undefined && known.sequence >= sequence) return;
+    if (!parsed.has(hash)) {
+      const { registry } = parseDescriptorSet(set, "heddle.registry.v1");
+      put({
+        contract: { $typeName: "heddle.registry.v1.Contract", contractHash: hash, fileDescriptorSet: set },
+        registry,
+      });
+    }
+    packages.set(packageName, { hash, sequence, offered: known?.offered ?? new Map() });
+    rebuild();
+    forget(hash);
+  };
+  const asInForce = ({ name, contractHash }: PackageOffer): ContractInForce => ({
+    packageName: name,
+    hash: contractHash,
+    bytes: parsed.get(contractHash)?.contract.fileDescriptorSet ?? new Uint8Array(),
+    sequence: (packages.get(name)?.sequence ?? 0) + 1,
+  });
+  const offer = ({ name, contractHash }: PackageOffer) => {
+    const known = packages.get(name);
+    if (known === undefined) return;
+    const instances = known.offered.get(contractHash) ?? 0;
+    known.offered.set(contractHash, instances + 1);
+    if (instances === 0 && contractHash !== known.hash) rebuild();
   };
   const withdraw = ({ name, contractHash }: PackageOffer) => {
-    const hashes = inForce.get(name);
-    const offered = hashes?.get(contractHash);
-    if (hashes === undefined || offered === undefined) return;
-    hashes.set(contractHash, offered - 1);
-    if (offered > 1 || hashes.size === 1) return;
-    hashes.delete(contractHash);
-    rebuild();
-  };
-  const putInForce = ({ name, contractHash }: PackageOffer) => {
-    const hashes = inForce.get(name) ?? new Map<string, number>();
-    inForce.set(name, hashes);
-    const offered = hashes.get(contractHash) ?? 0;
-    const isLast = [...hashes.keys()].at(-1) === contractHash;
-    hashes.delete(contractHash);
-    // What the package had last was known for want of another.
-    for (const [hash, others] of hashes) if (others === 0) hashes.delete(hash);
-    hashes.set(contractHash, offered + 1);
-    if (!isLast) rebuild();
+    const known = packages.get(name);
+    const instances = known?.offered.get(contractHash);
+    if (known === undefined || instances === undefined) return;
+    if (instances > 1) {
+      known.offered.set(contractHash, instances - 1);
+      return;
+    }
+    known.offered.delete(contractHash);
+    if (contractHash !== known.hash) rebuild();
   };
 
   return {
@@ -140,22 +193,21 @@ export const createContracts = (): Contracts => {
         throw fail(CONTRACT_HASH_MISMATCH, { actual: hash, claimed: contract.contractHash });
       }
       if (parsed.has(hash)) return;
-      const all = [...registry].filter((desc) => desc.kind === "service").flatMap((service) => service.methods);
-      parsed.set(hash, { contract, registry, paths: new Set(all.map(pathOf)) });
-      bytes += contract.fileDescriptorSet.length;
+      put({ contract, registry });
       forget(hash);
       if (isFull()) {
         drop(hash);
         throw fail(CONTRACTS_FULL, { contracts: parsed.size });
       }
     },
-    admit(offers) {
-      offers.forEach(check);
-      offers.forEach(putInForce);
+    check: (offers) => offers.forEach(checkOffer),
+    admit(offers, inForce = offers.map(asInForce)) {
+      inForce.forEach(putInForce);
+      offers.forEach(offer);
       return () => offers.forEach(withdraw);
     },
     byHash: (hash) => parsed.get(hash)?.contract,
-    byPackage: (name) => parsed.get([...(inForce.get(name)?.keys() ?? [])].at(-1) ?? "")?.contract,
+    byPackage: (name) => parsed.get(packages.get(name)?.hash ?? "")?.contract,
     method: (path) => methods.get(path),
     has: (hash, path) => parsed.get(hash)?.paths.has(path) ?? false,
     registryOf({ parent }) {
@@ -190,8 +242,8 @@ export const createContracts = (): Contracts => {
   };
 };
 
-const servicesIn = (name: string, { registry }: Parsed): DescService[] =>
-  [...registry].filter((desc) => desc.kind === "service").filter((service) => service.file.proto.package === name);
+const servicesIn = (name: string, { services }: Parsed): DescService[] =>
+  services.filter((service) => service.file.proto.package === name);
 
 const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`;
 

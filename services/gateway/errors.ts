@@ -33,6 +33,11 @@ export const SERVICE_RESERVED = registry(
   Code.PermissionDenied,
   "{service} is served by the gateway itself.",
 );
+export const SERVICE_OF_ANOTHER = registry(
+  "SERVICE_OF_ANOTHER",
+  Code.PermissionDenied,
+  "The caller is the service {caller}, and cannot register an instance of {service}.",
+);
 export const INSTANCE_ENTERED = registry(
   "INSTANCE_ENTERED",
   Code.AlreadyExists,
@@ -52,6 +57,31 @@ export const ADDRESS_INVALID = registry(
   "ADDRESS_INVALID",
   Code.InvalidArgument,
   "{address} is no address that can be called.",
+);
+
+export const CONTRACT_REFUSED = registry(
+  "CONTRACT_REFUSED",
+  Code.FailedPrecondition,
+  "The contract {contractHash} of {packageName} would break its callers: {violation} (1 of {violations}). Next: {nextStep}.",
+);
+export const ACCESS_UNDECLARED = registry(
+  "ACCESS_UNDECLARED",
+  Code.InvalidArgument,
+  'The contract of {service} does not say who may call {methods}: add "option (heddle.options.v1.access)" to each.',
+);
+
+const contract = reasons("heddle.contract.v1");
+
+export const PACKAGE_NOT_FOUND = contract(
+  "PACKAGE_NOT_FOUND",
+  Code.NotFound,
+  "The package {packageName} is not known here.",
+);
+export const OVERRIDE_NOT_FOUND = contract("OVERRIDE_NOT_FOUND", Code.NotFound, "There is no override {overrideId}.");
+export const OVERRIDES_FULL = contract(
+  "OVERRIDES_FULL",
+  Code.ResourceExhausted,
+  "{overrides} overrides are active, and no more can be: revoke those that are not needed.",
 );
 
 const gateway = reasons("heddle.gateway");
@@ -90,4 +120,14 @@ export const DOCUMENT_UNKNOWN = gateway(
   "DOCUMENT_UNKNOWN",
   Code.NotFound,
   "{path} documents nothing: the mesh serves no such package. /docs lists those that it serves.",
+);
+export const RATE_LIMITED = gateway(
+  "RATE_LIMITED",
+  Code.ResourceExhausted,
+  "{method} takes {callsPerSecond} calls a second of each caller, {burst} at once. Try again in {waitMs} ms.",
+);
+export const UPSTREAM_BUSY = gateway(
+  "UPSTREAM_BUSY",
+  Code.Unavailable,
+  "The instances of {service} have as many calls on their way as each may: {calls}.",
 );

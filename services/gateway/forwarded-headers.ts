@@ -1,3 +1,5 @@
+import { IDENTITY_HEADER } from "@heddle/mesh/identity";
+import { CONSUMER_HEADER } from "@heddle/mesh/rpc";
 import { HeaderList } from "@heddle/mesh/wire";
 
 /** What an instance is sent of a caller's headers. */
@@ -132,6 +134,8 @@ const sort = ({ fields }: HeaderList, peer: string) => {
       case "te":
       case "transfer-encoding":
       case "upgrade":
+      // Counted here; an instance has no use for it, and it would tell apart what is the same for all callers.
+      case CONSUMER_HEADER:
       // What a caller says of where it comes from is not to be believed.
       case "forwarded":
       case "x-forwarded-for":
@@ -142,6 +146,7 @@ const sort = ({ fields }: HeaderList, peer: string) => {
       case "content-length":
       case "cookie":
       case "grpc-timeout":
+      case IDENTITY_HEADER:
         changing.push(name, value);
         break;
       default:

@@ -1,9 +1,10 @@
 import { fail } from "@heddle/mesh/contract";
 import type { ConnectionPool } from "@heddle/mesh/rpc";
 import type { Session } from "@heddle/mesh/wire";
-import { INSTANCE_UNREACHABLE } from "./errors.ts";
+import { CountedSession } from "./counted-session.ts";
+import { INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "./errors.ts";
 import type { MethodRoutes } from "./method-routes.ts";
-import type { Upstreams } from "./upstreams.ts";
+import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
 
 /** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
 export const RETRY_DELAY_MS = 200;
@@ -35,8 +36,11 @@ export class InstancePool implements ConnectionPool {
   acquireNow(): Session | undefined {
     this.#chosen = this.#next();
     if (this.#chosen === undefined) return undefined;
+    const load = this.#upstreams.load(this.#chosen);
+    if (load.isFull) return undefined;
     try {
-      return this.#upstreams.to(this.#chosen).acquireNow();
+      const session = this.#upstreams.to(this.#chosen).acquireNow();
+      return session === undefined ? undefined : new CountedSession(session, load);
     } catch {
       // `acquire` says what is wrong with the address.
       return undefined;
@@ -48,8 +52,11 @@ export class InstancePool implements ConnectionPool {
     let address = this.#chosen ?? this.#next();
     for (let attempt = 1; ; attempt++) {
       if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
+      const load = this.#upstreams.load(address);
+      if (load.isFull)
+        throw fail(UPSTREAM_BUSY, { service: this.#service, calls: load.max }, { retryDelayMs: RETRY_DELAY_MS });
       try {
-        return await this.#upstreams.to(address).acquire(signal);
+        return new CountedSession(await this.#upstreams.to(address).acquire(signal), load);
       } catch (cause) {
         if (signal?.aborted) throw cause;
         const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
@@ -65,7 +72,14 @@ export class InstancePool implements ConnectionPool {
 
   destroy(): void {}
 
+  /** The next in turn, of those that take another call where there are any. */
   #next(): string | undefined {
-    return this.#routes.at(this.#path, this.#owner)?.next()?.address;
+    const route = this.#routes.at(this.#path, this.#owner);
+    let address: string | undefined;
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      address = route?.next()?.address;
+      if (address === undefined || !this.#upstreams.load(address).isFull) return address;
+    }
+    return address;
   }
 }

@@ -13,7 +13,9 @@ export interface Change {
 
 /** What runs. Pure state: no clock, no socket. */
 export interface Instances {
-  /** Enters an admitted instance; the returned function takes it out. */
+  /** Throws when an instance cannot enter: its id is entered already, or there are too many. */
+  check(instance: Instance): void;
+  /** Enters an admitted instance; the returned function takes it out. Throws as `check` does. */
   enter(instance: Instance): () => void;
   setState(instanceId: string, state: ServingState): void;
   /** The next instance, in turn, that serves a service by its full name and is `fit`; undefined when none is. */
@@ -97,11 +99,16 @@ export const createInstances = (): Instances => {
     tell(InstanceChangeKind.REMOVED, instance);
   };
 
+  const check = ({ instanceId }: Instance) => {
+    if (entered.has(instanceId)) throw fail(INSTANCE_ENTERED, { instanceId });
+    if (entered.size >= INSTANCES_MAX) throw fail(REGISTRY_FULL, { instances: entered.size });
+  };
+
   return {
+    check,
     enter(instance) {
+      check(instance);
       const { instanceId } = instance;
-      if (entered.has(instanceId)) throw fail(INSTANCE_ENTERED, { instanceId });
-      if (entered.size >= INSTANCES_MAX) throw fail(REGISTRY_FULL, { instances: entered.size });
       entered.set(instanceId, instance);
       for (const service of servicesOf(instance)) {
         byService.set(service, [...(byService.get(service) ?? []), instance]);
@@ -140,7 +147,9 @@ export const createInstances = (): Instances => {
         (a, b) => compare(a.serviceName, b.serviceName) || compare(a.instanceId, b.instanceId),
       ),
     absence: (service) =>
-      byService.has(service) ? "its instances are starting, draining or not well" : departed.get(service),
+      byService.has(service)
+        ? "its instances are starting, draining, not well, or of a version that lacks the method"
+        : departed.get(service),
     sequence: () => sequence,
     watch(changed) {
       watchers.add(changed);

@@ -14,10 +14,31 @@ export interface MethodRoute {
   readonly declaredMs: number | undefined;
   /** Milliseconds that a call may take; undefined for a stream without a bound. */
   readonly capMs: number | undefined;
+  /** Bytes that the body of a request may have; undefined for streams, whose messages are bounded one by one. */
+  readonly requestBytesMax: number | undefined;
+  /** Milliseconds that a reply may be given again; undefined where the contract says nothing, or calls are more than a question. */
+  readonly cacheMs: number | undefined;
 }
+
+/** What gRPC puts before a message. */
+const PREFIX_BYTES = 5;
 
 export const methodRoute = (method: DescMethod, next: () => Instance | undefined): MethodRoute => {
   const declaredMs = methodOptions(method).timeoutMs;
-  const capMs = declaredMs ?? (method.methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined);
-  return { method, service: method.parent.typeName, next, declaredMs, capMs };
+  const { methodKind } = method;
+  const isOneRequest = methodKind === "unary" || methodKind === "server_streaming";
+  return {
+    method,
+    service: method.parent.typeName,
+    next,
+    declaredMs,
+    capMs: declaredMs ?? (methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined),
+    requestBytesMax: isOneRequest ? DEFAULT_RPC_LIMITS.messageBytesMax + PREFIX_BYTES : undefined,
+    cacheMs: cacheMsOf(method),
+  };
+};
+
+const cacheMsOf = (method: DescMethod): number | undefined => {
+  const { cache, idempotency } = methodOptions(method);
+  return method.methodKind === "unary" && idempotency === "no-side-effects" ? cache?.maxAgeMs : undefined;
 };

@@ -1,5 +1,9 @@
+import type { ConcurrencyLimit } from "@heddle/mesh/policy";
 import type { Clock, Timer, Timers } from "@heddle/mesh/runtime";
 import { Budget, DEFAULT_WIRE_LIMITS, type HttpStream, type StreamHandler } from "@heddle/mesh/wire";
+
+/** What a stream is counted in. */
+type Load = Pick<ConcurrencyLimit, "leave">;
 
 /** Milliseconds between looks at resets that wait. */
 const PERIOD_MS = 50;
@@ -12,7 +16,7 @@ const PERIOD_MS = 50;
 export class PacedResets {
   readonly #timers: Timers;
   readonly #budget: Budget;
-  readonly #waiting: { readonly stream: HttpStream; readonly code: number }[] = [];
+  readonly #waiting: { readonly stream: HttpStream; readonly code: number; readonly load: Load | undefined }[] = [];
   #timer: Timer | undefined;
 
   constructor({ clock, timers }: { clock: Clock; timers: Timers }) {
@@ -26,26 +30,27 @@ export class PacedResets {
     return this.#waiting.length;
   }
 
-  /** Resets a stream, now or soon; its handler hears nothing more. */
-  reset(stream: HttpStream, code: number): void {
-    if (stream.closed) return;
-    if (this.#waiting.length === 0 && this.#budget.take()) {
+  /** Resets a stream, now or soon; its handler hears nothing more. `load` is left when the instance is rid of it. */
+  reset(stream: HttpStream, code: number, load?: Load): void {
+    if (stream.closed || (this.#waiting.length === 0 && this.#budget.take())) {
       stream.reset(code);
+      load?.leave();
       return;
     }
     stream.handler = new ForNobody(stream);
     // Bounded by the streams that the instance lets be open.
-    this.#waiting.push({ stream, code });
+    this.#waiting.push({ stream, code, load });
     this.#timer ??= this.#timers.every(PERIOD_MS, () => this.#resetSome());
   }
 
   #resetSome(): void {
     let done = 0;
-    for (const { stream, code } of this.#waiting) {
+    for (const { stream, code, load } of this.#waiting) {
       if (!stream.closed) {
         if (!this.#budget.take()) break;
         stream.reset(code);
       }
+      load?.leave();
       done++;
     }
     this.#waiting.splice(0, done);

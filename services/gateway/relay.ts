@@ -4,6 +4,7 @@ import { type RpcServer, respondError, type WireChoice } from "@heddle/mesh/rpc"
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import { planOf } from "./call-plan.ts";
+import type { RequestSampler } from "./edge.ts";
 import { RELAY_LOOP } from "./errors.ts";
 import { createForwarder } from "./forwarded-headers.ts";
 import { HangGuard } from "./hang-guard.ts";
@@ -18,8 +19,12 @@ export interface Route {
   readonly address: string;
   /** Milliseconds after which the instance is taken for hung; undefined for streams without a deadline. */
   readonly timeoutMs: number | undefined;
+  /** Bytes of the request's body, beyond which it is refused; undefined where only single messages are bounded. */
+  readonly requestBytesMax?: number | undefined;
   /** Fields that the answer gets beside the instance's own, name and value in turn. */
   readonly answerFields: readonly string[];
+  /** What the first message of the request is shown to; undefined: nobody asks. */
+  readonly sampler?: RequestSampler | undefined;
   /** The next instance in turn, for a call that the first one has not begun; undefined when there is none. */
   another?(): string | undefined;
 }

@@ -1,6 +1,6 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { commonReasons, fail } from "@heddle/mesh/contract";
-import { discardBody, interruptResponse, respondError } from "@heddle/mesh/rpc";
+import { DEFAULT_RPC_LIMITS, discardBody, interruptResponse, respondError } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import {
   ErrorCode,
@@ -10,12 +10,14 @@ import {
   type Session,
   type StreamHandler,
 } from "@heddle/mesh/wire";
-import { INSTANCE_UNREACHABLE } from "./errors.ts";
+import type { RequestSampler } from "./edge.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
 import type { Guarded, HangGuard } from "./hang-guard.ts";
 import type { Route } from "./relay.ts";
 import { RequestSoFar } from "./request-so-far.ts";
 import type { Upstreams } from "./upstreams.ts";
+import { firstMessage } from "./usage/first-message.ts";
+import { type Traveller, WayToInstance } from "./way-to-instance.ts";
 
 /** What all relayed calls share. */
 export interface RelayDeps {
@@ -36,10 +38,6 @@ export interface CallToRelay {
   readonly extra: readonly string[];
 }
 
-/** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
-const RETRY_DELAY_MS = 200;
-/** Times that a call is sent: an instance that did not begin it is not asked for ever. */
-const ATTEMPTS_MAX = 3;
 /** Milliseconds that an instance whose answer is complete may take to end the rest of the request by itself. */
 const LEFTOVER_MS = 1_000;
 
@@ -47,17 +45,14 @@ const LEFTOVER_MS = 1_000;
  * One call on its way: handles what comes from the caller, and by `FromInstance` what comes from the instance. A piece that one
  * side has sent is acknowledged when the other side's queue has room.
  */
-export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
+export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guarded {
   guard: Guarded["guard"] = undefined;
   readonly #deps: RelayDeps;
   readonly #call: CallToRelay;
   readonly #caller: HttpStream;
   readonly #request: RequestSoFar;
+  readonly #way: WayToInstance;
   #instance: HttpStream | undefined = undefined;
-  #address: string;
-  #attempts = 0;
-  /** Calls off the wait for a connection. */
-  #waiting: AbortController | undefined = undefined;
   /** Bytes of the caller's that wait for the instance to take them. */
   #owedToCaller = 0;
   #owedToInstance = 0;
@@ -71,14 +66,19 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
     this.#call = call;
     this.#caller = call.stream;
     this.#request = new RequestSoFar(call.end);
-    this.#address = call.route.address;
+    this.#way = new WayToInstance(deps.upstreams, call.route, this);
   }
 
   /** @throws TypeError when the route's address is none. */
   open(): void {
     this.#caller.handler = this;
     const { timeoutMs } = this.#call.route;
-    this.#connect();
+    try {
+      this.#way.go();
+    } catch (error) {
+      this.#finish();
+      throw error;
+    }
     if (timeoutMs !== undefined && !this.#isOver) this.#deps.guard.watch(this, timeoutMs);
   }
 
@@ -91,13 +91,24 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
     // Lent for this call only.
     const piece = bytes === 0 ? EMPTY : Buffer.from(chunk);
     const instance = this.#instance;
+    const { sampler } = this.#call.route;
+    if (sampler !== undefined && !this.#request.isBegun) this.#show(sampler, piece, end);
     this.#request.ended = end;
     this.#request.add(piece, instance !== undefined);
     this.#owedToCaller += bytes;
+    if (this.#request.bytes > (this.#call.route.requestBytesMax ?? Number.POSITIVE_INFINITY)) {
+      this.#stop(tooLarge());
+      return;
+    }
     if (instance === undefined) return;
     const more = instance.sendData(piece, end);
     // Nothing is said of the room after the end.
     if (more || end) this.takenByInstance();
+  }
+
+  #show(sampler: RequestSampler, piece: Uint8Array, isWhole: boolean): void {
+    const message = firstMessage(this.#call.headers, piece, isWhole);
+    if (message !== undefined) sampler.look(message);
   }
 
   onTrailers(trailers: HeaderList): void {
@@ -107,10 +118,9 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
 
   onReset(code: number, cause: ResetCause): void {
     if (this.#isOver) return;
-    const instance = this.#instance;
-    this.#finish();
     // NO_ERROR would say that the answer was complete.
-    this.#resetInstance(instance, cause === "peer" && code !== ErrorCode.NO_ERROR ? code : ErrorCode.CANCEL);
+    this.#resetInstance(cause === "peer" && code !== ErrorCode.NO_ERROR ? code : ErrorCode.CANCEL);
+    this.#finish();
   }
 
   onDrain(): void {
@@ -149,10 +159,10 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
     if (this.#isOver) return;
     // The caller may keep the rest of its request (RFC 9113, 8.1), and was told.
     if (this.#isAnswered) this.#finish();
-    else if (cause === "unprocessed" && this.#attempts < ATTEMPTS_MAX && this.#request.isWhole) this.#sendAgain();
+    else if (cause === "unprocessed" && this.#way.mayGoAgain && this.#request.isWhole) this.#way.goAgain();
     else if (cause === "peer") this.#passReset(code);
     // A connection that broke is an error that the caller can act on.
-    else this.#breakOff(this.#unreachable(undefined), code);
+    else this.#breakOff(this.#way.unreachable(undefined), code);
   }
 
   takenByInstance(): void {
@@ -164,75 +174,46 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
   /** The instance is hung, or has left the rest of a request lying. */
   expire(): void {
     if (this.#isOver) return;
-    const instance = this.#instance;
     if (this.#isAnswered) {
+      this.#resetInstance(ErrorCode.NO_ERROR);
       this.#finish();
-      this.#resetInstance(instance, ErrorCode.NO_ERROR);
       return;
     }
-    this.#breakOff(fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}), ErrorCode.CANCEL);
-    this.#resetInstance(instance, ErrorCode.CANCEL);
+    this.#stop(fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}));
   }
 
-  #resetInstance(instance: HttpStream | undefined, code: number): void {
-    if (instance !== undefined) this.#deps.upstreams.resets(this.#address).reset(instance, code);
+  /** Ends both sides: the caller's with an error. */
+  #stop(error: ConnectError): void {
+    this.#resetInstance(ErrorCode.CANCEL);
+    this.#breakOff(error, ErrorCode.CANCEL);
   }
 
-  #connect(): void {
-    this.#attempts++;
-    const pool = this.#deps.upstreams.to(this.#address);
-    const session = pool.acquireNow();
-    if (session !== undefined) {
-      this.#send(session);
-      return;
-    }
-    const waiting = new AbortController();
-    this.#waiting = waiting;
-    Promise.resolve(pool.acquire(waiting.signal)).then(
-      (acquired) => {
-        this.#waiting = undefined;
-        if (!this.#isOver) this.#send(acquired);
-      },
-      (cause: unknown) => {
-        this.#waiting = undefined;
-        if (!this.#isOver) this.#failToConnect(cause);
-      },
-    );
+  #resetInstance(code: number): void {
+    const instance = this.#instance;
+    if (instance === undefined) return;
+    this.#way.reset(instance, code);
+    this.#instance = undefined;
   }
+
+  // From the way to the instance.
 
   /** Opens the stream and sends what has come so far. */
-  #send(session: Session): void {
+  connected(session: Session): void {
     const { sent, extra } = this.#call;
     const request = this.#request;
     let instance: HttpStream;
     try {
       instance = session.request(sent, extra, request.isBare, new FromInstance(this));
     } catch (cause) {
-      this.#failToConnect(cause);
+      this.#way.goElsewhere(cause);
       return;
     }
     this.#instance = instance;
     if (!request.isBare && request.sendOn(instance)) this.takenByInstance();
   }
 
-  #sendAgain(): void {
-    this.#connectTo(this.#call.route.another?.() ?? this.#address);
-  }
-
-  /** Nothing was sent: another instance may do. */
-  #failToConnect(cause: unknown): void {
-    const other = this.#attempts < ATTEMPTS_MAX ? this.#call.route.another?.() : undefined;
-    if (other === undefined || other === this.#address) this.#failWith(this.#unreachable(cause));
-    else this.#connectTo(other);
-  }
-
-  #connectTo(address: string): void {
-    this.#address = address;
-    try {
-      this.#connect();
-    } catch (cause) {
-      this.#failWith(this.#unreachable(cause));
-    }
+  notConnected(error: ConnectError): void {
+    this.#failWith(error);
   }
 
   #endAnswer(): void {
@@ -251,7 +232,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
   #passReset(code: number): void {
     const isGrpc = this.#call.headers.get("content-type")?.startsWith("application/grpc") ?? false;
     if (this.#response === undefined && !isGrpc) {
-      this.#failWith(this.#unreachable(undefined));
+      this.#failWith(this.#way.unreachable(undefined));
       return;
     }
     this.#finish();
@@ -275,17 +256,16 @@ export class RelayedCall implements StreamHandler, InstanceSide, Guarded {
     respondError(this.#caller, this.#call.headers, error, this.#deps.timers);
   }
 
-  #unreachable(cause: unknown): ConnectError {
-    return fail(INSTANCE_UNREACHABLE, { service: this.#call.route.service }, { cause, retryDelayMs: RETRY_DELAY_MS });
-  }
-
   #finish(): void {
     this.#isOver = true;
     this.#instance = undefined;
     this.#request.drop();
     this.#deps.guard.forget(this);
-    this.#waiting?.abort();
+    this.#way.leave();
   }
 }
 
 const EMPTY = new Uint8Array(0);
+
+const tooLarge = (): ConnectError =>
+  fail(commonReasons("heddle.gateway").MESSAGE_TOO_LARGE, { limitBytes: DEFAULT_RPC_LIMITS.messageBytesMax });

@@ -4,6 +4,8 @@ import { ByteQueue, type HeaderList, type HttpStream } from "@heddle/mesh/wire";
 export class RequestSoFar {
   /** The caller has sent everything. */
   ended: boolean;
+  /** Bytes that have come. */
+  bytes = 0;
   #trailers: HeaderList | undefined = undefined;
   #first: Uint8Array | undefined = undefined;
   /** What came after the first piece, while nobody was there to send it to. */
@@ -13,6 +15,11 @@ export class RequestSoFar {
 
   constructor(ended: boolean) {
     this.ended = ended;
+  }
+
+  /** True once a piece has come. */
+  get isBegun(): boolean {
+    return this.#first !== undefined || this.#isIncomplete;
   }
 
   /** True when all of the request so far can be sent. */
@@ -27,6 +34,7 @@ export class RequestSoFar {
 
   /** Keeps a piece while it is the only one, as of most calls, or nobody is there to send it to. */
   add(piece: Uint8Array, isPassedOn: boolean): void {
+    this.bytes += piece.length;
     if (piece.length === 0 || this.#isIncomplete) return;
     if (this.#first === undefined) {
       this.#first = piece;

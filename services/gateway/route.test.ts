@@ -9,6 +9,7 @@ import { systemRuntime, type Timers } from "@heddle/mesh/runtime";
 import { fakeTime } from "@heddle/mesh/testing";
 import { HeaderList } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { createCarrier } from "./carry.ts";
 import { createContracts } from "./contracts.ts";
 import { createEdge } from "./edge.ts";
 import { contractOf, instanceOf, type TestContract } from "./fixtures/contract.ts";
@@ -17,6 +18,7 @@ import { createLearning, LEARNING_MS } from "./learning.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import { createRelay, type Relay, type Route } from "./relay.ts";
 import { routeCalls } from "./route.ts";
+import { createSharedReplies } from "./share-replies.ts";
 import type { Translator } from "./translate.ts";
 
 const one = contractOf("loom.v1", { LoomService: ["Weave"] });
@@ -53,14 +55,23 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
     },
   };
   const runtime = systemRuntime();
+  const methodRoutes = createMethodRoutes({ instances, contracts });
+  const carry = createCarrier({ routes: methodRoutes, relay, timers });
   const server = createRpcServer({
     implementations: [],
     runtime,
     log: silent,
     unmatched: routeCalls({
-      routes: createMethodRoutes({ instances, contracts }),
+      routes: methodRoutes,
       contracts,
-      relay,
+      carry,
+      shared: createSharedReplies({
+        clock: runtime.clock,
+        timers,
+        version: () => contracts.version(),
+        carry,
+        instanceId: "ins_me",
+      }),
       translator,
       edge: createEdge([]),
       timers,

@@ -1,25 +1,19 @@
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
-import { fail } from "@heddle/mesh/contract";
 import { type HttpHandler, pathOf, respondError, respondUnknownMethod, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import { type CallPlan, passageOf, planOf } from "./call-plan.ts";
+import type { Carrier } from "./carry.ts";
 import type { Contracts } from "./contracts.ts";
 import type { Door } from "./door.ts";
 import type { Edge } from "./edge.ts";
-import { INSTANCE_UNREACHABLE } from "./errors.ts";
 import type { Learning } from "./learning.ts";
 import type { MethodRoute } from "./method-route.ts";
 import { type MethodRoutes, unavailable } from "./method-routes.ts";
-import type { Relay, Route } from "./relay.ts";
+import { DEADLINE_GRACE_MS, type SharedReplies } from "./share-replies.ts";
 import type { Translator } from "./translate.ts";
 import { withFields } from "./with-fields.ts";
-
-/** Milliseconds after which a caller may find the service back: a supervisor restarts faster. */
-const RETRY_DELAY_MS = 500;
-/** Milliseconds that an instance gets beyond the deadline, so that it is the one to answer: its error says more. */
-const DEADLINE_GRACE_MS = 500;
 
 /**
  * Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path.
@@ -29,7 +23,8 @@ const DEADLINE_GRACE_MS = 500;
 export const routeCalls = (deps: {
   routes: MethodRoutes;
   contracts: Contracts;
-  relay: Relay;
+  carry: Carrier;
+  shared: Pick<SharedReplies, "answer">;
   translator: Translator;
   edge: Edge;
   timers: Timers;
@@ -38,12 +33,13 @@ export const routeCalls = (deps: {
   /** Paths of what the gateway serves itself, for suggestions. */
   ownPaths: readonly string[];
 }): HttpHandler => {
-  const { routes, contracts, relay, translator, edge, timers, learning, doors } = deps;
+  const { routes, contracts, carry, shared, translator, edge, timers, learning, doors } = deps;
 
   const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
     const method = routes.at(pathOf(headers.get(":path") ?? "/"), headers.get(SERVICE_HEADER));
     plan.method = method;
     plan.contractsVersion = contracts.version();
+    plan.sharing = undefined;
     if (method === undefined) return undefined;
     plan.isRelayed = GRPC.test(headers.get("content-type") ?? "");
     plan.timeoutMs = timeoutOf(headers, method.capMs);
@@ -78,46 +74,13 @@ export const routeCalls = (deps: {
     }
     if (!plan.isRelayed) {
       translator.answer(withFields(stream, plan.passage?.answerFields ?? []), headers, end, method.method);
-      return;
-    }
-    const { service } = method;
-    const instance = method.next();
-    if (instance === undefined) {
-      respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
-      return;
-    }
-    try {
-      relay.send(stream, headers, end, new NextRoute(method, instance.address, plan));
-    } catch (cause) {
-      // What an instance says of itself, or a caller sends, must never end the gateway.
-      const error = fail(INSTANCE_UNREACHABLE, { service }, { cause, retryDelayMs: RETRY_DELAY_MS });
-      respondError(stream, headers, error, timers);
+    } else if (method.cacheMs === undefined) {
+      carry(stream, headers, end, { method, plan });
+    } else {
+      shared.answer(stream, headers, end, { method, plan });
     }
   };
 };
-
-/** The route of one call. */
-class NextRoute implements Route {
-  readonly address: string;
-  readonly timeoutMs: number | undefined;
-  readonly answerFields: readonly string[];
-  readonly #method: MethodRoute;
-
-  constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
-    this.#method = method;
-    this.address = address;
-    this.timeoutMs = timeoutMs;
-    this.answerFields = passage?.answerFields ?? [];
-  }
-
-  get service(): string {
-    return this.#method.service;
-  }
-
-  another(): string | undefined {
-    return this.#method.next()?.address;
-  }
-}
 
 /** gRPC itself, of any codec, which passes as it is; not gRPC-Web. */
 const GRPC = /^application\/grpc(?:$|[+;\s])/i;

@@ -184,6 +184,7 @@ describe("an instance that means ill", () => {
 
   test("with a lesser contract takes no method from those that run, however often it comes and goes", async () => {
     const { url, transport } = await startGateway();
+    await startInstance(url, one, "before");
     await startInstance(url, two, "good");
     for (let i = 0; i < 5; i++) {
       const bad = await claim(transport, `bad${i}`, one, "127.0.0.1:1");

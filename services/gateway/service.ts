@@ -1,20 +1,36 @@
 import { Health } from "@heddle/contracts/grpc/health/v1";
 import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
+import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
+import { UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { implementation } from "@heddle/mesh/rpc";
 import { defineService, descriptorsOf } from "@heddle/mesh/service";
+import { accessCheckpoint } from "./access-checkpoint.ts";
+import { createAdmission } from "./admission/admission.ts";
 import { createBackends } from "./backends.ts";
+import { cachedBackends } from "./cached-backends.ts";
+import { createCarrier } from "./carry.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
 import { docsDoor } from "./docs-door.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
+import { checkContracts } from "./handlers/check-contracts.ts";
+import { createOverride } from "./handlers/create-override.ts";
 import { getContract } from "./handlers/get-contract.ts";
+import { listAdmissions } from "./handlers/list-admissions.ts";
+import { listDeprecatedUsage } from "./handlers/list-deprecated-usage.ts";
+import { listFieldUsage } from "./handlers/list-field-usage.ts";
 import { listInstances } from "./handlers/list-instances.ts";
+import { listMethodUsage } from "./handlers/list-method-usage.ts";
+import { listOverrides } from "./handlers/list-overrides.ts";
+import { listPackages } from "./handlers/list-packages.ts";
 import { listServices } from "./handlers/list-services.ts";
 import { register } from "./handlers/register.ts";
+import { reportUsage } from "./handlers/report-usage.ts";
+import { revokeOverride } from "./handlers/revoke-override.ts";
 import { watch } from "./handlers/watch.ts";
 import { healthDoor } from "./health-door.ts";
 import { createInstances } from "./instances.ts";
@@ -23,14 +39,23 @@ import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
 import { pageOrigins } from "./page-origins.ts";
+import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { createRestDoor } from "./rest-door.ts";
 import { routeCalls } from "./route.ts";
+import { createSharedReplies } from "./share-replies.ts";
+import { admissionStore } from "./store/admission-store.ts";
+import { contractStore } from "./store/contract-store.ts";
+import { overrideStore } from "./store/override-store.ts";
+import { usageStore } from "./store/usage-store.ts";
 import { createTranslator } from "./translate.ts";
 import { createUpstreams } from "./upstreams.ts";
+import { usageCallers } from "./usage/callers.ts";
+import { startUsage } from "./usage/usage.ts";
 
 /** What the gateway answers itself. */
-const OWN = [RegistryService, Health, ServerReflection, ServerReflectionAlpha];
+const OWN = [RegistryService, ContractService, UsageService, Health, ServerReflection, ServerReflectionAlpha];
+const OWN_PACKAGES = new Set(OWN.map(({ file }) => file.proto.package));
 
 export const gateway = defineService({
   name: "gateway",
@@ -43,19 +68,35 @@ export const gateway = defineService({
       desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
     }),
   },
-  implement({ clock, network, timers, random, ids, log, config, neighbours, instanceId, self }) {
+  async implement({ clock, network, timers, random, ids, store, log, config, neighbours, access, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();
+    const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore() };
+    const admission = createAdmission({ ...stores, contracts, clock });
     const catalog = createCatalog(OWN, contracts);
     const runtime = { clock, network, timers, random };
     const upstreams = createUpstreams(config.HEDDLE_WIRE, runtime, neighbours);
     const routes = createMethodRoutes({ instances, contracts });
     const relay = createRelay({ runtime, instanceId, wire: config.HEDDLE_WIRE, upstreams });
     const own = { isOwn: catalog.isOwn, transport: self };
-    const backends = createBackends({ runtime, instances, routes, upstreams, own, instanceId });
+    const carry = createCarrier({ routes, relay, timers });
+    const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
+    const backends = cachedBackends(createBackends({ runtime, instances, routes, upstreams, own, instanceId }), {
+      routes,
+      replies: shared.replies,
+      timers,
+      instanceId,
+    });
     const translator = createTranslator({ contracts, backends, timers, ids, log });
     const learning = createLearning(timers);
-    const edge = createEdge([]);
+    const usage = usageStore();
+    const counting = await startUsage({ store, usage, contracts, clock, timers, log });
+    const usageDeps = { store, usage, counting, contracts };
+    // Usage comes last: it counts what those before it have let through.
+    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
+      version: () => access.version(),
+      refused: counting.refused,
+    });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ contracts, instances, learning, timers }),
@@ -69,18 +110,33 @@ export const gateway = defineService({
     return {
       implementations: [
         implementation(RegistryService, {
-          register: register({ instances, contracts, reserved: OWN, timers, ids, log }),
+          register: register({ instances, contracts, admission, reserved: OWN, timers, ids, log }),
           watch: watch({ instances }),
           listServices: listServices({ instances }),
           listInstances: listInstances({ instances }),
-          getContract: getContract({ contracts }),
+          getContract: getContract({ ...stores, contracts }),
+        }),
+        implementation(ContractService, {
+          listPackages: listPackages({ ...stores, contracts, instances }),
+          listAdmissions: listAdmissions({ ...stores, admission }),
+          checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, own: OWN_PACKAGES }),
+          createOverride: createOverride({ ...stores, clock, ids, log }),
+          listOverrides: listOverrides({ ...stores, clock }),
+          revokeOverride: revokeOverride({ ...stores, clock }),
+        }),
+        implementation(UsageService, {
+          reportUsage: reportUsage(usageDeps),
+          listMethodUsage: listMethodUsage(usageDeps),
+          listFieldUsage: listFieldUsage(usageDeps),
+          listDeprecatedUsage: listDeprecatedUsage(usageDeps),
         }),
       ],
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       unmatched: routeCalls({
         routes,
         contracts,
-        relay,
+        carry,
+        shared,
         translator,
         edge,
         timers,
@@ -90,7 +146,10 @@ export const gateway = defineService({
       }),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ instances, contracts, own: OWN }),
-      stop: () => relay.close(),
+      async stop() {
+        relay.close();
+        await counting.stop();
+      },
     };
   },
 });

@@ -135,7 +135,7 @@ test("a reveal gives the number out in full, and its log entry says why", async 
     sequence: accessSequence,
     customerId: ADA,
     kind: AccessKind.REVEAL,
-    caller: "anonymous",
+    caller: "local",
     reason: REASON,
     createTime: client.clock.now(),
   });

@@ -40,7 +40,8 @@ export declare type Access = Message<"socialsecurity.v1.Access"> & {
   kind: AccessKind;
 
   /**
-   * Names who did it: a user's id, the name of a service, or `anonymous`. At most 100 characters.
+   * Names who did it: a user's id, the name of a service, or `local` on a mesh that asks no credentials of its own machine.
+   * Entries of before callers proved who they are say `anonymous`. At most 100 characters.
    *
    * @generated from field: string caller = 4;
    */

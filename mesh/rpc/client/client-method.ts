@@ -8,6 +8,7 @@ import {
 import { Code, ConnectError } from "@connectrpc/connect";
 import { HeaderList } from "../../wire/index.ts";
 import { binaryCodec } from "../binary-codec.ts";
+import { CONSUMER_HEADER } from "../consumer-header.ts";
 
 /** What is the same for every call of a method. */
 export interface ClientMethod {
@@ -32,6 +33,8 @@ export interface MethodOptions {
   readonly writeMaxBytes: number;
   readonly acceptGzip: boolean;
   readonly sendGzip: boolean;
+  /** The program that calls, as `order/1.2.0`. */
+  readonly consumer?: string | undefined;
 }
 
 /** What this client calls itself, unless its caller says otherwise. */
@@ -40,7 +43,7 @@ export const USER_AGENT = "grpc-node-heddle/0.1";
 export const CONTENT_TYPE = "application/grpc";
 
 export const clientMethod = (method: DescMethod, options: MethodOptions): ClientMethod => {
-  const { scheme, authority, basePath, writeMaxBytes, acceptGzip, sendGzip } = options;
+  const { scheme, authority, basePath, writeMaxBytes, acceptGzip, sendGzip, consumer } = options;
   const { input, output } = method;
   const path = `${basePath}/${method.parent.typeName}/${method.name}`;
   const constant = {
@@ -52,6 +55,7 @@ export const clientMethod = (method: DescMethod, options: MethodOptions): Client
     te: "trailers",
     "grpc-encoding": sendGzip ? "gzip" : undefined,
     "grpc-accept-encoding": acceptGzip ? "gzip" : undefined,
+    [CONSUMER_HEADER]: consumer,
   };
   const requests = binaryCodec(input);
   const replies = binaryCodec(output);

@@ -28,6 +28,8 @@ export interface CallOptions {
   readonly compressMinBytes?: number;
   /** Whether servers may answer with gzip. Default: true. */
   readonly acceptGzip?: boolean;
+  /** The program that calls and its version, as `order/1.2.0`: what its calls are counted by. Default: nothing is said of it. */
+  readonly consumer?: string | undefined;
   /** What a call takes over from the one that it is made for; asked once per call. */
   readonly inherit?: () => Inherited | undefined;
 }
@@ -78,7 +80,7 @@ export const transportOn = (
     acceptGzip,
     compressMinBytes: sendGzip ? compressMinBytes : Number.POSITIVE_INFINITY,
   };
-  const methodOptions = { ...target, writeMaxBytes, acceptGzip, sendGzip };
+  const methodOptions = { ...target, writeMaxBytes, acceptGzip, sendGzip, consumer: options.consumer };
   const methods = new WeakMap<DescMethod, ClientMethod>();
   const compiledOf = (method: DescMethod): ClientMethod => {
     const known = methods.get(method);

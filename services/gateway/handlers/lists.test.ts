@@ -7,11 +7,13 @@ import {
   ListServicesRequestSchema,
   ServingState,
 } from "@heddle/contracts/heddle/registry/v1";
+import { openTestStore } from "@heddle/mesh/store";
 import { expectFailure } from "@heddle/mesh/testing";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { createContracts } from "../contracts.ts";
 import { contractOf, instanceOf } from "../fixtures/contract.ts";
 import { createInstances } from "../instances.ts";
+import { contractStore } from "../store/contract-store.ts";
 import { getContract } from "./get-contract.ts";
 import { listInstances } from "./list-instances.ts";
 import { listServices } from "./list-services.ts";
@@ -123,8 +125,13 @@ describe("a contract", () => {
   const contracts = createContracts();
   contracts.add(loom.contract);
   contracts.admit([loom.offer]);
+  const store = openTestStore(new URL("../migrations/", import.meta.url));
+  afterAll(async () => (await store).close());
   const get = async (lookup: { case: "contractHash" | "package"; value: string }) =>
-    getContract({ contracts })(create(GetContractRequestSchema, { lookup }), context);
+    getContract({ contracts, store: await store, kept: contractStore() })(
+      create(GetContractRequestSchema, { lookup }),
+      context,
+    );
 
   test("is found by its hash and by its package", async () => {
     expect((await get({ case: "contractHash", value: loom.offer.contractHash })).contract).toEqual(loom.contract);

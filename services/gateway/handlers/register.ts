@@ -6,12 +6,21 @@ import {
   RegisterResponseSchema,
   type RegistryService,
 } from "@heddle/contracts/heddle/registry/v1";
-import { fail } from "@heddle/mesh/contract";
+import { fail, violationLine } from "@heddle/mesh/contract";
+import { ANONYMOUS, type Caller } from "@heddle/mesh/identity";
 import type { Logger } from "@heddle/mesh/observe";
-import type { Handler } from "@heddle/mesh/rpc";
+import { currentCall, type Handler } from "@heddle/mesh/rpc";
 import { type Ids, parseAddress, type Timers } from "@heddle/mesh/runtime";
-import type { Contracts } from "../contracts.ts";
-import { ADDRESS_INVALID, HEARTBEAT_MISSED, MESSAGE_OUT_OF_ORDER, SERVICE_RESERVED } from "../errors.ts";
+import type { Admission, Decided } from "../admission/admission.ts";
+import type { ContractInForce, Contracts } from "../contracts.ts";
+import {
+  ADDRESS_INVALID,
+  CONTRACT_REFUSED,
+  HEARTBEAT_MISSED,
+  MESSAGE_OUT_OF_ORDER,
+  SERVICE_OF_ANOTHER,
+  SERVICE_RESERVED,
+} from "../errors.ts";
 import type { Instances } from "../instances.ts";
 
 /** Seconds between heartbeats, and how many may be missed: a hung instance gets no calls after twice that long and a half. */
@@ -22,6 +31,7 @@ const SILENT_MS_MAX = 15_000;
 export const register = (deps: {
   instances: Instances;
   contracts: Contracts;
+  admission: Admission;
   /** What the gateway serves itself, and no instance may. */
   reserved: readonly DescService[];
   timers: Timers;
@@ -29,7 +39,7 @@ export const register = (deps: {
   log: Logger;
 }): Handler<typeof RegistryService.method.register> =>
   async function* (requests, { signal }) {
-    const { instances, contracts, log } = deps;
+    const { instances, contracts, admission, log } = deps;
     const reserved = new Set(deps.reserved.map(({ typeName }) => typeName));
     const next = hearing(requests[Symbol.asyncIterator](), deps.timers, signal);
 
@@ -37,9 +47,11 @@ export const register = (deps: {
     for (const service of instance.packages.flatMap(({ services }) => services)) {
       if (reserved.has(service)) throw fail(SERVICE_RESERVED, { service });
     }
+    assertOwn(instance, currentCall()?.caller);
     if (!isAddress(instance.address)) throw fail(ADDRESS_INVALID, { address: instance.address });
     yield say({ case: "registered", value: registered(deps.ids.next("lse")) });
 
+    await admission.recall(instance.packages);
     const missing = contracts.missing(instance.packages);
     if (missing.length > 0) {
       yield say({
@@ -54,8 +66,24 @@ export const register = (deps: {
       contracts.add(expect(request, "contract"));
       left--;
     }
-    const leave = enter(instance, deps);
     const { instanceId, serviceName, version, address } = instance;
+    contracts.check(instance.packages);
+    instances.check(instance);
+    const decided = await admission.decide(instance);
+    if (!decided.admitted) {
+      const { violations, nextSteps } = decided;
+      tellRefusal(log, instance, decided);
+      yield say({
+        case: "refused",
+        value: {
+          $typeName: "heddle.registry.v1.Refused",
+          violations: [...violations],
+          nextSteps: [...nextSteps],
+        },
+      });
+      throw refusal(decided);
+    }
+    const leave = enter(instance, decided.inForce, deps);
     log.info({ instanceId, service: serviceName, version, address }, "instance entered");
     try {
       const packages = instance.packages.map(({ name }) => name);
@@ -74,9 +102,10 @@ export const register = (deps: {
 /** Routes calls to an instance until the returned function is called; throws, and changes nothing, when it may not enter. */
 const enter = (
   instance: Instance,
+  inForce: readonly ContractInForce[],
   { instances, contracts }: { instances: Instances; contracts: Contracts },
 ): (() => void) => {
-  const withdraw = contracts.admit(instance.packages);
+  const withdraw = contracts.admit(instance.packages, inForce);
   try {
     const leave = instances.enter(instance);
     return () => {
@@ -87,6 +116,45 @@ const enter = (
     withdraw();
     throw error;
   }
+};
+
+/** A service cannot take the calls of another. Whoever shows no identity has been let in without: the local caller. */
+const assertOwn = ({ serviceName: service }: Instance, caller: Caller = ANONYMOUS): void => {
+  if (caller.service === undefined || caller.service === service) return;
+  throw fail(SERVICE_OF_ANOTHER, { caller: caller.service, service });
+};
+
+type Refusal = Extract<Decided, { admitted: false }>;
+
+/** A line of the log, loud the first time only: an instance that is refused tries again and again. */
+const tellRefusal = (log: Logger, { serviceName, version, instanceId }: Instance, refusal: Refusal): void => {
+  const { violations, nextSteps } = refusal;
+  const line = {
+    instanceId,
+    service: serviceName,
+    version,
+    packages: refusal.refused.map(({ packageName }) => packageName),
+    violations: violations.slice(0, LOGGED_MAX).map(violationLine),
+    count: violations.length,
+    next: nextSteps,
+  };
+  if (refusal.isNews) log.warn(line, "instance refused: its contract would break callers");
+  else log.debug(line, "instance refused again");
+};
+
+/** Violations in a line of the log; `heddle contracts history` has all. */
+const LOGGED_MAX = 10;
+
+const refusal = ({ refused, violations, nextSteps }: Refusal) => {
+  const [first] = violations;
+  const { packageName = "", contractHash = "" } = refused[0] ?? {};
+  return fail(CONTRACT_REFUSED, {
+    packageName,
+    contractHash: contractHash.slice(0, 12),
+    violation: first === undefined ? "" : `${first.rule}: ${first.message}`,
+    violations: violations.length,
+    nextStep: nextSteps.join("; or "),
+  });
 };
 
 type Body = RegisterRequest["body"];

@@ -193,6 +193,28 @@ export declare type ContractViolation = Message<"heddle.registry.v1.ContractViol
    * @generated from field: string message = 5;
    */
   message: string;
+
+  /**
+   * Shows what broke as the contract in force has it, in the language of `.proto` files, such as `string email = 3`. Empty when
+   * that has no short form.
+   *
+   * @generated from field: string before = 6;
+   */
+  before: string;
+
+  /**
+   * Shows the same as the offered contract has it. Empty when it has it no more.
+   *
+   * @generated from field: string after = 7;
+   */
+  after: string;
+
+  /**
+   * Names the package version whose callers would break, such as `customer.v1`.
+   *
+   * @generated from field: string package = 8;
+   */
+  package: string;
 };
 
 /**

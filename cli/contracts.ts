@@ -1,0 +1,103 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
+import {
+  type Admission,
+  AdmissionOutcome,
+  ContractService,
+  type ListAdmissionsRequestSchema,
+  type PackageSummary,
+} from "@heddle/contracts/heddle/contract/v1";
+import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
+import { nearestName } from "@heddle/mesh/contract";
+import { grpcTransport } from "@heddle/mesh/rpc";
+import { systemRuntime } from "@heddle/mesh/runtime";
+import { Failure } from "./failure.ts";
+
+/** Digits of a hash that a person is shown. */
+const HASH_CHARS = 12;
+
+/** The contracts of a mesh, as its gateway keeps them. */
+export const contractsOf = (gateway: string): Client<typeof ContractService> =>
+  createClient(ContractService, grpcTransport(gateway, systemRuntime()));
+
+/** A descriptor set by its hash, or the one in force for a package. */
+export const fetchContract = async (
+  gateway: string,
+  lookup: { readonly case: "package" | "contractHash"; readonly value: string },
+): Promise<{ readonly hash: string; readonly bytes: Uint8Array }> => {
+  const registry = createClient(RegistryService, grpcTransport(gateway, systemRuntime()));
+  const { contract } = await registry.getContract({ lookup });
+  return { hash: contract?.contractHash ?? "", bytes: contract?.fileDescriptorSet ?? new Uint8Array() };
+};
+
+/** Every package version that was ever admitted, by name. */
+export const listPackages = async (gateway: string): Promise<PackageSummary[]> => {
+  const packages: PackageSummary[] = [];
+  for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
+    const page = await contractsOf(gateway).listPackages({ pageSize: 1_000, pageToken });
+    packages.push(...page.packages);
+    pageToken = page.nextPageToken;
+  }
+  return packages;
+};
+
+/** Decisions over contracts, latest first, at most `limit`. */
+export const listAdmissions = async (
+  gateway: string,
+  filter: Pick<MessageInitShape<typeof ListAdmissionsRequestSchema>, "package" | "outcomes">,
+  limit: number,
+): Promise<{ readonly admissions: Admission[]; readonly more: boolean }> => {
+  const admissions: Admission[] = [];
+  let pageToken = "";
+  do {
+    const pageSize = Math.min(500, limit - admissions.length);
+    const page = await contractsOf(gateway).listAdmissions({ ...filter, pageSize, pageToken });
+    admissions.push(...page.admissions);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "" && admissions.length < limit);
+  return { admissions, more: pageToken !== "" };
+};
+
+/** Refusals of instances that still try; none when the gateway does not answer, or knows nothing of contracts. */
+export const pendingRefusals = async (gateway: string): Promise<Admission[]> => {
+  try {
+    const outcomes = [AdmissionOutcome.REFUSED];
+    const { admissions } = await listAdmissions(gateway, { outcomes }, 100);
+    return admissions.filter(({ pending }) => pending);
+  } catch {
+    return [];
+  }
+};
+
+/** The whole hash of a contract of a package that is known by how it begins. Throws a Failure when none is, or several are. */
+export const wholeHash = async (gateway: string, packageName: string, prefix: string): Promise<string> => {
+  if (/^[0-9a-f]{64}$/.test(prefix)) return prefix;
+  const { admissions } = await listAdmissions(gateway, { package: packageName }, 1_000);
+  const found = [...new Set(admissions.map(({ contractHash }) => contractHash))].filter((hash) =>
+    hash.startsWith(prefix),
+  );
+  const [hash] = found;
+  if (hash !== undefined && found.length === 1) return hash;
+  const problem = found.length === 0 ? "No contract" : `${found.length} contracts`;
+  throw new Failure(`${problem} of ${packageName} begins with ${prefix}.`, {
+    next: `heddle contracts history ${packageName} shows their hashes.`,
+  });
+};
+
+/** What to say of a package that the mesh does not know. */
+export const unknownPackage = (name: string, packages: readonly PackageSummary[]): Failure => {
+  const nearest = nearestName(
+    name,
+    packages.map((each) => each.name),
+  );
+  return new Failure(`The mesh knows no package ${name}.`, {
+    next: nearest === undefined ? "heddle contracts list shows those that it knows." : `Did you mean ${nearest}?`,
+  });
+};
+
+/** A hash for a person. */
+export const shortHash = (hash: string): string => hash.slice(0, HASH_CHARS);
+
+/** A decision in a word, such as `compatible`. */
+export const outcomeName = (outcome: AdmissionOutcome): string =>
+  (AdmissionOutcome[outcome] ?? "unknown").toLowerCase();

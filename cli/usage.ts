@@ -1,0 +1,68 @@
+import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import {
+  type DeprecatedUsage,
+  type FieldUsage,
+  type MethodUsage,
+  UsageService,
+} from "@heddle/contracts/heddle/usage/v1";
+import { grpcTransport } from "@heddle/mesh/rpc";
+import { systemRuntime } from "@heddle/mesh/runtime";
+import { orFailure } from "./rpc-failure.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Asks a mesh who uses what, page after page; an RPC that fails ends the command. */
+export interface UsageQuery {
+  methods(filter: { readonly package?: string; readonly method?: string }): Promise<MethodUsage[]>;
+  fields(filter: { readonly message: string; readonly number: number }): Promise<FieldUsage[]>;
+  deprecated(filter: { readonly package?: string }): Promise<DeprecatedUsage[]>;
+}
+
+/** Items of one page. */
+const PAGE_SIZE = 200;
+/** Items that are shown at most: more than that nobody reads, and a program asks for less at once. */
+const ITEMS_MAX = 10_000;
+const DAY_MS = 86_400_000;
+
+export const usageOf = (
+  gateway: string,
+  { days, consumer = "" }: { readonly days: number; readonly consumer?: string | undefined },
+  terminal: Terminal,
+): UsageQuery => {
+  const { clock, ...runtime } = systemRuntime();
+  const client = createClient(UsageService, grpcTransport(gateway, { clock, ...runtime }));
+  const since: Timestamp = timestampFromMs(clock.nowMs() - (days - 1) * DAY_MS);
+  const { method: rpc } = UsageService;
+
+  const all = async <T>(
+    page: (token: string) => Promise<{ readonly items: readonly T[]; readonly next: string }>,
+  ): Promise<T[]> => {
+    const found: T[] = [];
+    for (let token = "", isFirst = true; (isFirst || token !== "") && found.length < ITEMS_MAX; isFirst = false) {
+      const { items, next } = await page(token);
+      found.push(...items);
+      token = next;
+    }
+    return found;
+  };
+  return {
+    methods: (filter) =>
+      all(async (pageToken) => {
+        const call = client.listMethodUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
+        const { methods, nextPageToken } = await orFailure(rpc.listMethodUsage, call, terminal);
+        return { items: methods, next: nextPageToken };
+      }),
+    fields: (filter) =>
+      all(async (pageToken) => {
+        const call = client.listFieldUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
+        const { fields, nextPageToken } = await orFailure(rpc.listFieldUsage, call, terminal);
+        return { items: fields, next: nextPageToken };
+      }),
+    deprecated: (filter) =>
+      all(async (pageToken) => {
+        const call = client.listDeprecatedUsage({ ...filter, since, pageSize: PAGE_SIZE, pageToken });
+        const { elements, nextPageToken } = await orFailure(rpc.listDeprecatedUsage, call, terminal);
+        return { items: elements, next: nextPageToken };
+      }),
+  };
+};

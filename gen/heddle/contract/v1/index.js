@@ -1,0 +1,10 @@
+export * from "./admission_pb.js";
+export * from "./check_pb.js";
+export * from "./contract_service_pb.js";
+export * from "./override_pb.js";
+import { remember } from "../../../descriptor-sets/generated-files.js";
+import { file_heddle_contract_v1_admission } from "./admission_pb.js";
+import { file_heddle_contract_v1_check } from "./check_pb.js";
+import { file_heddle_contract_v1_contract_service } from "./contract_service_pb.js";
+import { file_heddle_contract_v1_override } from "./override_pb.js";
+remember("heddle.contract.v1", [file_heddle_contract_v1_admission, file_heddle_contract_v1_check, file_heddle_contract_v1_contract_service, file_heddle_contract_v1_override]);

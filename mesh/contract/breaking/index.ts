@@ -1,0 +1,8 @@
+export {
+  ADMISSION_RULES,
+  type CompareOptions,
+  type ContractViolation,
+  compareContracts,
+  violationsOf,
+} from "./compare-contracts.ts";
+export { CATEGORIES, type Category, contractRules, RULE_IDS, type RuleId } from "./rule-table.ts";

@@ -1,0 +1,143 @@
+import type { ConcurrencyLimit } from "@heddle/mesh/policy";
+import {
+  type HeaderList,
+  type HttpStream,
+  IGNORE,
+  type ResetCause,
+  type Session,
+  type StreamHandler,
+} from "@heddle/mesh/wire";
+
+/** A session to an instance whose streams are counted in its load until they have ended. */
+export class CountedSession implements Session {
+  readonly #session: Session;
+  readonly #load: ConcurrencyLimit;
+
+  constructor(session: Session, load: ConcurrencyLimit) {
+    this.#session = session;
+    this.#load = load;
+  }
+
+  get peer(): string {
+    return this.#session.peer;
+  }
+
+  get openStreams(): number {
+    return this.#session.openStreams;
+  }
+
+  get draining(): boolean {
+    return this.#session.draining;
+  }
+
+  get closed(): boolean {
+    return this.#session.closed;
+  }
+
+  get freeStreams(): number {
+    return this.#session.freeStreams;
+  }
+
+  request(headers: HeaderList, extra: readonly string[] | undefined, end: boolean, handler: StreamHandler): HttpStream {
+    const counted = new CountedStream(handler, this.#load);
+    counted.open((inner) => this.#session.request(headers, extra, end, inner));
+    return counted;
+  }
+
+  ping(onPong: (roundTripMs: number) => void): void {
+    this.#session.ping(onPong);
+  }
+
+  drain(): void {
+    this.#session.drain();
+  }
+
+  destroy(code?: number): void {
+    this.#session.destroy(code);
+  }
+}
+
+/** Stands between a stream and who uses it: leaves the load with the end of the answer, or with a reset from either side. */
+class CountedStream implements HttpStream, StreamHandler {
+  handler: StreamHandler;
+  #stream: HttpStream | undefined = undefined;
+  #load: ConcurrencyLimit | undefined;
+
+  constructor(handler: StreamHandler, load: ConcurrencyLimit) {
+    this.handler = handler;
+    // One that is over the bound by a turn, because it was chosen together with others, is let in uncounted.
+    this.#load = load.enter() ? load : undefined;
+  }
+
+  open(request: (handler: StreamHandler) => HttpStream): void {
+    try {
+      this.#stream = request(this);
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
+  }
+
+  get peer(): string {
+    return this.#stream?.peer ?? "";
+  }
+
+  get closed(): boolean {
+    return this.#stream?.closed ?? true;
+  }
+
+  get queuedBytes(): number {
+    return this.#stream?.queuedBytes ?? 0;
+  }
+
+  sendHeaders(headers: HeaderList, extra: readonly string[] | undefined, end: boolean): void {
+    this.#stream?.sendHeaders(headers, extra, end);
+  }
+
+  sendData(chunk: Uint8Array, end: boolean, prefix?: Uint8Array): boolean {
+    return this.#stream?.sendData(chunk, end, prefix) ?? true;
+  }
+
+  sendTrailers(trailers: HeaderList, extra: readonly string[] | undefined): void {
+    this.#stream?.sendTrailers(trailers, extra);
+  }
+
+  consume(bytes: number): void {
+    this.#stream?.consume(bytes);
+  }
+
+  reset(code: number): void {
+    this.#leave();
+    this.#stream?.reset(code);
+    this.handler = IGNORE;
+  }
+
+  onHeaders(headers: HeaderList, end: boolean): void {
+    if (end) this.#leave();
+    this.handler.onHeaders(headers, end);
+  }
+
+  onData(chunk: Uint8Array, end: boolean): void {
+    if (end) this.#leave();
+    this.handler.onData(chunk, end);
+  }
+
+  onTrailers(trailers: HeaderList): void {
+    this.#leave();
+    this.handler.onTrailers(trailers);
+  }
+
+  onReset(code: number, cause: ResetCause): void {
+    this.#leave();
+    this.handler.onReset(code, cause);
+  }
+
+  onDrain(): void {
+    this.handler.onDrain();
+  }
+
+  #leave(): void {
+    this.#load?.leave();
+    this.#load = undefined;
+  }
+}

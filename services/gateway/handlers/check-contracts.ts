@@ -1,0 +1,60 @@
+import type { FileRegistry } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { ContractService } from "@heddle/contracts/heddle/contract/v1";
+import { fail, parseDescriptorSet } from "@heddle/mesh/contract";
+import type { Handler } from "@heddle/mesh/rpc";
+import type { Clock } from "@heddle/mesh/runtime";
+import type { Store } from "@heddle/mesh/store";
+import { checkPackage } from "../admission/check-package.ts";
+import type { Callers } from "../callers.ts";
+import { PACKAGE_NOT_FOUND } from "../errors.ts";
+import type { ContractStore } from "../store/contract-store.ts";
+
+/** Milliseconds that callers are looked back for where the request does not say. */
+const CALLERS_WITHIN_MS = 30 * 24 * 60 * 60_000;
+
+/** Says what would be decided over the packages of a descriptor set, and who would be affected. */
+export const checkContracts =
+  (deps: {
+    store: Store;
+    kept: ContractStore;
+    callers: Callers;
+    clock: Clock;
+    /** The packages that the gateway serves itself, and no instance may. */
+    own: ReadonlySet<string>;
+  }): Handler<typeof ContractService.method.checkContracts> =>
+  async ({ fileDescriptorSet, packages, callersWithin }) => {
+    const { store, kept, callers, clock } = deps;
+    const { registry } = parseDescriptorSet(fileDescriptorSet, "heddle.contract.v1");
+    const offered = packagesIn(registry);
+    const names = packages.length > 0 ? packages : offered.filter((name) => !deps.own.has(name));
+    const inForce = await store.read(async (reader) => {
+      const known = new Map<string, { hash: string; bytes: Uint8Array }>();
+      for (const name of names) {
+        const current = await kept.package(reader, name);
+        const bytes = current && (await kept.bytes(reader, current.contractHash));
+        if (current !== undefined && bytes !== undefined) known.set(name, { hash: current.contractHash, bytes });
+      }
+      return known;
+    });
+    const stranger = names.find((name) => !offered.includes(name) && !inForce.has(name));
+    if (stranger !== undefined) throw fail(PACKAGE_NOT_FOUND, { packageName: stranger });
+    const sinceMs = clock.nowMs() - (callersWithin === undefined ? CALLERS_WITHIN_MS : durationMs(callersWithin));
+    const offer = { bytes: fileDescriptorSet, registry };
+    return {
+      packages: await Promise.all(
+        names
+          .toSorted()
+          .map((name) => checkPackage(name, inForce.get(name), offer, (query) => callers.of(query, sinceMs))),
+      ),
+    };
+  };
+
+/** The packages of a set that have a service, but for those that come with every gRPC server. */
+const packagesIn = (registry: FileRegistry): string[] => [
+  ...new Set(
+    [...registry].flatMap((type) =>
+      type.kind === "service" && !/^(grpc|google)\./.test(type.typeName) ? [type.file.proto.package] : [],
+    ),
+  ),
+];
