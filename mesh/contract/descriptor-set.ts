@@ -63,7 +63,7 @@ export const descriptorSetOf = (services: readonly DescService[]): DescriptorSet
 };
 
 /**
- * Reads a descriptor set that came from elsewhere, comments left out. Throws INVALID_ARGUMENT `CONTRACT_INVALID` that says what is wrong:
+ * Reads a descriptor set that came from elsewhere. Throws INVALID_ARGUMENT `CONTRACT_INVALID` that says what is wrong:
  * more than 4 MiB or 512 files, bytes that are no descriptor set, a file twice, an import that is not in the set.
  *
  * @param domain The package that answers, for instance `heddle.registry.v1`.
@@ -80,8 +80,6 @@ export const parseDescriptorSet = (bytes: Uint8Array, domain: string): { registr
   }
   const problem = problemOf(set);
   if (problem !== undefined) throw refuse(problem);
-  // Comments take twice the memory of all else, and whoever wants them finds them in the bytes.
-  for (const file of set.file) file.sourceCodeInfo = undefined;
   try {
     return { registry: createFileRegistry(set), hash: descriptorSetHash(bytes) };
   } catch (cause) {
