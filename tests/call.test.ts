@@ -138,6 +138,7 @@ describe.concurrent("heddle list and describe", () => {
 
   test("a method is described with its route, its options and its messages with their rules", async () => {
     const { stdout, exitCode } = await heddle(["describe", `${SERVICE}/GetCustomer`]);
+    expect(stdout).toContain("// GetCustomer returns one customer, also a deleted one.");
     expect(exitCode).toBe(0);
     expect(stdout).toContain('option (google.api.http) = {get: "/v1/customers/{customer_id}"};');
     expect(stdout).toContain("option (heddle.options.v1.timeout) = {seconds: 2};");

@@ -64,7 +64,7 @@ export const descriptorSetOf = (services: readonly DescService[]): DescriptorSet
 };
 
 /**
- * Reads a descriptor set that came from elsewhere, comments left out. Throws INVALID_ARGUMENT `CONTRACT_INVALID` that says what is wrong:
+ * Reads a descriptor set that came from elsewhere. Throws INVALID_ARGUMENT `CONTRACT_INVALID` that says what is wrong:
  * more than 4 MiB or 512 files, bytes that are no descriptor set, a file or a name twice, an import that is not in the set.
  *
  * @param domain The package that answers, for instance `heddle.registry.v1`.
@@ -81,8 +81,6 @@ export const parseDescriptorSet = (bytes: Uint8Array, domain: string): { registr
   }
   const problem = problemOf(set);
   if (problem !== undefined) throw refuse(problem);
-  // Comments take twice the memory of all else, and whoever wants them finds them in the bytes.
-  for (const file of set.file) file.sourceCodeInfo = undefined;
   try {
     // Throws where a name is there twice: which of the two is meant nobody could say.
     contractTree(set);
