@@ -42,6 +42,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   whoami: async () => (await import("./commands/whoami.ts")).whoamiCommand(),
   list: async () => (await import("./commands/list.ts")).listCommand(),
   describe: async () => (await import("./commands/describe.ts")).describeCommand(),
+  openapi: async () => (await import("./commands/openapi.ts")).openapiCommand(),
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
   sagas: async () => (await import("./commands/sagas.ts")).sagasCommand(),
   usage: async () => (await import("./commands/usage.ts")).usageCommand(),

@@ -12,7 +12,7 @@ const rowsOf = (file: string): string[][] =>
 
 /** 65,536 as `64 KiB` where a name says bytes, else with its thousands apart. */
 const asWritten = (name: string, value: number): string => {
-  const bytes = /[Bb]ytes(Max)?$/.test(name);
+  const bytes = /[Bb]ytes(Max|Min)?$/.test(name);
   if (bytes && value % 2 ** 20 === 0) return `${value / 2 ** 20} MiB`;
   if (bytes && value % 2 ** 10 === 0) return `${value / 2 ** 10} KiB`;
   return value.toLocaleString("en-US");

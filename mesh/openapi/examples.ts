@@ -2,6 +2,7 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import type { FieldRules } from "@heddle/contracts/buf/validate";
 import { FieldBehavior } from "@heddle/contracts/google/api";
+import { matchPattern } from "../contract/match-pattern.ts";
 import type { Comments } from "./comments.ts";
 import type { JsonObject } from "./json.ts";
 import { hasBehavior, inSeconds, rulesOf } from "./rules.ts";
@@ -10,8 +11,13 @@ import { wellKnownExample, wellKnownSchema } from "./well-known.ts";
 
 /** Messages within each other that an example shows. */
 const DEPTH_MAX = 5;
-/** Items of a list that an example shows at most, where the rules want many. */
+/** Items of a list that an example shows at most, where the rules want many; and of a list within others. */
 const ITEMS_MAX = 20;
+const INNER_ITEMS_MAX = 3;
+/** Fields that one example shows: contracts come from elsewhere, and wide messages within each other multiply. */
+const FIELDS_MAX = 1_000;
+/** Characters of an example that a rule may ask for. */
+const TEXT_CHARS_MAX = 4_096;
 
 /** Examples that keep the rules, the same each time. */
 export interface Examples {
@@ -23,14 +29,16 @@ export interface Examples {
 }
 
 export const createExamples = (comments: Comments): Examples => {
+  let fieldsLeft = FIELDS_MAX;
   const objectOf = (
     message: DescMessage,
-    { isRequest, left, within }: { isRequest: boolean; left?: ReadonlySet<DescField>; within: readonly DescMessage[] },
+    { isRequest, left, within }: { isRequest: boolean; left: ReadonlySet<DescField>; within: readonly DescMessage[] },
   ): JsonObject => {
     const example: JsonObject = {};
-    const chosen = new Set(message.oneofs.map((oneof) => oneof.fields.find((field) => !left?.has(field))));
+    const chosen = new Set(message.oneofs.map((oneof) => oneof.fields.find((field) => !left.has(field))));
     for (const field of message.fields) {
-      if (left?.has(field) || field.deprecated || (field.oneof !== undefined && !chosen.has(field))) continue;
+      if (left.has(field) || field.deprecated || (field.oneof !== undefined && !chosen.has(field))) continue;
+      if (fieldsLeft-- <= 0) break;
       if (isRequest && (hasBehavior(field, FieldBehavior.OUTPUT_ONLY) || GIVEN_BY_A_REPLY.has(field.name))) continue;
       const value = exampleFor(field, { isRequest, within: [...within, message] });
       if (value !== undefined) example[field.jsonName] = value;
@@ -45,7 +53,8 @@ export const createExamples = (comments: Comments): Examples => {
       const list = kind?.case === "repeated" ? kind.value : undefined;
       const count = Math.max(1, Number(list?.minItems ?? 0n));
       const item = oneOf(field, list?.items, place);
-      if (item === undefined || count > ITEMS_MAX || (count > 1 && list?.unique)) return undefined;
+      const most = place.within.length > 1 ? INNER_ITEMS_MAX : ITEMS_MAX;
+      if (item === undefined || count > most || (count > 1 && list?.unique)) return undefined;
       return Array.from({ length: count }, () => item);
     }
     if (field.fieldKind === "map") {
@@ -72,7 +81,7 @@ export const createExamples = (comments: Comments): Examples => {
       if (wellKnownSchema(message.typeName) !== undefined || isWrapperDesc(message))
         return rules?.type.case === "duration" ? durationWithin(rules.type.value) : wellKnownExample(message.typeName);
       if (within.includes(message) || within.length >= DEPTH_MAX) return undefined;
-      return objectOf(message, { isRequest, within });
+      return objectOf(message, { isRequest, left: NOTHING, within });
     }
     if (enumType !== undefined) {
       const allowed = rules?.type.case === "enum" ? rules.type.value : undefined;
@@ -102,13 +111,18 @@ export const createExamples = (comments: Comments): Examples => {
     return candidates.find((text) => text !== "" && fitsText(text, rules));
   };
 
+  const whole = <T>(make: () => T): T => {
+    fieldsLeft = FIELDS_MAX;
+    return make();
+  };
   return {
-    ofRequest: (message, left) =>
-      objectOf(message, left === undefined ? { isRequest: true, within: [] } : { isRequest: true, left, within: [] }),
-    ofReply: (message) => objectOf(message, { isRequest: false, within: [] }),
-    ofField: (field) => exampleFor(field, { isRequest: true, within: [] }),
+    ofRequest: (message, left = NOTHING) => whole(() => objectOf(message, { isRequest: true, left, within: [] })),
+    ofReply: (message) => whole(() => objectOf(message, { isRequest: false, left: NOTHING, within: [] })),
+    ofField: (field) => whole(() => exampleFor(field, { isRequest: true, within: [] })),
   };
 };
+
+const NOTHING: ReadonlySet<DescField> = new Set();
 
 /** Fields by the house rules of lists, versions and repeated calls: an invented value would be refused, or replayed. */
 const GIVEN_BY_A_REPLY: ReadonlySet<string> = new Set(["page_token", "etag", "request_id"]);
@@ -140,7 +154,7 @@ const fitsText = (text: string, rules: FieldRules | undefined): boolean => {
   if (wellKnown.case !== undefined && wellKnown.value !== false && text !== WELL_KNOWN_TEXTS[wellKnown.case])
     return false;
   try {
-    return pattern === "" || new RegExp(pattern, "u").test(text);
+    return pattern === "" || matchPattern(pattern, text);
   } catch {
     return false;
   }
@@ -148,6 +162,7 @@ const fitsText = (text: string, rules: FieldRules | undefined): boolean => {
 
 /** The field's name in words, as long as it must be. */
 const wordsOf = (name: string, least: number, most: number): string => {
+  if (least > TEXT_CHARS_MAX) return "";
   const words = name.replaceAll("_", " ").padEnd(least, "x");
   return most > 0 ? words.slice(0, most) : words;
 };

@@ -10,6 +10,8 @@ import type { Schemas } from "./schemas.ts";
 
 /** Messages within each other of which the fields are listed as parameters. */
 const DEPTH_MAX = 4;
+/** Parameters of one operation: contracts come from elsewhere, and wide messages within each other multiply. */
+const PARAMETERS_MAX = 500;
 
 /** The parameters of a REST operation: what the path gives, then every field that neither path nor body does, by its path. */
 export const parametersOf = (
@@ -37,12 +39,16 @@ export const parametersOf = (
   });
   if (binding.body === "all") return ofPath;
   const bound = new Set(binding.variables.map(({ variable }) => variable.fieldPath.join(".")));
+  // Of a oneof, a request sets one field: where the path gives it, no other can be.
+  const decided = new Set(binding.variables.flatMap(({ fields }) => fields.map(({ oneof }) => oneof)));
   const ofQuery: JsonObject[] = [];
   const visit = (message: DescMessage, chain: readonly DescField[]): void => {
     for (const field of message.fields) {
+      if (ofQuery.length >= PARAMETERS_MAX) return;
       const name = [...chain, field].map((part) => part.name).join(".");
       if (bound.has(name) || (chain.length === 0 && field === binding.body)) continue;
-      if (hasBehavior(field, FieldBehavior.OUTPUT_ONLY)) continue;
+      if (hasBehavior(field, FieldBehavior.OUTPUT_ONLY) || (field.oneof !== undefined && decided.has(field.oneof)))
+        continue;
       if (parameterProblem(field) === undefined) {
         const required = chain.length === 0 && (isRequired(field) || rejectsZero(field));
         ofQuery.push(queryParameter(name, field, required));

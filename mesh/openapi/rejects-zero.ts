@@ -1,6 +1,7 @@
 import type { DescField } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { Ignore } from "@heddle/contracts/buf/validate";
+import { matchPattern } from "../contract/match-pattern.ts";
 import { rulesOf } from "./rules.ts";
 
 /**
@@ -55,9 +56,9 @@ export const rejectsZero = (field: DescField): boolean => {
 
 const matchesEmpty = (pattern: string): boolean => {
   try {
-    return new RegExp(pattern, "u").test("");
+    return matchPattern(pattern, "");
   } catch {
-    // A pattern that only RE2 knows: nothing is claimed.
+    // A pattern that RE2 refuses: nothing is claimed.
     return true;
   }
 };

@@ -1,17 +1,24 @@
+import { matchPattern } from "../contract/match-pattern.ts";
+
 /** Characters of a sample that a pattern asks for by a number of repetitions. */
 const REPEAT_MAX = 256;
+/** Characters of a pattern, and of a sample: patterns come from elsewhere, and repetitions within each other multiply. */
+const PATTERN_CHARS_MAX = 1_000;
+const SAMPLE_CHARS_MAX = 4_096;
 
 /**
  * A text that a regular expression matches: always the same for the same one. Undefined for what is not among the common parts of
  * RE2: literals, classes, groups, alternatives, repetitions and anchors at the ends.
  */
 export const sampleOf = (pattern: string): string | undefined => {
+  if (pattern.length > PATTERN_CHARS_MAX) return undefined;
   const reader = new PatternReader(pattern);
-  const text = reader.alternatives();
-  if (text === undefined || !reader.isAtEnd) return undefined;
   try {
-    return new RegExp(pattern, "u").test(text) ? text : undefined;
+    const text = reader.alternatives();
+    if (text === undefined || !reader.isAtEnd) return undefined;
+    return matchPattern(pattern, text) ? text : undefined;
   } catch {
+    // RE2 refuses the pattern, or a class of it.
     return undefined;
   }
 };
@@ -48,6 +55,7 @@ class PatternReader {
       const one = this.#atom();
       if (one === undefined) return undefined;
       text += one.repeat(this.#times());
+      if (text.length > SAMPLE_CHARS_MAX) return undefined;
     }
     return text;
   }
@@ -78,8 +86,7 @@ class PatternReader {
     const body = this.#pattern.slice(start, this.#at);
     this.#at++;
     if (!isNegated) return first;
-    const excluded = new RegExp(`[${body}]`, "u");
-    return ["a", "0", "-", " "].find((candidate) => !excluded.test(candidate));
+    return ["a", "0", "-", " "].find((candidate) => !matchPattern(`[${body}]`, candidate));
   }
 
   /** How often the last atom is repeated: once, or as often as it must. */

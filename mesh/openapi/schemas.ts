@@ -129,6 +129,7 @@ export const createSchemas = (comments: Comments, isRequest: (message: DescMessa
       description: joined(comments.get(`${field.parent.typeName}.${field.name}`) ?? textIn(schema), words),
       ...sensitivityOf(field, schema, isInput),
       readOnly: hasBehavior(field, FieldBehavior.OUTPUT_ONLY) || undefined,
+      ...(hasBehavior(field, FieldBehavior.INPUT_ONLY) ? { writeOnly: true } : {}),
       deprecated: field.deprecated || undefined,
       "x-heddle-sunset": sunset === "" ? undefined : sunset,
       "x-heddle-oneof": field.oneof?.name,

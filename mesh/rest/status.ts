@@ -15,7 +15,7 @@ import {
   file_google_rpc_error_details,
   RetryInfoSchema,
 } from "@heddle/contracts/google/rpc";
-import { REST_DOMAIN } from "./reasons.ts";
+import { ENCODING_UNSUPPORTED, REST_DOMAIN, VERB_NOT_ALLOWED } from "./reasons.ts";
 
 /** The HTTP status for each code (google/rpc/code.proto, "HTTP Mapping"). */
 const HTTP_STATUS: { readonly [C in Code]: number } = {
@@ -47,13 +47,13 @@ const OWN_STATUS: Readonly<Record<string, number>> = {
 
 /** The HTTP status for an error. */
 export const httpStatusOf = (error: ConnectError): number => {
-  const own = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === REST_DOMAIN);
+  const own = ownInfo(error);
   return (own && OWN_STATUS[own.reason]) ?? HTTP_STATUS[error.code] ?? 500;
 };
 
 /**
- * Fields that HTTP wants beside a status, name and value in turn: when to try again (RFC 9110, 10.2.3), and what to be
- * authenticated by (11.6.1).
+ * Fields that HTTP wants beside a status, name and value in turn: when to try again (RFC 9110, 10.2.3), what to be authenticated by
+ * (11.6.1), which HTTP methods (10.2.1) and which encodings (12.5.3) would be taken.
  */
 export const statusHeaders = (error: ConnectError): string[] => {
   const fields: string[] = [];
@@ -61,8 +61,15 @@ export const statusHeaders = (error: ConnectError): string[] => {
   if (retry?.retryDelay !== undefined)
     fields.push("retry-after", String(Math.ceil(durationMs(retry.retryDelay) / 1_000)));
   if (error.code === Code.Unauthenticated) fields.push("www-authenticate", "Bearer");
+  const own = ownInfo(error);
+  if (own?.reason === VERB_NOT_ALLOWED.reason) fields.push("allow", own.metadata.allowed ?? "");
+  if (own?.reason === ENCODING_UNSUPPORTED.reason) fields.push("accept-encoding", own.metadata.supported ?? "");
   return fields;
 };
+
+/** What REST itself says of an error; nothing of one that came from a service, whatever it says that it is. */
+const ownInfo = (error: ConnectError) =>
+  error.isWireError ? undefined : error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === REST_DOMAIN);
 
 /** An error as the JSON of a google.rpc.Status. Details of types that nobody knows are given in base64. */
 export const statusJson = (error: ConnectError, registry?: Registry): JsonObject => ({

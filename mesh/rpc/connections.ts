@@ -2,12 +2,19 @@ import { createServer as createHttp1Server, type ServerResponse } from "node:htt
 import type { Duplex } from "node:stream";
 import type { Logger } from "../observe/index.ts";
 import type { Runtime, Timers } from "../runtime/index.ts";
-import { type Session, type SessionHandler, serveSession, type WireLimits } from "../wire/index.ts";
+import {
+  DEFAULT_WIRE_LIMITS,
+  type Session,
+  type SessionHandler,
+  serveSession,
+  type WireLimits,
+} from "../wire/index.ts";
 import type { HttpAcceptors } from "./accept-http.ts";
 import type { RpcLimits } from "./limits.ts";
 import { nodeHttp2Acceptor } from "./node-acceptor.ts";
 import { nodeServerStream } from "./node-stream.ts";
 import type { HttpHandler } from "./server.ts";
+import { cutSlowReaders } from "./slow-readers.ts";
 import type { WireChoice } from "./wire-choice.ts";
 
 /** The open connections of a server, and the exchanges on them. */
@@ -75,7 +82,14 @@ export const trackConnections = (deps: {
       closedOne();
     },
   });
-  const http1 = http1Acceptor({ handle, limits, closedOne, leaving: () => leaving });
+  const http1 = http1Acceptor({
+    handle,
+    limits,
+    runtime,
+    wireLimits: deps.wireLimits,
+    closedOne,
+    leaving: () => leaving,
+  });
   const { timers } = runtime;
   const nodeHttp2 =
     deps.wire === "node" ? nodeHttp2Acceptor({ handle, timers, limits, log, track, sessionHandler }) : undefined;
@@ -150,11 +164,15 @@ const turn = (timers: Timers): Promise<void> => new Promise((resolve) => timers.
 const http1Acceptor = ({
   handle,
   limits,
+  runtime,
+  wireLimits,
   closedOne,
   leaving,
 }: {
   handle: HttpHandler;
   limits: RpcLimits;
+  runtime: Pick<Runtime, "clock" | "timers">;
+  wireLimits: Partial<WireLimits>;
   closedOne: () => void;
   leaving: () => boolean;
 }) => {
@@ -165,6 +183,7 @@ const http1Acceptor = ({
   });
   // node:http starts to watch for slow requests when its server listens; ours never does.
   server.emit("listening");
+  const watchReader = cutSlowReaders(runtime, { ...DEFAULT_WIRE_LIMITS, ...wireLimits });
   // Between requests a connection can be closed without loss; during one it is told by a header.
   const answering = new Set<ServerResponse>();
   const sayLast = (response: ServerResponse) => {
@@ -188,6 +207,7 @@ const http1Acceptor = ({
     answering,
     accept(connection: Duplex) {
       server.emit("connection", connection);
+      watchReader(connection);
       // node:http reads a TLS socket past its own pause, and then takes the next request for an error; with a listener beside its own
       // it does not.
       if ("encrypted" in connection) connection.on("data", () => undefined);

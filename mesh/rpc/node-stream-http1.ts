@@ -61,6 +61,8 @@ export class NodeHttp1Stream extends NodeStreamBase implements HttpStream {
     const response = this.#response;
     if (this.over || this.#sent) return true;
     if (prefix !== undefined && prefix.length > 0) response.write(prefix);
+    // Node keeps the header until there is a body to go with it.
+    if (chunk.length === 0 && !end) response.flushHeaders();
     // An empty chunk would be the last one (RFC 9112, 7.1).
     const more = chunk.length === 0 || response.write(chunk);
     if (!end) return more;

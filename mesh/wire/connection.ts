@@ -7,7 +7,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { Guard } from "./guard.ts";
 import type { HeaderList } from "./header-list.ts";
 import type { HttpStream, StreamHandler } from "./http-stream.ts";
-import type { WireLimits } from "./limits.ts";
+import type { StallLimits, WireLimits } from "./limits.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { account, type Holder, hold, release } from "./process-bytes.ts";
 import { ReceiveWindow } from "./receive-window.ts";
@@ -222,10 +222,10 @@ export class Connection implements Session, Holder {
     this.#streams.stopSenders();
   }
 
-  /** Ends streams whose peer has taken nothing of what is queued for `stallTimeoutMs` milliseconds. */
-  resetStalled(nowMs: number, stallTimeoutMs: number): void {
+  /** Ends streams whose peer has taken less than `stallBytesMin` bytes of what is queued for `stallTimeoutMs` milliseconds. */
+  resetStalled(nowMs: number, limits: StallLimits = this.#limits): void {
     if (this.#sender.queuedBytes === 0) return;
-    this.#streams.giveUpStalled(nowMs, stallTimeoutMs);
+    this.#streams.giveUpStalled(nowMs, limits);
     this.#settle();
   }
 

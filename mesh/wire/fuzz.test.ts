@@ -115,7 +115,7 @@ const between = (connection: Connection, application: RandomApplication, clock: 
       return connection.stopSenders();
     case 4:
       clock.advance(random.below(100_000));
-      return connection.resetStalled(clock.monotonicMs(), 60_000);
+      return connection.resetStalled(clock.monotonicMs(), { stallTimeoutMs: 60_000, stallBytesMin: 1 });
     case 5:
       return random.oneIn(10) ? connection.drain() : connection.finishDrain();
     case 6:

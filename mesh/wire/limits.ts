@@ -50,11 +50,16 @@ export interface WireLimits {
   readonly settingsTimeoutMs: number;
   /** Milliseconds that a peer may leave bytes unread while we have some for it: then stream or connection end. Stops: zero windows. */
   readonly stallTimeoutMs: number;
+  /** Bytes of a stream's queue that a peer must have taken in that time, unless it is less. Stops: readers of a byte now and then. */
+  readonly stallBytesMin: number;
   /** Milliseconds without a stream after which a connection is drained. */
   readonly idleTimeoutMs: number;
   /** Milliseconds after which a connection is drained, 10 % more or less, so that peers spread anew; 0 is never (gRFC A9). */
   readonly ageMaxMs: number;
 }
+
+/** How slowly a peer may take what is queued for it. */
+export type StallLimits = Pick<WireLimits, "stallTimeoutMs" | "stallBytesMin">;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -84,6 +89,7 @@ export const DEFAULT_WIRE_LIMITS: WireLimits = {
   incompleteFrameMs: 30_000,
   settingsTimeoutMs: 30_000,
   stallTimeoutMs: 5 * 60_000,
+  stallBytesMin: 16 * KIB,
   idleTimeoutMs: 15 * 60_000,
   ageMaxMs: 0,
 };

@@ -181,7 +181,15 @@ export class Sender {
   }
 
   #enqueue(stream: Stream, chunk: Uint8Array, end: boolean, prefix: Uint8Array | undefined): void {
-    stream.queue ??= { chunks: [], room: undefined, offset: 0, end: false, trailers: undefined, stalledSinceMs: 0 };
+    stream.queue ??= {
+      chunks: [],
+      room: undefined,
+      offset: 0,
+      end: false,
+      trailers: undefined,
+      lookedAtMs: 0,
+      takenBytes: 0,
+    };
     const { queue } = stream;
     queue.end = end;
     if (prefix !== undefined && prefix.length > 0) this.#keep(stream, queue, prefix);
@@ -219,7 +227,7 @@ export class Sender {
     this.window -= count;
     stream.queuedBytes -= count;
     this.queuedBytes -= count;
-    queue.stalledSinceMs = 0;
+    queue.takenBytes += count;
     this.dataFrames++;
     this.#output.data(stream.id, end, piece, undefined, count);
     if (count === left) {

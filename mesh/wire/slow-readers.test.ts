@@ -32,20 +32,34 @@ describe("slow readers", () => {
   });
 
   test("with a window of 0 lose a stream when it has stood still for too long", () => {
-    const peer = new RawPeer("server", { onStream: large(100) });
+    const limits = { stallTimeoutMs: 300_000, stallBytesMin: 10 };
+    const peer = new RawPeer("server", { onStream: large(100), limits });
     peer.send(settings([Setting.WINDOW, 0]), request(1), request(3));
     peer.said();
-    peer.connection.resetStalled(1_000, 300_000);
+    peer.connection.resetStalled(1_000);
     peer.send(windowUpdate(3, 10));
     peer.said();
-    peer.connection.resetStalled(300_999, 300_000);
+    peer.connection.resetStalled(300_999);
     expect(peer.said()).toEqual([]);
-    peer.connection.resetStalled(301_001, 300_000);
+    peer.connection.resetStalled(301_001);
     expect(peer.said()).toEqual(["RST_STREAM 1 CANCEL"]);
     expect(peer.news().at(-1)).toBe("reset 1 CANCEL local");
-    peer.connection.resetStalled(602_000, 300_000);
+    peer.connection.resetStalled(602_000);
     expect(peer.said()).toEqual(["RST_STREAM 3 CANCEL"]);
     expect(peer.connection.heldBytes).toBe(0);
+  });
+
+  test("that take a byte now and then lose the stream as if they took none, and those that take enough keep it", () => {
+    const limits = { stallTimeoutMs: 300_000, stallBytesMin: 16_384 };
+    const peer = new RawPeer("server", { onStream: large(100_000), limits });
+    peer.send(settings([Setting.WINDOW, 0]), request(1), request(3));
+    const said: string[] = [];
+    for (let minute = 1; minute <= 12; minute++) {
+      peer.send(windowUpdate(1, 1), windowUpdate(3, 4_096));
+      said.push(...peer.said().filter((line) => line.startsWith("RST_STREAM")));
+      peer.connection.resetStalled(minute * 60_000);
+    }
+    expect([said, peer.connection.openStreams]).toEqual([["RST_STREAM 1 CANCEL"], 1]);
   });
 
   test("that open the window by a byte at a time cost a frame each, and end by the bound of WINDOW_UPDATE", () => {

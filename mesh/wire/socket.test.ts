@@ -179,16 +179,29 @@ describe("a peer that reads slowly", () => {
     expect(peer.session.closed).toBe(false);
   });
 
-  test("and opens it a byte at a time is served, and holds no more than its answer", async () => {
+  test("and opens it a byte at a time loses its stream as if it took none", async () => {
     const peer = new RawSocket({ onStream: large });
     peer.send(settings([Setting.WINDOW, 0]), request(1));
     await peer.said();
     for (let count = 0; count < 20; count++) {
       peer.send(windowUpdate(1, 1));
       await peer.time.advance(60_000);
-      expect(peer.streams[0]?.queuedBytes).toBe(1_000_000 - count - 1);
     }
-    expect((await peer.said()).length).toBe(20);
+    const said = await peer.said();
+    expect(said.filter((line) => line.startsWith("DATA"))).toHaveLength(6);
+    expect(said).toContain("RST_STREAM 1 CANCEL");
+  });
+
+  test("and opens it by enough at a time is served, and holds no more than its answer", async () => {
+    const peer = new RawSocket({ onStream: large });
+    peer.send(settings([Setting.WINDOW, 0]), request(1));
+    await peer.said();
+    for (let count = 1; count <= 15; count++) {
+      peer.send(windowUpdate(1, 4_096));
+      await peer.time.advance(60_000);
+      expect(peer.streams[0]?.queuedBytes).toBe(1_000_000 - count * 4_096);
+    }
+    expect((await peer.said()).length).toBe(15);
   });
 
   test("from its socket, which is full, loses its connection after the same time", async () => {

@@ -160,7 +160,7 @@ class Binding implements Carrier {
     this.#tickIncomplete(nowMs);
     this.#tickUnsent(nowMs);
     connection.stopSenders();
-    connection.resetStalled(nowMs, limits.stallTimeoutMs);
+    connection.resetStalled(nowMs);
     if (!connection.settingsAcked && nowMs - this.#startMs > limits.settingsTimeoutMs) {
       connection.timeOut(ErrorCode.SETTINGS_TIMEOUT, "SETTINGS were not acknowledged");
     }

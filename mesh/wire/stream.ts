@@ -13,8 +13,10 @@ export interface SendQueue {
   offset: number;
   end: boolean;
   trailers: { readonly headers: HeaderList; readonly extra: readonly string[] | undefined } | undefined;
-  /** `Clock.monotonicMs` at which the watcher first saw the queue without progress since; 0 after progress. */
-  stalledSinceMs: number;
+  /** `Clock.monotonicMs` from which on the watcher counts what the peer takes; 0 before its first look. */
+  lookedAtMs: number;
+  /** Bytes that the peer has taken since then. */
+  takenBytes: number;
 }
 
 /** What a stream needs of its connection. */

@@ -2,7 +2,7 @@ import { ErrorCode } from "./error-code.ts";
 import { FrameType } from "./frame.ts";
 import type { Guard } from "./guard.ts";
 import type { ResetCause } from "./http-stream.ts";
-import type { WireLimits } from "./limits.ts";
+import type { StallLimits, WireLimits } from "./limits.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 import type { Sender } from "./sender.ts";
 import type { SessionHandler } from "./session.ts";
@@ -160,13 +160,17 @@ export class Streams {
     for (const stream of stopped) this.reset(stream, ErrorCode.NO_ERROR);
   }
 
-  /** Gives up streams whose peer has taken nothing of what is queued for too long, and marks those that wait now. */
-  giveUpStalled(nowMs: number, stallTimeoutMs: number): void {
+  /** Gives up streams whose peer takes what is queued too slowly, and marks those that wait now. */
+  giveUpStalled(nowMs: number, { stallTimeoutMs, stallBytesMin }: StallLimits): void {
     for (const stream of this.#open.values()) {
       const { queue } = stream;
       if (queue === undefined || stream.closed) continue;
-      if (queue.stalledSinceMs === 0) queue.stalledSinceMs = nowMs;
-      else if (nowMs - queue.stalledSinceMs > stallTimeoutMs) this.giveUp(stream, ErrorCode.CANCEL);
+      if (queue.lookedAtMs === 0 || queue.takenBytes >= stallBytesMin) {
+        queue.lookedAtMs = nowMs;
+        queue.takenBytes = 0;
+      } else if (nowMs - queue.lookedAtMs > stallTimeoutMs) {
+        this.giveUp(stream, ErrorCode.CANCEL);
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import { planOf } from "./call-plan.ts";
 import type { Answer, Ending } from "./collected-answer.ts";
 import type { RequestSampler } from "./edge.ts";
 import { ANSWER_UNREADABLE, INSTANCE_UNREACHABLE } from "./errors.ts";
+import { RETRY_DELAY_MS } from "./instance-pool.ts";
 import type { MethodRoute } from "./method-route.ts";
 import type { MethodRoutes } from "./method-routes.ts";
 import { isOneMessage, type Question, REQUEST_BYTES_MAX, type ReplyCache } from "./reply-cache.ts";
@@ -101,7 +102,7 @@ const responseOf = (
   ageMs: number | undefined,
 ): UnaryResponse<never, never> => {
   const service = method.parent.typeName;
-  if (typeof ending === "number") throw fail(INSTANCE_UNREACHABLE, { service });
+  if (typeof ending === "number") throw fail(INSTANCE_UNREACHABLE, { service }, { retryDelayMs: RETRY_DELAY_MS });
   const header = headersOf(ending.headers);
   const trailer = headersOf(ending.trailers);
   const error = findTrailerError(ending.trailers === undefined ? header : trailer);

@@ -63,7 +63,10 @@ describe("an instance takes so many calls at once", () => {
     call({ address: "loom:1" });
     expect(new Set(asked.map(({ address }) => address))).toEqual(new Set(ADDRESSES));
     expect(running()).toEqual([1, 1, 1]);
-    expect(errorOf(call())).toEqual({ reason: "UPSTREAM_BUSY", mayRetry: true });
+    const refused: string[] = [];
+    const refusal = call({ refused: (error) => refused.push(error.rawMessage) });
+    expect(errorOf(refusal)).toEqual({ reason: "UPSTREAM_BUSY", mayRetry: true });
+    expect(refused).toEqual([expect.stringContaining("LoomService")]);
     expect(asked).toHaveLength(3);
     asked[0]?.stream.headers({ ":status": "200", "grpc-status": "0" }, true);
     asked[0]?.stream.breaks(ErrorCode.NO_ERROR, "peer");

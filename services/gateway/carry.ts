@@ -1,9 +1,10 @@
+import type { ConnectError } from "@connectrpc/connect";
 import { fail } from "@heddle/mesh/contract";
 import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { CallPlan } from "./call-plan.ts";
-import type { RequestSampler } from "./edge.ts";
+import type { Passage, RequestSampler } from "./edge.ts";
 import { INSTANCE_UNREACHABLE } from "./errors.ts";
 import type { MethodRoute } from "./method-route.ts";
 import type { MethodRoutes } from "./method-routes.ts";
@@ -45,9 +46,11 @@ class NextRoute implements Route {
   readonly answerFields: readonly string[];
   readonly sampler: RequestSampler | undefined;
   readonly #method: MethodRoute;
+  readonly #passage: Passage | undefined;
 
   constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
     this.#method = method;
+    this.#passage = passage;
     this.address = address;
     this.timeoutMs = timeoutMs;
     this.answerFields = passage?.answerFields ?? [];
@@ -60,6 +63,10 @@ class NextRoute implements Route {
 
   get requestBytesMax(): number | undefined {
     return this.#method.requestBytesMax;
+  }
+
+  refused(error: ConnectError): void {
+    this.#passage?.refused(error);
   }
 
   another(): string | undefined {

@@ -47,6 +47,8 @@ export interface Checkpoint {
 export interface Passage {
   /** The error that refuses a call; undefined lets it pass. */
   check(): ConnectError | undefined;
+  /** Tells of a call that was let pass and refused later, such as for want of an instance that takes another. */
+  refused(error: ConnectError): void;
   /** As of the last check. */
   readonly answerFields: readonly string[];
   /** What the request of the call that was checked last is to be shown to. */
@@ -90,6 +92,7 @@ export const createEdge = (checkpoints: readonly Checkpoint[], options: EdgeOpti
           }
           return undefined;
         },
+        refused: (error) => refused(call, error),
         get answerFields() {
           return call.facts.answerFields;
         },

@@ -132,3 +132,8 @@ export const UPSTREAM_BUSY = gateway(
   Code.Unavailable,
   "The instances of {service} have as many calls on their way as each may: {calls}.",
 );
+export const DOCUMENT_UNKNOWN = gateway(
+  "DOCUMENT_UNKNOWN",
+  Code.NotFound,
+  "{path} documents nothing: the mesh serves no such package. /docs lists those that it serves.",
+);

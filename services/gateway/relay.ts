@@ -1,3 +1,4 @@
+import type { ConnectError } from "@connectrpc/connect";
 import { fail } from "@heddle/mesh/contract";
 import { continueTrace } from "@heddle/mesh/observe";
 import { type RpcServer, respondError, type WireChoice } from "@heddle/mesh/rpc";
@@ -25,6 +26,8 @@ export interface Route {
   readonly answerFields: readonly string[];
   /** What the first message of the request is shown to; undefined: nobody asks. */
   readonly sampler?: RequestSampler | undefined;
+  /** Hears that the call is refused, for want of room or because it is too large. */
+  refused?(error: ConnectError): void;
   /** The next instance in turn, for a call that the first one has not begun; undefined when there is none. */
   another?(): string | undefined;
 }

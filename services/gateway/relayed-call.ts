@@ -97,7 +97,9 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#request.add(piece, instance !== undefined);
     this.#owedToCaller += bytes;
     if (this.#request.bytes > (this.#call.route.requestBytesMax ?? Number.POSITIVE_INFINITY)) {
-      this.#stop(tooLarge());
+      const refusal = tooLarge();
+      this.#call.route.refused?.(refusal);
+      this.#stop(refusal);
       return;
     }
     if (instance === undefined) return;

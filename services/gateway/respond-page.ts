@@ -12,17 +12,19 @@ export interface Page {
   readonly type?: string;
   /** Default: none. */
   readonly body?: Uint8Array;
+  /** The body in gzip, where that is kept; default: it is compressed for each answer. */
+  readonly compressed?: Uint8Array;
 }
 
 /** Bytes from which compressing is worth its time, as in RPC. */
-const COMPRESSED_BYTES_MIN = 1_024;
+export const COMPRESSED_BYTES_MIN = 1_024;
 
 /**
  * Answers a request with a page: compressed where the caller takes gzip and it is worth it, and without its body for HEAD. What
  * the caller still sends is dropped.
  */
 export const respondPage = (stream: HttpStream, headers: HeaderList, page: Page, timers: Timers): void => {
-  const { status = 200, fields = [], type, body } = page;
+  const { status = 200, fields = [], type, body, compressed: kept } = page;
   stream.handler = IGNORE;
   const send = (bytes: Uint8Array | undefined, encoding: readonly string[]) => {
     const head = [":status", String(status), ...(type === undefined ? [] : ["content-type", withCharset(type)])];
@@ -38,7 +40,7 @@ export const respondPage = (stream: HttpStream, headers: HeaderList, page: Page,
     send(body, ["vary", "accept-encoding"]);
   } else {
     const compressed = (bytes: Uint8Array) => send(bytes, ["content-encoding", "gzip", "vary", "accept-encoding"]);
-    const bytes = compressGzip(body);
+    const bytes = kept ?? compressGzip(body);
     if (bytes instanceof Promise) bytes.then(compressed, () => stream.reset(ErrorCode.INTERNAL_ERROR));
     else compressed(bytes);
   }

@@ -1,4 +1,10 @@
-import type { DescMethod, DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
+import {
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type Message,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
@@ -17,6 +23,7 @@ import {
 } from "@heddle/mesh/rest";
 import type { Ids, Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
+import type { RequestSampler } from "./edge.ts";
 import { ANSWER_UNREADABLE } from "./errors.ts";
 import { piecesOf, readBody, refuseCompressed } from "./rest-body.ts";
 import { jsonResponse, replyFields, wholeResponse } from "./rest-response.ts";
@@ -29,6 +36,8 @@ export interface RestCall {
   readonly path: RequestPath;
   readonly query: string;
   readonly headers: HeaderList;
+  /** What the request is shown to. */
+  readonly sampler: RequestSampler | undefined;
   readonly timers: Timers;
   readonly ids: Ids;
 }
@@ -97,11 +106,13 @@ const unreadable = (method: Binding["method"], problem: string): ConnectError =>
   fail(ANSWER_UNREADABLE, { service: method.parent.typeName, problem });
 
 const messageOf = async (
-  { binding, path, query, headers }: RestCall,
+  { binding, path, query, headers, sampler }: RestCall,
   request: UniversalServerRequest,
 ): Promise<Message> => {
   const data = await readBody(request, headers);
-  return readRequest(binding, { path, query, body: { data, contentType: headers.get("content-type") } });
+  const message = readRequest(binding, { path, query, body: { data, contentType: headers.get("content-type") } });
+  sampler?.look(toBinary(binding.method.input, message));
+  return message;
 };
 
 /** A raw body as messages: the first one has what path and query say. */

@@ -46,12 +46,8 @@ export const refuseCompressed = (headers: HeaderList): void => {
 
 const encodingOf = (headers: HeaderList): string => (headers.get("content-encoding") || "identity").toLowerCase();
 
-/** RFC 9110, 15.5.16: the answer names what would be taken. */
-const unsupported = (encoding: string, supported: string): ConnectError => {
-  const error = fail(ENCODING_UNSUPPORTED, { encoding, supported });
-  error.metadata.set("accept-encoding", supported);
-  return error;
-};
+const unsupported = (encoding: string, supported: string): ConnectError =>
+  fail(ENCODING_UNSUPPORTED, { encoding, supported });
 
 const inflate = async (body: Uint8Array): Promise<Uint8Array> => {
   try {

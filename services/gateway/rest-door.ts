@@ -25,7 +25,7 @@ import type { Edge } from "./edge.ts";
 import { PATH_UNAVAILABLE } from "./errors.ts";
 import { RETRY_DELAY_MS } from "./instance-pool.ts";
 import type { Learning } from "./learning.ts";
-import { answerRest } from "./rest-answer.ts";
+import { answerRest, type RestCall } from "./rest-answer.ts";
 import { emptyResponse, errorResponse, withoutBody } from "./rest-response.ts";
 import { createRestRoutes } from "./rest-routes.ts";
 import { withFields } from "./with-fields.ts";
@@ -69,14 +69,11 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
       ? fail(PATH_UNKNOWN, { path: shown })
       : fail(PATH_UNKNOWN_BUT_NEAR, { path: shown, nearest });
   };
-  const notAllowed = (verb: string, path: RequestPath, allowed: readonly string[]): ConnectError => {
-    const error = fail(VERB_NOT_ALLOWED, { path: `/${path.raw.join("/")}`, allowed: allowed.join(", "), verb });
-    error.metadata.set("allow", allowed.join(", "));
-    return error;
-  };
+  const notAllowed = (verb: string, path: RequestPath, allowed: readonly string[]): ConnectError =>
+    fail(VERB_NOT_ALLOWED, { path: `/${path.raw.join("/")}`, allowed: allowed.join(", "), verb });
   const call = (
     binding: Binding,
-    target: { readonly path: RequestPath; readonly query: string; readonly headers: HeaderList; readonly peer: string },
+    target: Pick<RestCall, "path" | "query" | "headers" | "sampler"> & { readonly peer: string },
   ): Answer => {
     const { method } = binding;
     const transport = options.backends.transportFor(method, target);
@@ -97,11 +94,11 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
       if ("entry" in match) {
         const binding = match.entry.target;
         const passage = passageOf(edge, { method: binding.method, headers, peer: stream.peer });
-        fields = passage.answerFields;
         const refusal = passage.check();
+        fields = passage.answerFields;
         answer =
           refusal === undefined
-            ? call(binding, { path, query, headers, peer: stream.peer })
+            ? call(binding, { path, query, headers, peer: stream.peer, sampler: passage.sampler })
             : () => refuse(refusal, headers, binding.method);
       } else if (match.allowed.length > 0) {
         const allow = match.allowed;

@@ -4,9 +4,7 @@ import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { httpStatusOf, statusHeaders, statusJson } from "@heddle/mesh/rest";
 import { compressGzip, metadataFields } from "@heddle/mesh/rpc";
 import type { HeaderList } from "@heddle/mesh/wire";
-
-/** Bytes from which compressing is worth its time. */
-const COMPRESS_BYTES_MIN = 1_024;
+import { COMPRESSED_BYTES_MIN, takesGzip } from "./respond-page.ts";
 
 /** A whole answer: compressed where the caller takes that and it is worth it. `fields`: name and value in turn. */
 export const wholeResponse = async (
@@ -17,9 +15,9 @@ export const wholeResponse = async (
   const header = new Headers({ "content-type": contentType });
   appendFields(header, fields);
   let body = data;
-  if (data.length >= COMPRESS_BYTES_MIN) {
+  if (data.length >= COMPRESSED_BYTES_MIN) {
     header.append("vary", "accept-encoding");
-    if (takesGzip(request.get("accept-encoding"))) {
+    if (takesGzip(request)) {
       body = await compressGzip(data);
       header.set("content-encoding", "gzip");
     }
@@ -78,9 +76,3 @@ export const appendFields = (header: Headers, fields: readonly string[]): void =
 const oneChunk = async function* (data: Uint8Array): AsyncGenerator<Uint8Array> {
   if (data.length > 0) yield data;
 };
-
-const takesGzip = (accepted: string | undefined): boolean =>
-  (accepted ?? "").split(",").some((coding) => {
-    const [name = "", ...parameters] = coding.split(";").map((part) => part.trim().toLowerCase());
-    return (name === "gzip" || name === "*") && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
-  });

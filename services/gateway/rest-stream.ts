@@ -25,11 +25,11 @@ export const streamResponse = async (
   if (givesRawBody(call.binding)) return rawResponse(call, method, replies);
   const form = streamFormFor(call.headers.get("accept"));
   // A stream that fails at once is answered by a status; one that is silent, by a header.
-  await within(replies.next(), { ms: HEADER_DELAY_MS, timers: call.timers });
+  const first = await within(replies.next(), { ms: HEADER_DELAY_MS, timers: call.timers });
   const header = new Headers({ "content-type": form.contentType });
   if (form.keepAlive !== undefined) header.set("cache-control", "no-cache");
   appendFields(header, replies.fields());
-  return { status: 200, header, body: new FormedBody(call, replies, form) };
+  return { status: 200, header, body: new FormedBody(call, replies, { form, isSilent: first === undefined }) };
 };
 
 /** The replies of a call, of which the next one is asked for before it is taken. */
@@ -96,12 +96,19 @@ class FormedBody implements AsyncIterableIterator<Uint8Array> {
   readonly #call: RestCall & { readonly signal: AbortSignal };
   readonly #replies: Replies;
   readonly #form: StreamForm;
+  /** Nothing is there to be sent yet, but the header goes with the first piece. */
+  #isSilent: boolean;
   #isOver = false;
 
-  constructor(call: RestCall & { readonly signal: AbortSignal }, replies: Replies, form: StreamForm) {
+  constructor(
+    call: RestCall & { readonly signal: AbortSignal },
+    replies: Replies,
+    { form, isSilent }: { form: StreamForm; isSilent: boolean },
+  ) {
     this.#call = call;
     this.#replies = replies;
     this.#form = form;
+    this.#isSilent = isSilent;
   }
 
   [Symbol.asyncIterator](): this {
@@ -110,6 +117,10 @@ class FormedBody implements AsyncIterableIterator<Uint8Array> {
 
   async next(): Promise<Chunk> {
     if (this.#isOver) return DONE;
+    if (this.#isSilent) {
+      this.#isSilent = false;
+      return { done: false, value: EMPTY };
+    }
     try {
       const step = await this.#nextStep();
       if (step === undefined) return { done: false, value: this.#form.keepAlive ?? EMPTY };

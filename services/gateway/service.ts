@@ -14,6 +14,7 @@ import { createCarrier } from "./carry.ts";
 import { createCatalog } from "./catalog.ts";
 import { createContracts, mergeDescriptors } from "./contracts.ts";
 import { createCors } from "./cors.ts";
+import { docsDoor } from "./docs-door.ts";
 import type { Door } from "./door.ts";
 import { createEdge } from "./edge.ts";
 import { checkContracts } from "./handlers/check-contracts.ts";
@@ -88,6 +89,7 @@ export const gateway = defineService({
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ contracts, instances, learning, timers }),
+      docsDoor({ catalog, version: manifest.version, timers, log }),
       createRestDoor({ catalog, backends, edge, learning, timers, ids, log }),
     ];
     instances.watch(({ instance }) => {

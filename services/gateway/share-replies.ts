@@ -6,7 +6,7 @@ import { HangGuard } from "./hang-guard.ts";
 import type { MethodRoute } from "./method-route.ts";
 import { createReplyCache, type ReplyCache } from "./reply-cache.ts";
 import { SharedCall } from "./shared-call.ts";
-import { sharingOf } from "./sharing.ts";
+import { isPlainGrpc, sharingOf } from "./sharing.ts";
 
 /** Milliseconds that an instance gets beyond the deadline, so that it is the one to answer: its error says more. */
 export const DEADLINE_GRACE_MS = 500;
@@ -54,7 +54,9 @@ export const createSharedReplies = ({
     replies,
     answer(stream, headers, end, where) {
       const { method, plan } = where;
-      if (plan.sharing === undefined) plan.sharing = sharingOf(method, headers, instanceId) ?? null;
+      if (plan.sharing === undefined) {
+        plan.sharing = (isPlainGrpc(headers) ? sharingOf(method, headers, instanceId) : undefined) ?? null;
+      }
       const { sharing, timeoutMs } = plan;
       if (sharing === null) {
         carry(stream, headers, end, where);

@@ -16,9 +16,6 @@ const CREDENTIALS = ["authorization", "cookie", "heddle-identity"];
 /** Characters of credentials that become part of a key. */
 const CREDENTIALS_CHARACTERS_MAX = 4_096;
 
-/** What replies are kept in; another codec's are others. */
-const GRPC_PROTO = /^application\/grpc(?:\+proto)?(?:$|[;\s])/i;
-
 /**
  * How calls of a method that declares `cache` share their replies; undefined when a caller wants none but its own
  * (`cache-control: no-cache`), or the call has been here before, so that it would wait for itself.
@@ -27,9 +24,6 @@ export const sharingOf = (method: MethodRoute, headers: HeaderList, instanceId: 
   if (method.cacheMs === undefined) return undefined;
   if (/no-cache|no-store/i.test(headers.get("cache-control") ?? "")) return undefined;
   if (headers.get("via")?.includes(instanceId)) return undefined;
-  if (!GRPC_PROTO.test(headers.get("content-type") ?? "")) return undefined;
-  const encoding = headers.get("grpc-encoding") ?? "identity";
-  if (encoding !== "identity") return undefined;
   const { parent, name } = method.method;
   const path = `/${parent.typeName}/${name}`;
   const owner = headers.get(SERVICE_HEADER);
@@ -41,6 +35,11 @@ export const sharingOf = (method: MethodRoute, headers: HeaderList, instanceId: 
   // No value of a header has a line break in it.
   return { key: [path, owner ?? "", ...credentials, ""].join("\n"), sent: new HeaderList(sent) };
 };
+
+/** True for requests by gRPC whose bytes say the same whoever sends them: of the codec that replies are kept in, not compressed. */
+export const isPlainGrpc = (headers: HeaderList): boolean =>
+  /^application\/grpc(?:\+proto)?(?:$|[;\s])/i.test(headers.get("content-type") ?? "") &&
+  (headers.get("grpc-encoding") ?? "identity") === "identity";
 
 const fieldsOf = ({ fields }: HeaderList, names: readonly string[]): string[] => {
   const found: string[] = [];

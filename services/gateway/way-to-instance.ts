@@ -49,7 +49,9 @@ export class WayToInstance {
     if (!this.#enter()) {
       const { max } = this.#upstreams.load(this.#address);
       const values = { service: this.#route.service, calls: max };
-      this.#traveller.notConnected(fail(UPSTREAM_BUSY, values, { retryDelayMs: RETRY_DELAY_MS }));
+      const refusal = fail(UPSTREAM_BUSY, values, { retryDelayMs: RETRY_DELAY_MS });
+      this.#route.refused?.(refusal);
+      this.#traveller.notConnected(refusal);
       return;
     }
     this.#attempts++;

@@ -11,6 +11,7 @@ const INSTALL = {
   nghttpd: "apt-get install nghttp2-server",
   curl: "apt-get install curl",
   python3: "apt-get install python3 python3-venv",
+  chromium: "apt-get install chromium",
   "/usr/bin/python3": "apt-get install python3-grpcio",
 } as const;
 

@@ -416,6 +416,8 @@ export declare const AuthService: GenService<{
    * RegisterUser creates a user without a role; the first operator, whom nobody could give the role, is the one exception, and
    * is named by the operator of the service. Fails with ALREADY_EXISTS and reason `USER_EMAIL_TAKEN`, and with
    * RESOURCE_EXHAUSTED and reason `PASSWORD_CHECKS_EXHAUSTED` while too many passwords are being checked.
+   * A caller may register ten users a second, 200 at once: hashing a password costs far more than asking for it, and an office
+   * shares an address.
    *
    * @generated from rpc auth.v1.AuthService.RegisterUser
    */
@@ -430,6 +432,8 @@ export declare const AuthService: GenService<{
    * a row with one address, until 15 minutes after the last, or `PASSWORD_CHECKS_EXHAUSTED` while too many passwords are being
    * checked. Opening one session more than ten closes the one that was not refreshed for the longest time. Takes no request_id, because a recorded reply would hold tokens: a repeated
    * call opens another session.
+   * A caller may try ten times a second, 200 at once: checking a password costs far more than asking for it, guesses at many
+   * accounts are not bounded by the failures with one, and an office shares an address.
    *
    * @generated from rpc auth.v1.AuthService.Login
    */
@@ -443,6 +447,7 @@ export declare const AuthService: GenService<{
    * UNAUTHENTICATED and reason `REFRESH_TOKEN_INVALID` when the token is unknown, expired or of a closed session, and with
    * UNAUTHENTICATED and reason `REFRESH_TOKEN_REUSED` when it was used before: the session is then closed, because one of
    * the two who hold the token stole it.
+   * A caller may refresh 50 times a second, 500 at once: guessing tokens is hopeless and stays so, and each try costs a write.
    *
    * @generated from rpc auth.v1.AuthService.RefreshSession
    */

@@ -381,6 +381,8 @@ export declare const SocialSecurityService: GenService<{
    * RevealNumber gives out the number in full, for a reason that is put on record before the number leaves. Every call is a
    * look of its own and is logged as one; it takes no request_id, because a recorded reply would hold the number. Fails
    * with NOT_FOUND and reason `RECORD_NOT_FOUND`, and with FAILED_PRECONDITION and reason `RECORD_ERASED`.
+   * An auditor may look at one number a second, 60 at once: who has stolen a token does not carry all numbers away before it
+   * is noticed.
    *
    * @generated from rpc socialsecurity.v1.SocialSecurityService.RevealNumber
    */
