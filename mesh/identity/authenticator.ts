@@ -32,9 +32,11 @@ export const createAuthenticator = (options: {
   readonly keys: KeySet;
   /** What workloads prove their names with; undefined where the mesh has none. */
   readonly identityKey: Uint8Array | undefined;
+  /** Origins of other web pages than the gateway's own that are trusted with what the local caller may do. Default: none. */
+  readonly pages?: readonly string[];
   readonly clock: Clock;
 }): Authenticator => {
-  const { mode, keys, identityKey, clock } = options;
+  const { mode, keys, identityKey, pages = [], clock } = options;
   const users = new Kept<Caller>();
   const workloads = new Kept<ProvenWorkload>();
   let keysVersion = keys.version;
@@ -81,7 +83,7 @@ export const createAuthenticator = (options: {
       if (isTwice) return withProblem(ANONYMOUS, { problem: "invalid", why: "a credential stands there twice" });
       if (authorization === undefined && identity === undefined) {
         if (mode === "enforced") return NOBODY;
-        const notLocal = notLocalBecause(headers, peer);
+        const notLocal = notLocalBecause(headers, peer, pages);
         return notLocal === undefined ? LOCALLY : { ...NOBODY, notLocal };
       }
       const user = authorization === undefined ? undefined : userOf(authorization);

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { HeaderList } from "../wire/index.ts";
 import { isLoopbackHost, notLocalBecause } from "./local-call.ts";
 
-const call = (headers: Record<string, string | undefined> = {}, peer = "127.0.0.1:40123") =>
-  notLocalBecause(HeaderList.of({ ":path": "/", ":authority": "localhost:8080", ...headers }), peer);
+const call = (headers: Record<string, string | undefined> = {}, peer = "127.0.0.1:40123", pages: string[] = []) =>
+  notLocalBecause(HeaderList.of({ ":path": "/", ":authority": "localhost:8080", ...headers }), peer, pages);
 
 test.each(["127.0.0.1:1", "127.9.9.9:1", "::1:40123", "::ffff:127.0.0.1:40123", "memory"])(
   "a call from %s is local",
@@ -56,6 +56,14 @@ test("a page of the gateway's own may call, another may not", () => {
     expect(call({ origin }), origin).toContain("another origin");
   for (const site of ["cross-site", "same-site", "anything"])
     expect(call({ "sec-fetch-site": site }), site).toContain("another origin");
+});
+
+test("a page whose origin is named may call, from this machine", () => {
+  const headers = { origin: "http://localhost:5173", "sec-fetch-site": "same-site" };
+  expect(call(headers, undefined, ["http://localhost:5173"])).toBeUndefined();
+  expect(call(headers, undefined, ["http://localhost:5174"])).toContain("another origin");
+  expect(call({ "sec-fetch-site": "cross-site" }, undefined, ["http://localhost:5173"])).toContain("another origin");
+  expect(call(headers, "10.0.0.1:1", ["http://localhost:5173"])).toContain("another machine");
 });
 
 test.each<Record<string, string>>([

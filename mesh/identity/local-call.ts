@@ -4,13 +4,18 @@ import type { HeaderList } from "../wire/index.ts";
  * Why a call without credentials is not one of this machine's own user; undefined where it is. A connection from loopback is not
  * enough: a browser makes calls for any page that it shows, and a proxy for anybody.
  *
- * `peer`: the other end of the connection, `host:port`, or `memory` within the process.
+ * `peer`: the other end of the connection, `host:port`, or `memory` within the process. `pages`: origins whose pages are trusted.
  */
-export const notLocalBecause = ({ fields }: HeaderList, peer: string): string | undefined => {
+export const notLocalBecause = (
+  { fields }: HeaderList,
+  peer: string,
+  pages: readonly string[] = [],
+): string | undefined => {
   if (peer !== "memory" && !isLoopbackHost(peer)) return "it comes from another machine";
   let isInner = peer === "memory";
   let authority: string | undefined;
   let origin: string | undefined;
+  let site: string | undefined;
   for (let index = 0; index < fields.length; index += 2) {
     const value = fields[index + 1] as string;
     switch (fields[index]) {
@@ -27,7 +32,7 @@ export const notLocalBecause = ({ fields }: HeaderList, peer: string): string | 
         origin = value;
         break;
       case "sec-fetch-site":
-        if (value !== "same-origin" && value !== "none") return "a page of another origin makes it";
+        site = value;
         break;
       case "x-forwarded-for":
       case "x-real-ip":
@@ -42,9 +47,19 @@ export const notLocalBecause = ({ fields }: HeaderList, peer: string): string | 
   if (isInner && authority !== undefined && INTERNAL.has(authority)) return undefined;
   // Another name that leads here is how a page of its owner's would get in (DNS rebinding).
   if (authority !== undefined && !isLoopbackHost(authority)) return `it asks for the host ${authority}`;
-  if (origin !== undefined && origin !== `http://${authority}` && origin !== `https://${authority}`)
-    return "a page of another origin makes it";
-  return undefined;
+  return isOfAnotherPage(authority, origin, site, pages) ? "a page of another origin makes it" : undefined;
+};
+
+/** `origin`, `site`: what a browser says of the page; some browsers, and some kinds of request, say only one of the two. */
+const isOfAnotherPage = (
+  authority: string | undefined,
+  origin: string | undefined,
+  site: string | undefined,
+  pages: readonly string[],
+): boolean => {
+  if (origin !== undefined && pages.includes(origin)) return false;
+  if (site !== undefined && site !== "same-origin" && site !== "none") return true;
+  return origin !== undefined && origin !== `http://${authority}` && origin !== `https://${authority}`;
 };
 
 /** What calls within the mesh are addressed to, where they say nothing else. */

@@ -3,6 +3,7 @@ import { ACCESS_MODES, type AccessMode } from "../identity/access-mode.ts";
 import { isLoopbackHost } from "../identity/local-call.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/index.ts";
 import { WIRES, type WireChoice } from "../rpc/wire-choice.ts";
+import { pageOrigins } from "./page-origins.ts";
 
 /** Environment variables by name, each with its validator, description and default (see `envalid`). */
 export type Variables = Readonly<Record<string, ValidatorSpec<unknown>>>;
@@ -79,6 +80,10 @@ export const MESH_VARIABLES = {
   HEDDLE_ACCESS: accessMode({
     default: "local",
     desc: "enforced, or local on a loopback address: whoever calls from this machine without credentials may do everything",
+  }),
+  HEDDLE_CORS_ORIGINS: pageOrigins({
+    default: [],
+    desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
   }),
   HEDDLE_IDENTITY_KEY_FILE: nonEmpty({
     default: undefined,

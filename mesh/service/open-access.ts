@@ -42,7 +42,8 @@ export const openAccess = (deps: {
       }),
   });
   const mode = config.HEDDLE_ACCESS;
-  const authenticator = createAuthenticator({ mode, keys, identityKey: readIdentityKey(config), clock });
+  const identityKey = readIdentityKey(config);
+  const authenticator = createAuthenticator({ mode, keys, identityKey, pages: config.HEDDLE_CORS_ORIGINS, clock });
   return { guard: createAccessGuard(authenticator, clock), keys };
 };
 

@@ -34,7 +34,6 @@ import { createLearning } from "./learning.ts";
 import { mergeHealth } from "./merge-health.ts";
 import { createMethodRoutes } from "./method-routes.ts";
 import manifest from "./package.json" with { type: "json" };
-import { pageOrigins } from "./page-origins.ts";
 import { rateCheckpoint } from "./rate-checkpoint.ts";
 import { createRelay } from "./relay.ts";
 import { createRestDoor } from "./rest-door.ts";
@@ -58,12 +57,6 @@ export const gateway = defineService({
   version: manifest.version,
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
-  config: {
-    HEDDLE_CORS_ORIGINS: pageOrigins({
-      default: [],
-      desc: "origins whose web pages may call, such as https://app.example.com,http://localhost:5173",
-    }),
-  },
   async implement({ clock, network, timers, random, ids, store, log, config, neighbours, access, instanceId, self }) {
     const instances = createInstances();
     const contracts = createContracts();

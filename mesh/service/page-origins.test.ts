@@ -1,5 +1,5 @@
-import { ConfigError, parseConfig } from "@heddle/mesh/service";
 import { expect, test } from "vitest";
+import { ConfigError, parseConfig } from "./config.ts";
 import { pageOrigins } from "./page-origins.ts";
 
 const parse = (text: string) => parseConfig({ ORIGINS: text }, { ORIGINS: pageOrigins({ default: [] }) }).ORIGINS;
