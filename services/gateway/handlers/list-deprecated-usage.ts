@@ -3,7 +3,7 @@ import { ListDeprecatedUsageRequestSchema, type UsageService } from "@heddle/con
 import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import type { Contracts } from "../contracts.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { callersIn, searchOf } from "../usage/deprecated-callers.ts";
 import { type DeprecatedElement, deprecatedElements } from "../usage/deprecated-elements.ts";

@@ -2,13 +2,13 @@ import { ListFieldUsageRequestSchema, type UsageService } from "@heddle/contract
 import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import type { Contracts } from "../contracts.ts";
-import { PAGE_SIZES } from "../page-sizes.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { count, sinceDayOf, timeOf } from "../usage/messages.ts";
 import { reachableTypes } from "../usage/reachable-types.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { FieldRow } from "../usage/usage-rows.ts";
+import { PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists whose requests set which field, by message, number, method, then by consumer. */
 export const listFieldUsage =

@@ -2,11 +2,11 @@ import { ListMethodUsageRequestSchema, type UsageService } from "@heddle/contrac
 import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import { PAGE_SIZES } from "../page-sizes.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { count, sinceDayOf, timeOf } from "../usage/messages.ts";
 import type { Usage } from "../usage/usage.ts";
 import { bothScopes, methodScope, packageScope } from "../usage/usage-rows.ts";
+import { PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists who called which method, by method, then by consumer. */
 export const listMethodUsage =

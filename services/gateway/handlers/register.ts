@@ -13,7 +13,6 @@ import type { Logger } from "@heddle/mesh/observe";
 import { currentCall, type Handler } from "@heddle/mesh/rpc";
 import { type Ids, parseAddress, type Timers } from "@heddle/mesh/runtime";
 import type { Admission, Decided } from "../admission/admission.ts";
-import type { ContractInForce, Contracts } from "../contracts.ts";
 import {
   ADDRESS_INVALID,
   CONTRACT_REFUSED,
@@ -22,7 +21,8 @@ import {
   SERVICE_OF_ANOTHER,
   SERVICE_RESERVED,
 } from "../errors.ts";
-import type { Instances } from "../instances.ts";
+import type { ContractInForce, Contracts } from "../registry/contracts.ts";
+import type { Instances } from "../registry/instances.ts";
 
 /** Seconds between heartbeats, and how many may be missed: a hung instance gets no calls after twice that long and a half. */
 const HEARTBEAT_SECONDS = 5n;

@@ -1,11 +1,11 @@
 import { UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { type Implementation, implementation } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import type { Contracts } from "../contracts.ts";
 import { listDeprecatedUsage } from "../handlers/list-deprecated-usage.ts";
 import { listFieldUsage } from "../handlers/list-field-usage.ts";
 import { listMethodUsage } from "../handlers/list-method-usage.ts";
 import { reportUsage } from "../handlers/report-usage.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import type { Usage } from "./usage.ts";
 
