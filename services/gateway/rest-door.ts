@@ -68,7 +68,7 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
     fail(VERB_NOT_ALLOWED, { path: `/${path.raw.join("/")}`, allowed: allowed.join(", "), verb });
   const call = (
     binding: Binding,
-    target: Pick<RestCall, "path" | "query" | "headers" | "sampler"> & { readonly peer: string },
+    target: Pick<RestCall, "path" | "query" | "headers"> & { readonly peer: string },
   ): Answer => {
     const { method, registry } = binding;
     const { headers } = target;
@@ -95,9 +95,9 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
         const binding = match.entry.target;
         const passage = passageOf(edge, { method: binding.method, headers, peer });
         const refusal = passage.check();
-        const { answerFields: fields, sampler } = passage;
+        const { answerFields: fields } = passage;
         if (refusal !== undefined) return refuse(refusal, fields);
-        return { answer: call(binding, { path, query, headers, peer, sampler }), fields };
+        return { answer: call(binding, { path, query, headers, peer }), fields };
       }
       const { allowed } = match;
       if (allowed.length === 0) return isRpc(target, headers) ? undefined : refuse(unknown(path));
