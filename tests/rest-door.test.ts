@@ -1,13 +1,20 @@
+import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Code, ConnectError, type HandlerContext, type Transport } from "@connectrpc/connect";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { fail, reasons } from "../mesh/contract/index.ts";
 import { createLog } from "../mesh/observe/index.ts";
 import { libraryRegistry, libraryService } from "../mesh/rest/fixtures/library-contract.ts";
-import { createRpcServer, implementation, memoryTransport, respondUnknownMethod } from "../mesh/rpc/index.ts";
+import {
+  createRpcServer,
+  DEFAULT_RPC_LIMITS,
+  implementation,
+  memoryTransport,
+  respondUnknownMethod,
+} from "../mesh/rpc/index.ts";
 import { systemRuntime, type Timers } from "../mesh/runtime/index.ts";
 import { fakeTime } from "../mesh/testing/index.ts";
 import { type Checkpoint, createEdge } from "../services/gateway/edge/edge.ts";
@@ -207,7 +214,7 @@ describe("a unary call", () => {
         ],
       },
     );
-    const { status, body } = await call("GET /v1/shelves/1");
+    const { status, body } = await call("GET /v1/shelves/1?theme=a-person");
     expect([status, JSON.stringify(body).includes("secret")]).toEqual([500, false]);
     expect(lines).toContainEqual(expect.objectContaining({ msg: "REST call failed", path: "/v1/shelves/1" }));
   });
@@ -234,6 +241,21 @@ describe("a unary call", () => {
     const stream = session.request({ ":method": "POST", ":path": "/v1/shelves", "content-type": "application/json" });
     stream.end('{"theme":"x"}');
     expect(await text(stream)).toBe('{"theme":"x"}');
+  });
+
+  test("is not waited for without end", async () => {
+    const time = fakeTime();
+    const { url, calls } = await startDoor({}, { timers: time.timers });
+    const session = connectHttp2(url);
+    onTestFinished(() => session.destroy());
+    const stream = session.request({ ":method": "POST", ":path": "/v1/shelves", "content-type": "application/json" });
+    stream.write('{"theme":');
+    const answered = once(stream, "response");
+    await vi.waitFor(() => expect(calls).toHaveLength(1));
+    await time.advance(DEFAULT_RPC_LIMITS.requestTimeoutMs);
+    const [headers] = await answered;
+    expect(headers[":status"]).toBe(504);
+    expect(errorInfo(JSON.parse(await text(stream)))).toMatchObject({ reason: "DEADLINE_EXCEEDED" });
   });
 });
 

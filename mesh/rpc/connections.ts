@@ -196,6 +196,11 @@ const http1Acceptor = ({
       answering.delete(response);
       closedOne();
     });
+    // Whoever stands before may have gone by the other one (RFC 9112, 3.2); Node takes the first and says nothing.
+    if ((request.headersDistinct.host?.length ?? 0) > 1) {
+      response.writeHead(400, { connection: "close" }).end();
+      return;
+    }
     const { stream, headers, end } = nodeServerStream(request, response);
     try {
       handle(stream, headers, end);

@@ -12,7 +12,10 @@ export interface RpcLimits {
   readonly headerListBytesMax: number;
   /** Milliseconds until a new connection must have shown which protocol it speaks: a silent one costs a descriptor. */
   readonly prefaceTimeoutMs: number;
-  /** Milliseconds until an HTTP/1.1 request must be whole: a slow sender holds a connection (slowloris). */
+  /**
+   * Milliseconds until a request must be whole, but for gRPC, where the call's deadline holds, and for streams of requests over HTTP/2:
+   * a slow sender holds a connection (slowloris) and what it has sent so far.
+   */
   readonly requestTimeoutMs: number;
   /** Milliseconds without a stream after which an HTTP/2 connection is closed: it holds a descriptor for nothing. */
   readonly idleTimeoutMs: number;

@@ -47,6 +47,19 @@ test("what is not read is taken all the same once nobody will read it", async ()
   expect((await body.next()).done).toBe(true);
 });
 
+test("what has not come in time is given up, and what has come whole is not", async () => {
+  const { stream, body, broken } = start();
+  const waiting = body.next();
+  stream.data("{");
+  body.giveUp(new ConnectError("late", Code.DeadlineExceeded));
+  await expect(waiting).rejects.toThrow("late");
+  expect(broken).toEqual([]);
+  const whole = start();
+  whole.stream.data("{}", true);
+  whole.body.giveUp(new ConnectError("late", Code.DeadlineExceeded));
+  expect(textOf(await whole.body.next())).toBe("{}");
+});
+
 test("a reset is thrown at who reads and who waits to write, by the status that it stands for", async () => {
   const { stream, body, broken } = start();
   const failures = [body.next(), body.drained()].map((wait) => wait.then(() => undefined, ConnectError.from));

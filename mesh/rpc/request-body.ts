@@ -15,6 +15,8 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
   ended: boolean;
   /** Why nothing comes or goes any more. */
   error: ConnectError | undefined;
+  /** Why no more of it is waited for, though an answer can be given. */
+  #refusal: ConnectError | undefined;
   readonly #stream: HttpStream;
   readonly #onBroken: (error: ConnectError) => void;
   readonly #waiting = new ByteQueue();
@@ -43,7 +45,8 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
         this.#stream.consume(chunk.length);
         return { done: false, value: chunk };
       }
-      if (this.error !== undefined) throw this.error;
+      const error = this.error ?? this.#refusal;
+      if (error !== undefined) throw error;
       if (this.ended || this.#isDiscarded) return { done: true, value: undefined };
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
@@ -65,6 +68,14 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.discard();
     return { done: true, value: undefined };
+  }
+
+  /** The body has not come in time: throws at the reader, unless all of it is there. */
+  giveUp(error: ConnectError): void {
+    if (this.ended || this.#isDiscarded) return;
+    this.#refusal = error;
+    this.#waiting.clear();
+    this.#wakeReader?.();
   }
 
   /** Drops what has come and what will. */

@@ -1,5 +1,7 @@
 import type { ContextValues } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { commonReasons } from "../contract/common-reasons.ts";
+import { fail } from "../contract/fail.ts";
 import type { Timers } from "../runtime/index.ts";
 import { ErrorCode, HeaderList, type HttpStream } from "../wire/index.ts";
 import { capTimeout } from "./cap-timeout.ts";
@@ -9,6 +11,11 @@ import { RequestBody } from "./request-body.ts";
 export interface UniversalOptions {
   readonly timers: Timers;
   readonly values?: ContextValues;
+  /**
+   * Milliseconds until the request must be whole; otherwise it is answered with DEADLINE_EXCEEDED. Default: as long as it takes, which
+   * is right for streams of requests alone.
+   */
+  readonly requestTimeoutMs?: number | undefined;
   /** Told what kept an answer from being given: a connection that broke, or a handler that threw. */
   readonly onError?: (error: unknown) => void;
 }
@@ -22,11 +29,15 @@ export const serveUniversal = async (
   stream: HttpStream,
   headers: HeaderList,
   end: boolean,
-  { timers, values, onError }: UniversalOptions,
+  { timers, values, requestTimeoutMs, onError }: UniversalOptions,
 ): Promise<void> => {
   const broken = new AbortController();
   const body = new RequestBody(stream, end, (error) => broken.abort(error), isEnveloped(headers));
   stream.handler = body;
+  const timer =
+    end || requestTimeoutMs === undefined
+      ? undefined
+      : timers.after(requestTimeoutMs, () => body.giveUp(fail(commonReasons("heddle.mesh").DEADLINE_EXCEEDED, {})));
   try {
     const response = await handler(universalRequest(stream, headers, { body, signal: broken.signal, values }));
     await sendResponse(stream, response, body);
@@ -35,6 +46,8 @@ export const serveUniversal = async (
   } catch (error) {
     if (!stream.closed) stream.reset(ErrorCode.INTERNAL_ERROR);
     onError?.(error);
+  } finally {
+    timer?.cancel();
   }
 };
 

@@ -55,6 +55,14 @@ test("HTTP/1.1 and HTTP/2 share the port", async () => {
   http1.destroy();
 });
 
+test("an HTTP/1.1 request that names two hosts is refused", async () => {
+  const { port } = await startEcho();
+  const socket = connectSocket(port, "127.0.0.1");
+  socket.write("GET /echo.v1.EchoService/Say HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n");
+  expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1.1 400 /);
+  await once(socket, "close");
+});
+
 test("connections beyond the bound are closed, and make room again when they go", async () => {
   const { port } = await startEcho({}, { limits: { connectionsMax: 2 } });
   const [first] = [await session(port), await session(port)];

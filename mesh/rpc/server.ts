@@ -1,6 +1,5 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, createContextValues, type Interceptor } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { fail, reasons } from "../contract/fail.ts";
 import { createRequestValidator } from "../contract/validate.ts";
 import type { AccessGuard, Entry } from "../identity/access-guard.ts";
@@ -112,7 +111,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     const entry = options.access?.enter(compiled.permission, headers, stream.peer);
     if (!enter(compiled, entry, stream, headers)) return;
     if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers, entry), stream, end);
-    else serveByConnect(route.universal, entry, { stream, headers, end });
+    else serveByConnect(route, entry, { stream, headers, end });
   };
 
   const handle = options.around?.(answer) ?? answer;
@@ -132,14 +131,15 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   };
 
   const serveByConnect = (
-    handler: UniversalHandler,
+    { grpc, universal: handler }: Route,
     entry: Entry | undefined,
     { stream, headers, end }: { stream: HttpStream; headers: HeaderList; end: boolean },
   ): void => {
     const values = createContextValues().set(peerKey, stream.peer);
     if (entry !== undefined) values.set(callerKey, entry.caller);
     const onError = (error: unknown) => log.debug({ err: error, path: handler.requestPath }, "reply not delivered");
-    void serveUniversal(handler, stream, headers, end, { timers, values, onError });
+    const requestTimeoutMs = grpc.compiled.streamsRequests ? undefined : limits.requestTimeoutMs;
+    void serveUniversal(handler, stream, headers, end, { timers, values, requestTimeoutMs, onError });
   };
 
   const connections: Connections = trackConnections({

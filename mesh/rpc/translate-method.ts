@@ -49,6 +49,8 @@ export interface TranslateOptions {
 export const translateMethod = (method: DescMethod, options: TranslateOptions): TranslatedMethod => {
   const { timers, log, registry } = options;
   const { messageBytesMax } = DEFAULT_RPC_LIMITS;
+  const isOneRequest = method.methodKind === "unary" || method.methodKind === "server_streaming";
+  const requestTimeoutMs = isOneRequest ? DEFAULT_RPC_LIMITS.requestTimeoutMs : undefined;
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
     readMaxBytes: messageBytesMax,
@@ -66,7 +68,7 @@ export const translateMethod = (method: DescMethod, options: TranslateOptions): 
     answer(stream, headers, end, backend) {
       const values = createContextValues().set(peerKey, stream.peer).set(backendKey, backend);
       const onError = (error: unknown) => log.debug({ err: error, path: handler.requestPath }, "reply not delivered");
-      void serveUniversal(complete, stream, headers, end, { timers, values, onError });
+      void serveUniversal(complete, stream, headers, end, { timers, values, requestTimeoutMs, onError });
     },
   };
 };

@@ -98,6 +98,23 @@ test("what was found out about a list of headers holds for a page as for a progr
   expect(handled).toHaveLength(3);
 });
 
+test("a call that the gateway makes to itself for a page was let in before", () => {
+  const stream = new FakeStream({ peer: "memory", receivedEnd: true });
+  let passed = false;
+  createCors(
+    [],
+    timers,
+  )(() => {
+    passed = true;
+  })(
+    stream,
+    HeaderList.of({ ":method": "POST", ":authority": "heddle", ":path": "/", origin: `http://${OWN_HOST}` }),
+    true,
+  );
+  expect(passed).toBe(true);
+  expect(stream.sent).toEqual([]);
+});
+
 test("by default no page of another origin may call", () => {
   expect(ask({ origin: APP }, []).passed).toBe(false);
 });

@@ -50,7 +50,8 @@ export const createCors = (origins: readonly string[], timers: Timers): ((handle
   return (handle) => (stream, headers, end) => {
     const { memo } = headers;
     const plan = memo instanceof CallPlan ? memo : undefined;
-    const origin = plan?.isFromProgram ? undefined : headers.get("origin");
+    // What comes from this process it has let in already, where it is made for a page: its host is no longer the one that was asked.
+    const origin = plan?.isFromProgram || stream.peer === "memory" ? undefined : headers.get("origin");
     if (origin === undefined || isOwn(origin, headers)) {
       if (plan !== undefined) plan.isFromProgram = true;
       handle(stream, headers, end);

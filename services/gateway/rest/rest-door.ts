@@ -1,3 +1,4 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { fail, toRpcError } from "@heddle/mesh/contract";
@@ -13,7 +14,7 @@ import {
   splitTarget,
   VERB_NOT_ALLOWED,
 } from "@heddle/mesh/rest";
-import { serveUniversal } from "@heddle/mesh/rpc";
+import { DEFAULT_RPC_LIMITS, serveUniversal } from "@heddle/mesh/rpc";
 import type { Ids, Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { Edge } from "../edge/edge.ts";
@@ -40,6 +41,13 @@ export interface RestDoorOptions {
 
 type Answer = (request: UniversalServerRequest) => Promise<UniversalServerResponse>;
 
+interface Found {
+  readonly answer: Answer;
+  readonly fields: readonly string[];
+  /** Milliseconds until the request must be whole; undefined: nobody waits for that. */
+  readonly requestTimeoutMs?: number | undefined;
+}
+
 /**
  * Answers REST by the `google.api.http` of every contract that can be called, and everything else that is no RPC with an error in
  * REST's form: it is the last of the doors. See docs/concepts/rest.md.
@@ -48,11 +56,15 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
   const { catalog, edge, learning, timers, ids, log } = options;
   const routes = createRestRoutes(catalog, log);
 
-  /** What the caller is told of something that was thrown: a service's own error as it came. */
-  const explain = (thrown: unknown, headers: HeaderList, domain: string): ConnectError => {
+  /**
+   * What the caller is told of something that was thrown: a service's own error as it came.
+   *
+   * @param path For the log: never with the query, which says what is looked for, such as a person's name.
+   */
+  const explain = (thrown: unknown, path: string, domain: string): ConnectError => {
     if (thrown instanceof ConnectError && thrown.isWireError) return thrown;
     const { error, id } = toRpcError(thrown, { ids, domain });
-    if (id !== undefined) log.error({ err: thrown, errorId: id, path: headers.get(":path") }, "REST call failed");
+    if (id !== undefined) log.error({ err: thrown, errorId: id, path }, "REST call failed");
     return error;
   };
   const unknown = (path: RequestPath): ConnectError => {
@@ -71,7 +83,7 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
   ): Answer => {
     const { method, registry } = binding;
     const { headers } = target;
-    const told = (thrown: unknown) => explain(thrown, headers, method.parent.file.proto.package);
+    const told = (thrown: unknown) => explain(thrown, binding.template.text, method.parent.file.proto.package);
     const transport = options.backends.transportFor(method, target);
     return (request) =>
       answerRest({ binding, transport, timers, explain: told, ...target }, request).catch((error: unknown) =>
@@ -80,7 +92,7 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
   };
 
   /** What answers a request, and the fields that its answer gets whatever it is; undefined: nobody here. */
-  const find = (headers: HeaderList, peer: string): { answer: Answer; fields: readonly string[] } | undefined => {
+  const find = (headers: HeaderList, peer: string): Found | undefined => {
     const refuse = (error: ConnectError, fields: readonly string[] = []) => ({
       answer: () => errorResponse(error, headers),
       fields,
@@ -96,29 +108,34 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
         const refusal = passage.check();
         const { answerFields: fields, sampler } = passage;
         if (refusal !== undefined) return refuse(refusal, fields);
-        return { answer: call(binding, { path, query, headers, peer, sampler }), fields };
+        const answer = call(binding, { path, query, headers, peer, sampler });
+        return { answer, fields, requestTimeoutMs: requestTimeoutOf(binding.method) };
       }
       const { allowed } = match;
       if (allowed.length === 0) return isRpc(target, headers) ? undefined : refuse(unknown(path));
       if (verb !== "OPTIONS") return refuse(notAllowed(verb, path, allowed));
       return { answer: async () => emptyResponse(["allow", allowed.join(", ")]), fields: [] };
     } catch (error) {
-      return refuse(explain(error, headers, REST_DOMAIN));
+      return refuse(explain(error, target, REST_DOMAIN));
     }
   };
 
   return (stream, headers, end) => {
     const found = find(headers, stream.peer);
     if (found === undefined) return false;
-    const { answer, fields } = found;
+    const { answer, fields, requestTimeoutMs } = found;
     const isHead = headers.get(":method") === "HEAD";
     const given: Answer = isHead ? async (request) => withoutBody(await answer(request)) : answer;
     const onError = (error: unknown) =>
-      log.debug({ err: error, path: headers.get(":path") }, "REST reply not delivered");
-    void serveUniversal(given, withFields(stream, fields), headers, end, { timers, onError });
+      log.debug({ err: error, path: splitTarget(headers.get(":path") ?? "/").path }, "REST reply not delivered");
+    void serveUniversal(given, withFields(stream, fields), headers, end, { timers, requestTimeoutMs, onError });
     return true;
   };
 };
+
+/** Of a stream of requests every piece is of use by itself. */
+const requestTimeoutOf = ({ methodKind }: DescMethod): number | undefined =>
+  methodKind === "unary" || methodKind === "server_streaming" ? DEFAULT_RPC_LIMITS.requestTimeoutMs : undefined;
 
 /** A request for an RPC that nobody has, which wants an error in its own protocol. */
 const isRpc = (path: string, headers: HeaderList): boolean =>

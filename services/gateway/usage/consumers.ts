@@ -52,6 +52,8 @@ export const createConsumers = (known: Iterable<Consumer>): Consumers => {
       if (found !== undefined) return found;
       const { kind, name, version } = consumerOf(headers, caller);
       const consumer = named(kind, name, version);
+      // Callers choose how long it is; what is longer costs them a second look.
+      if (said.length > HEADER_CHARACTERS_MAX) return consumer;
       if (kept >= HEADERS_KEPT_MAX) {
         byDeclaration.clear();
         byAgent.clear();
