@@ -25,6 +25,3 @@ export interface CallerUse {
   /** Whether its sampled requests set the field of the query; undefined where none was asked for or none was sampled. */
   readonly setsField: boolean | undefined;
 }
-
-/** For a gateway that keeps no record of usage. */
-export const NO_CALLERS: Callers = { of: () => Promise.resolve([]) };

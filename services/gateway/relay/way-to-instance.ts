@@ -2,12 +2,10 @@ import type { ConnectError } from "@connectrpc/connect";
 import { fail } from "@heddle/mesh/contract";
 import type { ConcurrencyLimit } from "@heddle/mesh/policy";
 import type { HttpStream, Session } from "@heddle/mesh/wire";
-import { INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
+import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
 import type { Route } from "./relay.ts";
 import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
 
-/** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
-const RETRY_DELAY_MS = 200;
 /** Times that a call is sent: an instance that did not begin it is not asked for ever. */
 const ATTEMPTS_MAX = 3;
 
@@ -49,7 +47,7 @@ export class WayToInstance {
     if (!this.#enter()) {
       const { max } = this.#upstreams.load(this.#address);
       const values = { service: this.#route.service, calls: max };
-      const refusal = fail(UPSTREAM_BUSY, values, { retryDelayMs: RETRY_DELAY_MS });
+      const refusal = fail(UPSTREAM_BUSY, values, { retryDelayMs: INSTANCE_RETRY_DELAY_MS });
       this.#route.refused?.(refusal);
       this.#traveller.notConnected(refusal);
       return;
@@ -101,7 +99,11 @@ export class WayToInstance {
   }
 
   unreachable(cause: unknown): ConnectError {
-    return fail(INSTANCE_UNREACHABLE, { service: this.#route.service }, { cause, retryDelayMs: RETRY_DELAY_MS });
+    return fail(
+      INSTANCE_UNREACHABLE,
+      { service: this.#route.service },
+      { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS },
+    );
   }
 
   #goTo(address: string): void {

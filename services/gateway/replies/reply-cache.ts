@@ -47,7 +47,7 @@ export interface ReplyCacheLimits {
   readonly replyBytesMax: number;
 }
 
-export const REPLY_CACHE_LIMITS: ReplyCacheLimits = {
+const REPLY_CACHE_LIMITS: ReplyCacheLimits = {
   entriesMax: 10_000,
   bytesMax: 64 * 1024 * 1024,
   replyBytesMax: 256 * 1024,

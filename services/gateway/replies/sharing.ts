@@ -1,4 +1,5 @@
 import { methodOptions } from "@heddle/mesh/contract";
+import { IDENTITY_HEADER } from "@heddle/mesh/identity";
 import { SERVICE_HEADER } from "@heddle/mesh/rpc";
 import { HeaderList } from "@heddle/mesh/wire";
 import type { MethodRoute } from "../routing/method-route.ts";
@@ -12,7 +13,7 @@ export interface Sharing {
 }
 
 /** Who a caller is to the service; a reply is shared among those alone who show the same, unless the method is public. */
-const CREDENTIALS = ["authorization", "cookie", "heddle-identity"];
+const CREDENTIALS = ["authorization", "cookie", IDENTITY_HEADER];
 /** Characters of credentials that become part of a key. */
 const CREDENTIALS_CHARACTERS_MAX = 4_096;
 

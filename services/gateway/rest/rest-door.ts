@@ -19,13 +19,12 @@ import type { Ids, Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { Edge } from "../edge/edge.ts";
 import { withFields } from "../edge/with-fields.ts";
-import { PATH_UNAVAILABLE } from "../errors.ts";
+import { PATH_UNAVAILABLE, SERVICE_RETRY_DELAY_MS } from "../errors.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Learning } from "../registry/learning.ts";
 import { passageOf } from "../routing/call-plan.ts";
 import type { Door } from "../routing/door.ts";
 import type { Backends } from "../translate/backends.ts";
-import { RETRY_DELAY_MS } from "../translate/instance-pool.ts";
 import { answerRest, type RestCall } from "./rest-answer.ts";
 import { emptyResponse, errorResponse, withoutBody } from "./rest-response.ts";
 import { createRestRoutes } from "./rest-routes.ts";
@@ -70,7 +69,7 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
   };
   const unknown = (path: RequestPath): ConnectError => {
     const shown = `/${path.raw.join("/")}`;
-    if (learning()) return fail(PATH_UNAVAILABLE, { path: shown }, { retryDelayMs: RETRY_DELAY_MS });
+    if (learning()) return fail(PATH_UNAVAILABLE, { path: shown }, { retryDelayMs: SERVICE_RETRY_DELAY_MS });
     const nearest = nearestTemplate(path, routes.templates());
     return nearest === undefined
       ? fail(PATH_UNKNOWN, { path: shown })

@@ -2,6 +2,7 @@ import { toJson } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { ErrorInfoSchema, RetryInfoSchema } from "@heddle/contracts/google/rpc";
+import { Health } from "@heddle/contracts/grpc/health/v1";
 import { ServingState } from "@heddle/contracts/heddle/registry/v1";
 import { createLog } from "@heddle/mesh/observe";
 import { createRpcServer, type HttpHandler } from "@heddle/mesh/rpc";
@@ -77,7 +78,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
       timers,
       learning: createLearning(timers),
       doors: [],
-      ownPaths: ["/grpc.health.v1.Health/Check"],
+      own: [Health],
     }),
   });
   const { port } = await server.listen({ host: "127.0.0.1", port: 0 });

@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { type HttpHandler, pathOf, respondError, respondUnknownMethod, SERVICE_HEADER } from "@heddle/mesh/rpc";
@@ -30,10 +31,11 @@ export const routeCalls = (deps: {
   timers: Timers;
   learning: Learning;
   doors: readonly Door[];
-  /** Paths of what the gateway serves itself, for suggestions. */
-  ownPaths: readonly string[];
+  /** What the gateway serves itself. */
+  own: readonly DescService[];
 }): HttpHandler => {
-  const { routes, contracts, carry, shared, translator, edge, timers, learning, doors } = deps;
+  const { routes, contracts, carry, shared, translator, edge, timers, learning, doors, own } = deps;
+  const ownPaths = own.flatMap(({ typeName, methods }) => methods.map(({ name }) => `/${typeName}/${name}`));
 
   const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
     const method = routes.at(pathOf(headers.get(":path") ?? "/"), headers.get(SERVICE_HEADER));
@@ -51,7 +53,7 @@ export const routeCalls = (deps: {
   const strangerIn = (path: string): string | undefined => {
     const [, service] = METHOD_PATH.exec(path) ?? [];
     if (service === undefined || contracts.services().includes(service)) return undefined;
-    return deps.ownPaths.some((own) => own.startsWith(`/${service}/`)) ? undefined : service;
+    return own.some(({ typeName }) => typeName === service) ? undefined : service;
   };
 
   return (stream, headers, end) => {
@@ -64,7 +66,7 @@ export const routeCalls = (deps: {
         respondError(stream, headers, unavailable(stranger, "the gateway has just started"), timers);
         return;
       }
-      respondUnknownMethod(stream, headers, [...contracts.paths(), ...deps.ownPaths], timers);
+      respondUnknownMethod(stream, headers, [...contracts.paths(), ...ownPaths], timers);
       return;
     }
     const refusal = plan.passage?.check();

@@ -1,8 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { commonReasons, describeError, fail } from "@heddle/mesh/contract";
-import { ANSWER_UNREADABLE, INSTANCE_UNREACHABLE } from "../errors.ts";
-import { RETRY_DELAY_MS } from "./instance-pool.ts";
+import { ANSWER_UNREADABLE, INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE } from "../errors.ts";
 
 /**
  * What a failed call is answered with: the instance's own error as it came, and for what went wrong on the way to it an error
@@ -21,7 +20,7 @@ export const backendError = (thrown: unknown, method: DescMethod, signal: AbortS
     case Code.Canceled:
     case Code.Unavailable:
       if (signal?.aborted) return fail(commonReasons(domain).CANCELLED, {}, options);
-      return fail(INSTANCE_UNREACHABLE, { service }, { ...options, retryDelayMs: RETRY_DELAY_MS });
+      return fail(INSTANCE_UNREACHABLE, { service }, { ...options, retryDelayMs: INSTANCE_RETRY_DELAY_MS });
     default:
       return fail(ANSWER_UNREADABLE, { service, problem: error.rawMessage }, options);
   }

@@ -1,13 +1,11 @@
 import { fail } from "@heddle/mesh/contract";
 import type { ConnectionPool } from "@heddle/mesh/rpc";
 import type { Session } from "@heddle/mesh/wire";
-import { INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
+import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
 import { CountedSession } from "../relay/counted-session.ts";
 import { LOOKS_MAX, type Upstreams } from "../relay/upstreams.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 
-/** Milliseconds that a caller should wait before it tries an instance that could not be reached again. */
-export const RETRY_DELAY_MS = 200;
 /** Instances that are asked for a connection before the call fails. */
 const ATTEMPTS_MAX = 3;
 
@@ -53,14 +51,22 @@ export class InstancePool implements ConnectionPool {
       if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
       const load = this.#upstreams.load(address);
       if (load.isFull)
-        throw fail(UPSTREAM_BUSY, { service: this.#service, calls: load.max }, { retryDelayMs: RETRY_DELAY_MS });
+        throw fail(
+          UPSTREAM_BUSY,
+          { service: this.#service, calls: load.max },
+          { retryDelayMs: INSTANCE_RETRY_DELAY_MS },
+        );
       try {
         return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
       } catch (cause) {
         if (signal?.aborted) throw cause;
         const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
         if (other === undefined || other === address)
-          throw fail(INSTANCE_UNREACHABLE, { service: this.#service }, { cause, retryDelayMs: RETRY_DELAY_MS });
+          throw fail(
+            INSTANCE_UNREACHABLE,
+            { service: this.#service },
+            { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS },
+          );
         address = other;
       }
     }

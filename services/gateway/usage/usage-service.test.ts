@@ -1,51 +1,24 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { ConsumerKind, ElementKind, Evidence, UsageService } from "@heddle/contracts/heddle/usage/v1";
-import { createLog } from "@heddle/mesh/observe";
 import { grpcTransport } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
-import { startService } from "@heddle/mesh/service";
 import { expectFailure } from "@heddle/mesh/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { startClothInstance } from "../fixtures/cloth-instance.ts";
 import { deprecatedContract } from "../fixtures/deprecated-contract.ts";
-import { gateway } from "../service.ts";
+import { runtime, silent, startGateway } from "../fixtures/start-gateway.ts";
 
 const CUT = "cloth.v1.ClothService/Cut";
 const LOOK = "cloth.v1.ClothService/Look";
 const TEAR = "cloth.v1.ClothService/Tear";
-const runtime = systemRuntime();
-const log = createLog({
-  service: "test",
-  level: "silent",
-  clock: runtime.clock,
-  destination: { write: () => undefined },
-});
-
 /** A gateway, and an instance of the contract with something deprecated. */
 const start = async () => {
-  const dataFolder = mkdtempSync(join(tmpdir(), "heddle-usage-"));
-  const service = await startService(gateway as never, {
-    env: { HEDDLE_DATA: dataFolder },
-    runtime,
-    log,
-    transportFor: () => grpcTransport("http://127.0.0.1:1", runtime),
-    neighbours: new Map(),
-    listenOn: { host: "127.0.0.1", port: 0 },
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-  const url = `http://${service.address}`;
+  const { url, stop } = await startGateway();
   const contract = deprecatedContract();
-  const instance = await startClothInstance(url, contract, { runtime, log });
+  const instance = await startClothInstance(url, contract, { runtime, log: silent });
   onTestFinished(async () => {
     await instance.stop();
-    await service.stop(500);
-    rmSync(dataFolder, { recursive: true, force: true });
+    await stop();
   });
   const method = (path: string) =>
     contract.services
