@@ -1,4 +1,4 @@
-import { create, createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { create, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
@@ -7,6 +7,7 @@ import {
   ServerReflectionRequestSchema,
   type ServerReflectionResponse,
 } from "@heddle/contracts/grpc/reflection/v1";
+import { fileRegistryOf } from "@heddle/mesh/contract";
 import { Failure } from "./failure.ts";
 
 /** Milliseconds that the gateway gets to tell its contracts. */
@@ -68,7 +69,7 @@ export const reflect = (gateway: string, transport: Transport): Reflection => {
       return unknown;
     },
     registry() {
-      registry ??= createFileRegistry(create(FileDescriptorSetSchema, { file: inOrder(files) }));
+      registry ??= fileRegistryOf(create(FileDescriptorSetSchema, { file: inOrder(files) }));
       return registry;
     },
   };

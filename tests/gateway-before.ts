@@ -1,13 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { register } from "../mesh/discovery/index.ts";
-import { createLog } from "../mesh/observe/index.ts";
-import { grpcTransport } from "../mesh/rpc/index.ts";
-import { systemRuntime } from "../mesh/runtime/index.ts";
-import { startService } from "../mesh/service/index.ts";
-import { gateway } from "../services/gateway/service.ts";
+import { runtime, silent, startGateway } from "../services/gateway/fixtures/start-gateway.ts";
 import { openToAll } from "./open-to-all.ts";
 
 /** A server that is no part of the mesh, such as one in another language. */
@@ -21,26 +14,7 @@ export const gatewayBefore = async (
   strangers: readonly Stranger[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<{ readonly url: string; readonly port: number; stop(): Promise<void> }> => {
-  const runtime = systemRuntime();
-  const log = createLog({
-    service: "gateway",
-    level: "silent",
-    clock: runtime.clock,
-    destination: { write: () => undefined },
-  });
-  const dataFolder = mkdtempSync(join(tmpdir(), "heddle-gateway-"));
-  const running = await startService(gateway as never, {
-    env: { ...env, HEDDLE_DATA: dataFolder },
-    runtime,
-    log,
-    transportFor: () => grpcTransport("http://127.0.0.1:1", runtime),
-    neighbours: new Map(),
-    listenOn: { host: "127.0.0.1", port: 0 },
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-  const url = `http://${running.address}`;
+  const gateway = await startGateway({ env });
   const registrations = strangers.map(({ port, services }, index) =>
     register({
       instance: {
@@ -49,19 +23,18 @@ export const gatewayBefore = async (
         definition: { name: "stranger", version: "1.0.0" },
         services: services.map(openToAll),
       },
-      transport: grpcTransport(url, runtime),
+      transport: gateway.transport,
       runtime,
-      log,
+      log: silent,
     }),
   );
   await Promise.all(registrations.map(({ registered }) => registered));
   return {
-    url,
-    port: Number(new URL(url).port),
+    url: gateway.url,
+    port: gateway.port,
     async stop() {
       await Promise.all(registrations.map((registration) => registration.leave()));
-      await running.stop(500);
-      rmSync(dataFolder, { recursive: true, force: true });
+      await gateway.stop();
     },
   };
 };

@@ -17,10 +17,10 @@ import {
 } from "../mesh/rpc/index.ts";
 import { systemRuntime, type Timers } from "../mesh/runtime/index.ts";
 import { fakeTime } from "../mesh/testing/index.ts";
-import type { BackendCall } from "../services/gateway/backends.ts";
-import type { PackageContract } from "../services/gateway/contracts.ts";
-import { type Checkpoint, createEdge } from "../services/gateway/edge.ts";
-import { createRestDoor } from "../services/gateway/rest-door.ts";
+import { type Checkpoint, createEdge } from "../services/gateway/edge/edge.ts";
+import type { PackageContract } from "../services/gateway/registry/contracts.ts";
+import { createRestDoor } from "../services/gateway/rest/rest-door.ts";
+import type { BackendCall } from "../services/gateway/translate/backends.ts";
 
 const runtime = systemRuntime();
 const SHELF_UNKNOWN = reasons("library.v1")("SHELF_UNKNOWN", Code.NotFound, "Shelf {shelf} is unknown.");

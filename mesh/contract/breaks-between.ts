@@ -1,6 +1,7 @@
-import { createFileRegistry, type DescService, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { type DescService, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { ADMISSION_RULES, type ContractViolation, compareContracts } from "./breaking/index.ts";
+import { fileRegistryOf } from "./file-registry.ts";
 import { filesKept } from "./merge-contracts.ts";
 import { relatedTypes } from "./related-types.ts";
 
@@ -34,7 +35,7 @@ export const breaksBetween = (
 ): ContractBreak[] => {
   const [was, is] = [before, after].map((bytes) => fromBinary(FileDescriptorSetSchema, bytes));
   if (was === undefined || is === undefined) return [];
-  const [old, current] = [createFileRegistry(was), createFileRegistry(is)];
+  const [old, current] = [fileRegistryOf(was), fileRegistryOf(is)];
   const types = relatedTypes(old, packageName);
   const packages = new Set(Array.from(types.values(), ({ file }) => file.proto.package));
   // Of what a package of others has, callers only notice what this one holds of it.

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DescFile, DescService, FileRegistry } from "@bufbuild/protobuf";
-import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { FileDescriptorSet } from "@bufbuild/protobuf/wkt";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
@@ -8,6 +8,7 @@ import { packageDescriptorSetOf } from "@heddle/contracts/descriptor-sets";
 import { contractTree } from "./breaking/contract-tree.ts";
 import { commonReasons } from "./common-reasons.ts";
 import { fail } from "./fail.ts";
+import { fileRegistryOf } from "./file-registry.ts";
 
 /** A contract as it travels: what `buf build` writes and server reflection hands out. */
 export interface DescriptorSet {
@@ -84,7 +85,7 @@ export const parseDescriptorSet = (bytes: Uint8Array, domain: string): { registr
   try {
     // Throws where a name is there twice: which of the two is meant nobody could say.
     contractTree(set);
-    return { registry: createFileRegistry(set), hash: descriptorSetHash(bytes) };
+    return { registry: fileRegistryOf(set), hash: descriptorSetHash(bytes) };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : "its files do not fit together";
     throw refuse(why.replace(/^The descriptor set /, "it ").replace(/\.$/, ""), cause);

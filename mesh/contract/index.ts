@@ -24,6 +24,7 @@ export {
 } from "./descriptor-set.ts";
 export { checkEtag, etagOf } from "./etag.ts";
 export { type FailOptions, fail, type Reason, reasons, type Values, type Violation } from "./fail.ts";
+export { fileRegistryOf } from "./file-registry.ts";
 export { type MapErrorOptions, type MappedError, toRpcError } from "./map-error.ts";
 export { holdsContract, mergeContracts } from "./merge-contracts.ts";
 export { fieldNamed, type MethodWith, methodsWith } from "./methods-with.ts";

@@ -10,7 +10,7 @@ export interface RawBody {
 }
 
 /** Whether messages of a type are raw bodies. */
-export const isHttpBody = (desc: DescMessage | undefined): boolean => desc?.typeName === "google.api.HttpBody";
+const isHttpBody = (desc: DescMessage | undefined): boolean => desc?.typeName === "google.api.HttpBody";
 
 /** Whether a binding's request has a body that is taken as it is. */
 export const takesRawBody = ({ method, body }: Binding): boolean =>

@@ -7,7 +7,6 @@ import {
   type Registry,
   toJson,
 } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import {
   BadRequestSchema,
@@ -15,6 +14,7 @@ import {
   file_google_rpc_error_details,
   RetryInfoSchema,
 } from "@heddle/contracts/google/rpc";
+import { httpErrorFields } from "../contract/http-error-fields.ts";
 import { ENCODING_UNSUPPORTED, REST_DOMAIN, VERB_NOT_ALLOWED } from "./reasons.ts";
 
 /** The HTTP status for each code (google/rpc/code.proto, "HTTP Mapping"). */
@@ -52,15 +52,11 @@ export const httpStatusOf = (error: ConnectError): number => {
 };
 
 /**
- * Fields that HTTP wants beside a status, name and value in turn: when to try again (RFC 9110, 10.2.3), what to be authenticated by
- * (11.6.1), which HTTP methods (10.2.1) and which encodings (12.5.3) would be taken.
+ * Fields that HTTP wants beside a status, name and value in turn: those of every error, and which HTTP methods (RFC 9110, 10.2.1)
+ * and which encodings (12.5.3) would be taken.
  */
 export const statusHeaders = (error: ConnectError): string[] => {
-  const fields: string[] = [];
-  const [retry] = error.findDetails(RetryInfoSchema);
-  if (retry?.retryDelay !== undefined)
-    fields.push("retry-after", String(Math.ceil(durationMs(retry.retryDelay) / 1_000)));
-  if (error.code === Code.Unauthenticated) fields.push("www-authenticate", "Bearer");
+  const fields = httpErrorFields(error);
   const own = ownInfo(error);
   if (own?.reason === VERB_NOT_ALLOWED.reason) fields.push("allow", own.metadata.allowed ?? "");
   if (own?.reason === ENCODING_UNSUPPORTED.reason) fields.push("accept-encoding", own.metadata.supported ?? "");

@@ -16,7 +16,7 @@ export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 export { metadataFields } from "./metadata.ts";
 export { nodeClientSession } from "./node-stream-session.ts";
 export { pathOf } from "./request-path.ts";
-export { challengeOf, interruptResponse, respondError, respondUnknownMethod, retryAfterOf } from "./respond-error.ts";
+export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
 export { serveUniversal, type UniversalOptions } from "./serve-universal.ts";
 export { createRpcServer, type HttpHandler, type RpcServer, type RpcServerOptions } from "./server.ts";
 export { type TranslatedMethod, type TranslateOptions, translateMethod } from "./translate-method.ts";

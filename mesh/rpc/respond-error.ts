@@ -1,5 +1,4 @@
-import { durationMs } from "@bufbuild/protobuf/wkt";
-import { Code, type ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import {
   codeToHttpStatus,
@@ -9,7 +8,7 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
-import { ErrorInfoSchema, RetryInfoSchema } from "@heddle/contracts/google/rpc";
+import { httpErrorFields } from "../contract/http-error-fields.ts";
 import { unknownMethod } from "../contract/unknown-method.ts";
 import type { Timers } from "../runtime/index.ts";
 import { HeaderList, type HttpStream } from "../wire/index.ts";
@@ -31,24 +30,9 @@ export const respondError = (stream: HttpStream, headers: HeaderList, error: Con
   } else {
     const status = String(codeToHttpStatus(error.code));
     const body = errorToJsonBytes(error, undefined);
-    const challenge = challengeOf(error);
-    const fields = [":status", status, "content-type", "application/json", ...retryAfterOf(error)];
-    respond(stream, challenge === undefined ? fields : [...fields, "www-authenticate", challenge], body);
+    respond(stream, [":status", status, "content-type", "application/json", ...httpErrorFields(error)], body);
   }
   discardBody(stream, timers);
-};
-
-/** The `www-authenticate` of a 401, which must have one (RFC 9110, 15.5.2; RFC 6750, 3); undefined for any other error. */
-export const challengeOf = (error: ConnectError): string | undefined => {
-  if (error.code !== Code.Unauthenticated) return undefined;
-  const [info] = error.findDetails(ErrorInfoSchema);
-  return info?.reason.startsWith("TOKEN_") ? 'Bearer error="invalid_token"' : "Bearer";
-};
-
-/** The `retry-after` of an error that says when to try again, in whole seconds (RFC 9110, 10.2.3). */
-export const retryAfterOf = (error: ConnectError): string[] => {
-  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return delay === undefined ? [] : ["retry-after", String(Math.ceil(durationMs(delay) / 1_000))];
 };
 
 /** Answers UNIMPLEMENTED, with the known method whose name is nearest. `known` are paths such as `/order.v1.OrderService/GetOrder`. */

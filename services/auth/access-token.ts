@@ -1,10 +1,8 @@
 import type { User } from "@heddle/contracts/auth/v1";
+import { TOKEN_ISSUER } from "@heddle/mesh/identity";
 import { SignJWT } from "jose";
 import { ACCESS_TOKEN_LIFE_MS } from "./limits.ts";
 import type { Signer } from "./signing-keys.ts";
-
-/** Who says what an access token says: its `iss`. */
-export const ISSUER = "heddle";
 
 /** What an access token is about. */
 export interface AccessTokenSubject {
@@ -31,7 +29,7 @@ export const signAccessToken = async (
   const expireSeconds = issuedSeconds + ACCESS_TOKEN_LIFE_MS / 1000;
   const token = await new SignJWT({ roles: user.roles, sid: sessionId })
     .setProtectedHeader({ alg: "EdDSA", typ: "JWT", kid })
-    .setIssuer(ISSUER)
+    .setIssuer(TOKEN_ISSUER)
     .setSubject(user.id)
     .setJti(tokenId)
     .setIssuedAt(issuedSeconds)

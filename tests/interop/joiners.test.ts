@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
@@ -14,7 +15,7 @@ const EXAMPLE = resolve(import.meta.dirname, "../../examples/exchange");
 let mesh: TestMesh;
 
 beforeAll(async () => {
-  requireTools("go", "python3", "curl");
+  requireTools("go", "protoc-gen-go", "protoc-gen-go-grpc", "python3");
   execFileSync("go", ["build", "-o", "bin/exchange", "."], { cwd: `${EXAMPLE}/go`, stdio: "inherit" });
   mesh = await startMesh(["gateway"]);
 }, 300_000);
@@ -60,6 +61,19 @@ const json = async (path: string, init?: RequestInit) => {
   const response = await fetch(`${mesh.url}${path}`, init);
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 };
+
+test("the Go code of the contracts is what these generate", () => {
+  const folder = `${EXAMPLE}/go/contracts`;
+  const root = resolve(import.meta.dirname, "../..");
+  const textsIn = () =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".go"))
+      .map((file) => [file, readFileSync(`${folder}/${file}`, "utf8")]);
+  const committed = textsIn();
+  const buf = resolve(root, "node_modules/.bin/buf");
+  execFileSync(buf, ["generate", "--template", "examples/exchange/go/buf.gen.yaml"], { cwd: root, stdio: "inherit" });
+  expect(textsIn()).toEqual(committed);
+});
 
 describe.each(Object.keys(PROGRAMS) as (keyof typeof PROGRAMS)[])("a service written in %s", (program) => {
   const { source } = PROGRAMS[program];

@@ -6,6 +6,8 @@ const INSTALL = {
   h2spec: "go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible",
   connectconformance: "go install connectrpc.com/conformance/cmd/connectconformance@v1.0.6",
   go: "apt-get install golang-go",
+  "protoc-gen-go": "go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12",
+  "protoc-gen-go-grpc": "go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.0",
   nghttp: "apt-get install nghttp2-client",
   h2load: "apt-get install nghttp2-client",
   nghttpd: "apt-get install nghttp2-server",

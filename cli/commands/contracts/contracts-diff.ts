@@ -1,8 +1,8 @@
-import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { AdmissionOutcome } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
-import { breaksBetween, changesBetween, violationLine } from "@heddle/mesh/contract";
+import { breaksBetween, changesBetween, fileRegistryOf, violationLine } from "@heddle/mesh/contract";
 import { Command } from "commander";
 import { changeLines } from "../../contract-change-lines.ts";
 import { listAdmissions, shortHash } from "../../contracts.ts";
@@ -86,4 +86,4 @@ const choose = async (
   return [await contractOf(gateway, name, before), inForce];
 };
 
-const registryOf = (bytes: Uint8Array): FileRegistry => createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
+const registryOf = (bytes: Uint8Array): FileRegistry => fileRegistryOf(fromBinary(FileDescriptorSetSchema, bytes));

@@ -1,8 +1,8 @@
-import { createFileRegistry, type DescFile, type FileRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
+import { type DescFile, type FileRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
-import { relatedTypes } from "@heddle/mesh/contract";
+import { fileRegistryOf, relatedTypes } from "@heddle/mesh/contract";
 import { Command } from "commander";
 import { fetchContract, listPackages, shortHash, unknownPackage, wholeHash } from "../../contracts.ts";
 import { describeText } from "../../describe-text.ts";
@@ -37,7 +37,7 @@ Examples:
         options.json,
       );
       const set = fromBinary(FileDescriptorSetSchema, bytes);
-      const registry = createFileRegistry(set);
+      const registry = fileRegistryOf(set);
       if (options.json) {
         terminal.out(JSON.stringify(toJson(FileDescriptorSetSchema, set, { registry })));
         return;

@@ -39,6 +39,10 @@ func run(log *slog.Logger) error {
 	defer stop()
 
 	gateway := strings.TrimPrefix(env("HEDDLE_GATEWAY", "http://127.0.0.1:8080"), "http://")
+	identity, err := newIdentity(os.Getenv("HEDDLE_IDENTITY_KEY_FILE"))
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", env("HEDDLE_HOST", "127.0.0.1")+":0")
 	if err != nil {
 		return err
@@ -50,6 +54,7 @@ func run(log *slog.Logger) error {
 
 	registration := &registration{
 		gateway:     gateway,
+		identity:    identity,
 		serviceName: serviceName,
 		version:     version,
 		address:     listener.Addr().String(),

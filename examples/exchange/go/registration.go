@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -35,7 +36,9 @@ const (
 // registration enters an instance with the mesh's registry and keeps it entered: the stream of Register is the lease.
 type registration struct {
 	// gateway and address are host:port.
-	gateway     string
+	gateway string
+	// identity is nil in a mesh that asks for none.
+	identity    *identity
 	serviceName string
 	version     string
 	address     string
@@ -82,6 +85,9 @@ func (r *registration) holdLease(ctx context.Context, registry registryv1.Regist
 	// Not the context that a signal ends: a leave is the end of our half of the stream, not a broken one.
 	streamContext, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	if r.identity != nil {
+		streamContext = metadata.AppendToOutgoingContext(streamContext, identityHeader, r.identity.token(r.serviceName, time.Now()))
+	}
 	stream, err := registry.Register(streamContext)
 	if err != nil {
 		return false, err

@@ -1,10 +1,13 @@
 """Keeps an instance entered with a mesh's registry: the stream of Register is the lease."""
 
 import asyncio
+import base64
 import hashlib
+import hmac
 import logging
 import os
 import secrets
+import time
 from dataclasses import dataclass
 
 import grpc
@@ -20,6 +23,8 @@ RETRY_MAX_S = 2.0
 REFUSED_RETRY_MAX_S = 30.0
 # Seconds that a leave waits for the registry's word.
 LEAVE_MAX_S = 1.0
+# Seconds that what is shown of an identity is good for.
+IDENTITY_LIFE_S = 300
 
 INSTANCE_ID = f"ins_{secrets.token_hex(12)}"
 START_TIME = Timestamp()
@@ -73,7 +78,7 @@ class Lease:
         self._heartbeat_s = 5.0
 
     async def hold(self, registry: registry_service_pb2_grpc.RegistryServiceStub) -> None:
-        call = registry.Register()
+        call = registry.Register(metadata=identity(self._offer.service_name))
         talking = asyncio.create_task(self._talk(call))
         try:
             await call.write(request(instance=self._instance()))
@@ -135,6 +140,18 @@ class Lease:
             start_time=START_TIME,
             state=instance_pb2.SERVING_STATE_SERVING,
         )
+
+
+def identity(service_name: str) -> list[tuple[str, str]]:
+    """What proves who this service is, in a mesh that enforces access (docs/concepts/identity.md)."""
+    file = os.environ.get("HEDDLE_IDENTITY_KEY_FILE")
+    if not file:
+        return []
+    with open(file, "rb") as opened:
+        key = opened.read().strip()
+    said = f"h1.{service_name}.{INSTANCE_ID}.{int(time.time()) + IDENTITY_LIFE_S}"
+    mac = base64.urlsafe_b64encode(hmac.digest(key, said.encode(), "sha256")).decode().rstrip("=")
+    return [("heddle-identity", f"{said}.{mac}")]
 
 
 def request(**body) -> registry_service_pb2.RegisterRequest:

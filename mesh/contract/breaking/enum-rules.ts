@@ -1,6 +1,7 @@
-import { FeatureSet_EnumType, FeatureSet_JsonFormat } from "@bufbuild/protobuf/wkt";
+import { FeatureSet_EnumType } from "@bufbuild/protobuf/wkt";
 import type { EnumNode } from "./contract-tree.ts";
 import { featureOf } from "./features.ts";
+import { reportJsonFormat } from "./json-format.ts";
 import type { PairRule, Report } from "./report.ts";
 import { quoted } from "./report.ts";
 import { reportUnreserved, reservedOfEnum, reservesNumber } from "./reserved.ts";
@@ -9,7 +10,6 @@ import { featurePlaceOf, nodePlaceOf, placeOf } from "./source-location.ts";
 
 const FEATURES = [3, 7];
 const ENUM_TYPE = 2;
-const JSON_FORMAT = 6;
 const VALUE = 2;
 const VALUE_NUMBER = 2;
 
@@ -119,16 +119,7 @@ export const ENUM_RULES = {
   },
 
   ENUM_SAME_JSON_FORMAT: (before, after, report) => {
-    const [was, is] = [featureOf(before, "jsonFormat"), featureOf(after, "jsonFormat")];
-    const { ALLOW } = FeatureSet_JsonFormat;
-    if (was !== ALLOW || is === ALLOW) return;
-    report({
-      element: after.fullName,
-      before: FeatureSet_JsonFormat[was],
-      after: FeatureSet_JsonFormat[is],
-      message: `Enum ${after.fullName} no longer promises JSON: json_format changed from ALLOW to ${FeatureSet_JsonFormat[is]}.`,
-      place: featurePlaceOf(after.file, [...after.path, ...FEATURES], [JSON_FORMAT]) ?? enumPlace(after),
-    });
+    reportJsonFormat({ before, after, features: FEATURES, place: enumPlace(after) }, "Enum", report);
   },
 
   RESERVED_ENUM_NO_DELETE: (before, after, report) => {

@@ -9,6 +9,7 @@ import {
   FieldOptionsSchema,
   FileOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
+import { defaultJsonName } from "../default-json-name.ts";
 import type { FieldNode } from "./contract-tree.ts";
 import { cppStringTypeOf, editionOf, featureOf, javaVerifiesUtf8 } from "./features.ts";
 import { defaultOf, sameDefault } from "./field-default.ts";
@@ -51,7 +52,7 @@ const fieldFeaturePlaceOf = (field: FieldNode, ...feature: number[]): Place | un
 
 /** The name of a field in JSON. Compilers write it down; descriptors that a program hands out at run time may lack it. */
 const jsonNameOf = ({ proto }: FieldNode): string =>
-  proto.jsonName === "" ? proto.name.replaceAll(/_+(.?)/g, (_, next: string) => next.toUpperCase()) : proto.jsonName;
+  proto.jsonName === "" ? defaultJsonName(proto.name) : proto.jsonName;
 
 /** Strings and bytes in C++: what holds them, with a name of its own for what `ctype` alone can say. */
 const cppTypeOf = (field: FieldNode): string => {

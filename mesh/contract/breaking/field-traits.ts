@@ -45,7 +45,7 @@ export const isExtension = (field: FieldNode): boolean => field.proto.extendee !
 export const isInMapEntry = (field: FieldNode): boolean =>
   !isExtension(field) && field.parent?.proto.options?.mapEntry === true;
 
-export const isMap = (field: FieldNode, tree: ContractTree): boolean =>
+const isMap = (field: FieldNode, tree: ContractTree): boolean =>
   isMessage(field) && tree.messages.get(typeNameOf(field.proto.typeName))?.proto.options?.mapEntry === true;
 
 export const kindOf = (field: FieldNode, tree: ContractTree): Kind => {

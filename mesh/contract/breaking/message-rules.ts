@@ -1,17 +1,16 @@
-import { FeatureSet_JsonFormat, FieldDescriptorProto_Label } from "@bufbuild/protobuf/wkt";
+import { FieldDescriptorProto_Label } from "@bufbuild/protobuf/wkt";
 import type { FieldNode, MessageNode } from "./contract-tree.ts";
 import { fieldsOf } from "./contract-tree.ts";
-import { featureOf } from "./features.ts";
 import { typeText } from "./field-traits.ts";
+import { reportJsonFormat } from "./json-format.ts";
 import { inclusive } from "./number-ranges.ts";
 import type { PairRule, Report, Trees } from "./report.ts";
 import { quoted } from "./report.ts";
 import { reportLostRanges, reportUnreserved, reservedOfMessage, reservesNumber } from "./reserved.ts";
 import type { Place } from "./source-location.ts";
-import { featurePlaceOf, fieldPlaceOf, messagePlaceOf, placeOf } from "./source-location.ts";
+import { fieldPlaceOf, messagePlaceOf, placeOf } from "./source-location.ts";
 
 const FEATURES = [7, 12];
-const JSON_FORMAT = 6;
 const NO_STANDARD_DESCRIPTOR_ACCESSOR = [7, 2];
 
 const messagePlace = (message: MessageNode): Place => messagePlaceOf(message) ?? { file: message.file.name };
@@ -117,17 +116,7 @@ export const MESSAGE_RULES = {
   },
 
   MESSAGE_SAME_JSON_FORMAT: (before, after, report) => {
-    const was = featureOf(before, "jsonFormat");
-    const is = featureOf(after, "jsonFormat");
-    const { ALLOW } = FeatureSet_JsonFormat;
-    if (was !== ALLOW || is === ALLOW) return;
-    report({
-      element: after.fullName,
-      before: FeatureSet_JsonFormat[was],
-      after: FeatureSet_JsonFormat[is],
-      message: `Message ${after.fullName} no longer promises JSON: json_format changed from ALLOW to ${FeatureSet_JsonFormat[is]}.`,
-      place: featurePlaceOf(after.file, [...after.path, ...FEATURES], [JSON_FORMAT]) ?? messagePlace(after),
-    });
+    reportJsonFormat({ before, after, features: FEATURES, place: messagePlace(after) }, "Message", report);
   },
 
   MESSAGE_SAME_REQUIRED_FIELDS: (before, after, report, trees) => {

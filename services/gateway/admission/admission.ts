@@ -3,8 +3,8 @@ import type { ContractViolation, Instance, PackageOffer } from "@heddle/contract
 import { descriptorSetHash, fail, nextSteps } from "@heddle/mesh/contract";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store, Tx } from "@heddle/mesh/store";
-import type { ContractInForce, Contracts } from "../contracts.ts";
 import { CONTRACT_NOT_FOUND } from "../errors.ts";
+import type { ContractInForce, Contracts } from "../registry/contracts.ts";
 import type { AdmissionStore } from "../store/admission-store.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 import type { OverrideStore } from "../store/override-store.ts";

@@ -9,7 +9,7 @@ import {
   methodsWith,
   parseDescriptorSet,
 } from "@heddle/mesh/contract";
-import type { CallerQuery, CallerUse } from "../callers.ts";
+import type { CallerQuery, CallerUse } from "./callers.ts";
 import { VIOLATIONS_MAX, violationsOf } from "./refusal.ts";
 
 /** Methods and callers that are named with one violation, as the contract says. */

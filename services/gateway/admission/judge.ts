@@ -1,10 +1,11 @@
-import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { AdmissionOutcome } from "@heddle/contracts/heddle/contract/v1";
 import {
   breaksBetween,
   type ContractBreak,
   changesBetween,
+  fileRegistryOf,
   holdsContract,
   mergeContracts,
   parseDescriptorSet,
@@ -100,4 +101,4 @@ const addsNothing = (inForce: Uint8Array, offered: Uint8Array, packageName: stri
 const fileOf = (element: NonNullable<ReturnType<typeof changesBetween>[number]["before"]>): string =>
   ("file" in element ? element.file : element.parent.file).proto.name;
 
-const registryOf = (bytes: Uint8Array): FileRegistry => createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
+const registryOf = (bytes: Uint8Array): FileRegistry => fileRegistryOf(fromBinary(FileDescriptorSetSchema, bytes));

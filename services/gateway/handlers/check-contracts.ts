@@ -5,10 +5,10 @@ import { fail, parseDescriptorSet } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
+import type { CallerQuery, Callers, CallerUse } from "../admission/callers.ts";
 import { checkPackage } from "../admission/check-package.ts";
-import type { CallerQuery, Callers, CallerUse } from "../callers.ts";
-import type { Catalog } from "../catalog.ts";
 import { PACKAGE_NOT_FOUND } from "../errors.ts";
+import type { Catalog } from "../registry/catalog.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 
 /** Milliseconds that callers are looked back for where the request does not say. */

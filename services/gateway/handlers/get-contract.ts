@@ -2,9 +2,9 @@ import type { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import type { Catalog } from "../catalog.ts";
-import type { Contracts } from "../contracts.ts";
 import { CONTRACT_NOT_FOUND } from "../errors.ts";
+import type { Catalog } from "../registry/catalog.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 
 /** Returns a contract by its hash, or the one in force for a package version, whether or not it runs. */

@@ -7,8 +7,8 @@ import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
 import type { Admission } from "../admission/admission.ts";
-import { RECORD_PAGE_SIZES } from "../page-sizes.ts";
 import type { AdmissionStore } from "../store/admission-store.ts";
+import { RECORD_PAGE_SIZES } from "./page-sizes.ts";
 
 /** Before all that a list has shown. */
 const FROM_THE_LATEST = 2n ** 63n - 1n;

@@ -1,13 +1,14 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ListDeprecatedUsageRequestSchema, type UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import type { Contracts } from "../contracts.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { callersIn, searchOf } from "../usage/deprecated-callers.ts";
 import { type DeprecatedElement, deprecatedElements } from "../usage/deprecated-elements.ts";
-import { count, sinceDayOf, timeOf } from "../usage/messages.ts";
+import { count, sinceDayOf } from "../usage/messages.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { CallerRow } from "../usage/usage-rows.ts";
 
@@ -62,14 +63,14 @@ const usageOf = async (
   return {
     element: element.name,
     kind: element.kind,
-    deprecateTime: timeOf(counting.deprecations.since(element.name)),
+    deprecateTime: timestampFromMs(counting.deprecations.since(element.name)),
     sunset: element.sunset,
     evidence: search.evidence,
     callers: callers.slice(0, CALLERS_MAX).map(({ consumer, calls, samplesWithField, lastTimeMs }) => ({
       consumer,
       calls: count(calls),
       samplesWithField: count(samplesWithField),
-      lastTime: timeOf(lastTimeMs),
+      lastTime: timestampFromMs(lastTimeMs),
     })),
     callerCount: callers.length,
   };

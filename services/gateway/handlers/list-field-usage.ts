@@ -1,14 +1,15 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ListFieldUsageRequestSchema, type UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import type { Contracts } from "../contracts.ts";
-import { PAGE_SIZES } from "../page-sizes.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import { count, sinceDayOf, timeOf } from "../usage/messages.ts";
+import { count, sinceDayOf } from "../usage/messages.ts";
 import { reachableTypes } from "../usage/reachable-types.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { FieldRow } from "../usage/usage-rows.ts";
+import { PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists whose requests set which field, by message, number, method, then by consumer. */
 export const listFieldUsage =
@@ -43,7 +44,7 @@ export const listFieldUsage =
         consumer: row.consumer,
         samples: count(row.samples),
         samplesWithField: count(row.samplesWithField),
-        lastTime: timeOf(row.lastTimeMs),
+        lastTime: timestampFromMs(row.lastTimeMs),
       })),
       nextPageToken: last
         ? nextPageToken(ListFieldUsageRequestSchema, request, [

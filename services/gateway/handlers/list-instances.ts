@@ -1,8 +1,8 @@
 import { ListInstancesRequestSchema, type RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { nextPageToken, pageOf } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
-import type { Instances } from "../instances.ts";
-import { PAGE_SIZES } from "../page-sizes.ts";
+import type { Instances } from "../registry/instances.ts";
+import { PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists the instances, by service name, then by instance id. */
 export const listInstances =

@@ -1,12 +1,13 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ListMethodUsageRequestSchema, type UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Store } from "@heddle/mesh/store";
-import { PAGE_SIZES } from "../page-sizes.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import { count, sinceDayOf, timeOf } from "../usage/messages.ts";
+import { count, sinceDayOf } from "../usage/messages.ts";
 import type { Usage } from "../usage/usage.ts";
 import { bothScopes, methodScope, packageScope } from "../usage/usage-rows.ts";
+import { PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists who called which method, by method, then by consumer. */
 export const listMethodUsage =
@@ -37,8 +38,8 @@ export const listMethodUsage =
         refused: count(row.refused),
         refusals: row.refusals.map(({ reason, calls }) => ({ reason, calls: count(calls) })),
         samples: count(row.samples),
-        firstTime: timeOf(row.firstTimeMs),
-        lastTime: timeOf(row.lastTimeMs),
+        firstTime: timestampFromMs(row.firstTimeMs),
+        lastTime: timestampFromMs(row.lastTimeMs),
       })),
       nextPageToken: last
         ? nextPageToken(ListMethodUsageRequestSchema, request, [last.method, String(last.consumerId)])

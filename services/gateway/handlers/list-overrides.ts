@@ -3,8 +3,8 @@ import { nextPageToken, pageOf, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
-import { RECORD_PAGE_SIZES } from "../page-sizes.ts";
 import type { OverrideStore } from "../store/override-store.ts";
+import { RECORD_PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists overrides, latest first. */
 export const listOverrides =

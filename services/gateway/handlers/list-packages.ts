@@ -4,10 +4,10 @@ import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { nextPageToken, pageOf, parseDescriptorSet, takePage } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
 import type { Reader, Store } from "@heddle/mesh/store";
-import type { Contracts } from "../contracts.ts";
-import type { Instances } from "../instances.ts";
-import { PAGE_SIZES } from "../page-sizes.ts";
+import type { Contracts } from "../registry/contracts.ts";
+import type { Instances } from "../registry/instances.ts";
 import type { ContractStore } from "../store/contract-store.ts";
+import { PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists the package versions that were ever admitted, by name, with what runs of each. */
 export const listPackages =

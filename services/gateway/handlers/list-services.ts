@@ -6,8 +6,8 @@ import {
 } from "@heddle/contracts/heddle/registry/v1";
 import { nextPageToken, pageOf } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
-import type { Instances } from "../instances.ts";
-import { PAGE_SIZES } from "../page-sizes.ts";
+import type { Instances } from "../registry/instances.ts";
+import { PAGE_SIZES } from "./page-sizes.ts";
 
 /** Lists the services that have an instance, by name. */
 export const listServices =

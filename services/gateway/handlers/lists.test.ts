@@ -10,10 +10,10 @@ import {
 import { openTestStore } from "@heddle/mesh/store";
 import { expectFailure } from "@heddle/mesh/testing";
 import { afterAll, describe, expect, test } from "vitest";
-import { createCatalog } from "../catalog.ts";
-import { createContracts } from "../contracts.ts";
 import { contractOf, instanceOf } from "../fixtures/contract.ts";
-import { createInstances } from "../instances.ts";
+import { createCatalog } from "../registry/catalog.ts";
+import { createContracts } from "../registry/contracts.ts";
+import { createInstances } from "../registry/instances.ts";
 import { contractStore } from "../store/contract-store.ts";
 import { getContract } from "./get-contract.ts";
 import { listInstances } from "./list-instances.ts";

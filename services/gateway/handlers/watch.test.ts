@@ -3,7 +3,7 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { InstanceChangeKind, ServingState, WatchRequestSchema } from "@heddle/contracts/heddle/registry/v1";
 import { expect, test } from "vitest";
 import { contractOf, instanceOf } from "../fixtures/contract.ts";
-import { createInstances } from "../instances.ts";
+import { createInstances } from "../registry/instances.ts";
 import { watch } from "./watch.ts";
 
 const loom = contractOf("loom.v1", { LoomService: ["Weave"] });

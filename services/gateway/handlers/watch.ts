@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Instance, RegistryService, WatchResponseSchema } from "@heddle/contracts/heddle/registry/v1";
 import type { Handler } from "@heddle/mesh/rpc";
-import type { Change, Instances } from "../instances.ts";
+import type { Change, Instances } from "../registry/instances.ts";
 
 /** Changes that are kept for a watcher that reads slowly; past them it gets a snapshot instead. */
 const CHANGES_MAX = 1_000;

@@ -1,6 +1,6 @@
 import type { Store } from "@heddle/mesh/store";
-import type { Callers, CallerUse } from "../callers.ts";
-import type { Contracts } from "../contracts.ts";
+import type { Callers, CallerUse } from "../admission/callers.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { DAY_MS } from "./limits.ts";
 import { reachableTypes } from "./reachable-types.ts";

@@ -2,7 +2,7 @@ import type { DescEnum, DescFile, DescMessage, DescMethod, DescService } from "@
 import { getOption } from "@bufbuild/protobuf";
 import { field_sunset, method_sunset, service_sunset } from "@heddle/contracts/heddle/options/v1";
 import { ElementKind } from "@heddle/contracts/heddle/usage/v1";
-import type { PackageContract } from "../contracts.ts";
+import type { PackageContract } from "../registry/contracts.ts";
 
 /** Something that a contract says is deprecated. */
 export interface DeprecatedElement {

@@ -2,7 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { methodOptions } from "@heddle/mesh/contract";
 import type { Logger } from "@heddle/mesh/observe";
 import type { Clock } from "@heddle/mesh/runtime";
-import type { PackageContract } from "../contracts.ts";
+import type { PackageContract } from "../registry/contracts.ts";
 import { deprecatedElements, methodNameOf } from "./deprecated-elements.ts";
 import { DEPRECATIONS_MAX } from "./limits.ts";
 

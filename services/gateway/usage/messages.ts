@@ -1,4 +1,4 @@
-import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { DAY_MS } from "./limits.ts";
 
 /** The first day that is asked for; absent: all days that are kept. */
@@ -7,5 +7,3 @@ export const sinceDayOf = (since: Timestamp | undefined): number =>
 
 /** Counts are far below 2^53. */
 export const count = (times: number): bigint => BigInt(times);
-
-export const timeOf = (timeMs: number): Timestamp => timestampFromMs(timeMs);

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ReportUsageRequest } from "@heddle/contracts/heddle/usage/v1";
-import type { Contracts } from "../contracts.ts";
+import type { Contracts } from "../registry/contracts.ts";
 import { reachableTypes } from "./reachable-types.ts";
 import type { Consumer, UsageRow } from "./usage-rows.ts";
 

@@ -1,5 +1,5 @@
 import { create, type DescMessage, type DescMethod, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import type { RequestSampler } from "../edge.ts";
+import type { RequestSampler } from "../edge/edge.ts";
 
 /** Shows the request of a call that was translated to whoever looks at some of them. */
 export const showRequest = (

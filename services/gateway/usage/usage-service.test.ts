@@ -1,51 +1,24 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { ConsumerKind, ElementKind, Evidence, UsageService } from "@heddle/contracts/heddle/usage/v1";
-import { createLog } from "@heddle/mesh/observe";
 import { grpcTransport } from "@heddle/mesh/rpc";
-import { systemRuntime } from "@heddle/mesh/runtime";
-import { startService } from "@heddle/mesh/service";
 import { expectFailure } from "@heddle/mesh/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { startClothInstance } from "../fixtures/cloth-instance.ts";
 import { deprecatedContract } from "../fixtures/deprecated-contract.ts";
-import { gateway } from "../service.ts";
+import { runtime, silent, startGateway } from "../fixtures/start-gateway.ts";
 
 const CUT = "cloth.v1.ClothService/Cut";
 const LOOK = "cloth.v1.ClothService/Look";
 const TEAR = "cloth.v1.ClothService/Tear";
-const runtime = systemRuntime();
-const log = createLog({
-  service: "test",
-  level: "silent",
-  clock: runtime.clock,
-  destination: { write: () => undefined },
-});
-
 /** A gateway, and an instance of the contract with something deprecated. */
 const start = async () => {
-  const dataFolder = mkdtempSync(join(tmpdir(), "heddle-usage-"));
-  const service = await startService(gateway as never, {
-    env: { HEDDLE_DATA: dataFolder },
-    runtime,
-    log,
-    transportFor: () => grpcTransport("http://127.0.0.1:1", runtime),
-    neighbours: new Map(),
-    listenOn: { host: "127.0.0.1", port: 0 },
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-  const url = `http://${service.address}`;
+  const { url, stop } = await startGateway();
   const contract = deprecatedContract();
-  const instance = await startClothInstance(url, contract, { runtime, log });
+  const instance = await startClothInstance(url, contract, { runtime, log: silent });
   onTestFinished(async () => {
     await instance.stop();
-    await service.stop(500);
-    rmSync(dataFolder, { recursive: true, force: true });
+    await stop();
   });
   const method = (path: string) =>
     contract.services
@@ -161,17 +134,18 @@ test("fields are seen in requests of every protocol, also in those that are answ
       await json(path, consumer, JSON.stringify(request)),
       await json(path, { ...consumer, "content-type": "application/proto" }, "\n\x01a"),
       await json(path, { ...consumer, "content-type": "application/grpc-web+proto" }, "\0\0\0\0\x03\n\x01a"),
+      await json(path === CUT ? "v1/cloth:cut" : "v1/cloth:look", consumer, JSON.stringify(request)),
     ];
-    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     await callerOf("web/1")(path, request);
   }
   const { fields } = await usage.listFieldUsage({});
   expect(fields.map(({ message, samples, samplesWithField }) => [message, samples, samplesWithField])).toEqual([
-    ["cloth.v1.CutRequest", 4n, 4n],
-    ["cloth.v1.LookRequest", 4n, 4n],
+    ["cloth.v1.CutRequest", 5n, 5n],
+    ["cloth.v1.LookRequest", 5n, 5n],
   ]);
   const { methods } = await usage.listMethodUsage({ method: LOOK });
-  expect(methods.map(({ calls }) => calls)).toEqual([4n]);
+  expect(methods.map(({ calls }) => calls)).toEqual([5n]);
 });
 
 test("what is deprecated is listed with those who still use it, and the day after which it may be gone", async () => {

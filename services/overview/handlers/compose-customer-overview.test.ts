@@ -220,15 +220,14 @@ test("of a deleted customer nothing personal is shown", async () => {
   expect(customerOverview?.customer).toMatchObject({ displayName: "", email: "", active: false });
 });
 
-test("every question carries the caller's trace and credentials, and ends before the caller's deadline", async () => {
-  const seen: { trace: string | null; authorization: string | null; timeoutMs: number | undefined }[] = [];
+test("every question carries the caller's trace, and ends before the caller's deadline", async () => {
+  const seen: { trace: string | null; timeoutMs: number | undefined }[] = [];
   const noting =
     <Q, A>(answer: (request: Q, context: HandlerContext) => A) =>
     (request: Q, context: HandlerContext): A => {
       const { requestHeader } = context;
       seen.push({
         trace: requestHeader.get("traceparent"),
-        authorization: requestHeader.get("authorization"),
         timeoutMs: context.timeoutMs(),
       });
       return answer(request, context);
@@ -241,13 +240,12 @@ test("every question carries the caller's trace and credentials, and ends before
     order: noting(knownCustomer.order),
   });
   const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
-  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, authorization: "Bearer abc" };
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
   await client.composeCustomerOverview({ customerId: ADA }, { headers, timeoutMs: 1_500 });
   expect(seen).toHaveLength(5);
-  for (const { trace, authorization, timeoutMs } of seen) {
+  for (const { trace, timeoutMs } of seen) {
     expect(trace?.slice(3, 35)).toBe(traceId);
     expect(trace).not.toBe(headers.traceparent);
-    expect(authorization).toBe("Bearer abc");
     expect(timeoutMs).toBeLessThanOrEqual(1_200);
   }
 });

@@ -273,8 +273,10 @@ type Contract struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Holds the hash of `file_descriptor_set`: SHA-256 in lower-case hexadecimal.
 	ContractHash string `protobuf:"bytes,1,opt,name=contract_hash,json=contractHash,proto3" json:"contract_hash,omitempty"`
-	// Holds a serialized `google.protobuf.FileDescriptorSet`: the package's files and all that they import, comments left out,
-	// each file after those it imports. At most 4 MiB.
+	// Holds a serialized `google.protobuf.FileDescriptorSet`: the package's files and all that they import, each file after those
+	// it imports. All files of the package belong in it, also those whose services the instance does not serve. Source code info
+	// is welcome where it is there: its comments become the documents of the package, its spans say where a violation stands.
+	// At most 4 MiB.
 	FileDescriptorSet []byte `protobuf:"bytes,2,opt,name=file_descriptor_set,json=fileDescriptorSet,proto3" json:"file_descriptor_set,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -336,7 +338,14 @@ type ContractViolation struct {
 	// Names the rule, as `buf breaking` does, such as `FIELD_SAME_TYPE`.
 	Rule string `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
 	// Says in words what would break.
-	Message       string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	// Shows what broke as the contract in force has it, in the language of `.proto` files, such as `string email = 3`. Empty when
+	// that has no short form.
+	Before string `protobuf:"bytes,6,opt,name=before,proto3" json:"before,omitempty"`
+	// Shows the same as the offered contract has it. Empty when it has it no more.
+	After string `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`
+	// Names the package version whose callers would break, such as `customer.v1`.
+	Package       string `protobuf:"bytes,8,opt,name=package,proto3" json:"package,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,6 +411,27 @@ func (x *ContractViolation) GetRule() string {
 func (x *ContractViolation) GetMessage() string {
 	if x != nil {
 		return x.Message
+	}
+	return ""
+}
+
+func (x *ContractViolation) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *ContractViolation) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ContractViolation) GetPackage() string {
+	if x != nil {
+		return x.Package
 	}
 	return ""
 }
@@ -513,13 +543,16 @@ const file_heddle_registry_v1_instance_proto_rawDesc = "" +
 	"\brequires\x18\x04 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10@\x18\x01\"\ar\x05\x10\x01\x18\xff\x01R\brequires\"\x84\x01\n" +
 	"\bContract\x12:\n" +
 	"\rcontract_hash\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\fcontractHash\x12<\n" +
-	"\x13file_descriptor_set\x18\x02 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x02R\x11fileDescriptorSet\"\x83\x01\n" +
+	"\x13file_descriptor_set\x18\x02 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x02R\x11fileDescriptorSet\"\xcb\x01\n" +
 	"\x11ContractViolation\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x18\n" +
 	"\aelement\x18\x03 \x01(\tR\aelement\x12\x12\n" +
 	"\x04rule\x18\x04 \x01(\tR\x04rule\x12\x18\n" +
-	"\amessage\x18\x05 \x01(\tR\amessage\"\xb7\x01\n" +
+	"\amessage\x18\x05 \x01(\tR\amessage\x12\x16\n" +
+	"\x06before\x18\x06 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\a \x01(\tR\x05after\x12\x18\n" +
+	"\apackage\x18\b \x01(\tR\apackage\"\xb7\x01\n" +
 	"\x0eServiceSummary\x12!\n" +
 	"\fservice_name\x18\x01 \x01(\tR\vserviceName\x12\x1a\n" +
 	"\bpackages\x18\x02 \x03(\tR\bpackages\x12\x1a\n" +

@@ -504,7 +504,9 @@ func (x *Admitted) GetPackages() []string {
 type Refused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Holds what would break, at most 100, by file and line.
-	Violations    []*ContractViolation `protobuf:"bytes,1,rep,name=violations,proto3" json:"violations,omitempty"`
+	Violations []*ContractViolation `protobuf:"bytes,1,rep,name=violations,proto3" json:"violations,omitempty"`
+	// Says what to do, one way each: release the next version of the package, or have an operator allow this one.
+	NextSteps     []string `protobuf:"bytes,2,rep,name=next_steps,json=nextSteps,proto3" json:"next_steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -542,6 +544,13 @@ func (*Refused) Descriptor() ([]byte, []int) {
 func (x *Refused) GetViolations() []*ContractViolation {
 	if x != nil {
 		return x.Violations
+	}
+	return nil
+}
+
+func (x *Refused) GetNextSteps() []string {
+	if x != nil {
+		return x.NextSteps
 	}
 	return nil
 }
@@ -1184,11 +1193,13 @@ const file_heddle_registry_v1_registry_service_proto_rawDesc = "" +
 	"\x0fContractsNeeded\x12'\n" +
 	"\x0fcontract_hashes\x18\x01 \x03(\tR\x0econtractHashes\"&\n" +
 	"\bAdmitted\x12\x1a\n" +
-	"\bpackages\x18\x01 \x03(\tR\bpackages\"P\n" +
+	"\bpackages\x18\x01 \x03(\tR\bpackages\"o\n" +
 	"\aRefused\x12E\n" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2%.heddle.registry.v1.ContractViolationR\n" +
-	"violations\"@\n" +
+	"violations\x12\x1d\n" +
+	"\n" +
+	"next_steps\x18\x02 \x03(\tR\tnextSteps\"@\n" +
 	"\fWatchRequest\x120\n" +
 	"\bservices\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\ar\x05\x10\x01\x18\xff\x01R\bservices\"\xad\x01\n" +
 	"\rWatchResponse\x12:\n" +

@@ -30,18 +30,20 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// RegistryService knows what runs, where, and under which contract. Nothing of it is stored: an instance is registered as long
-// as its Register stream is open. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
+// RegistryService knows what runs, where, and under which contract. Instances are not stored: one is registered as long as its
+// Register stream is open. Contracts are: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
 type RegistryServiceClient interface {
 	// Register enters an instance and keeps it entered while the stream is open: the stream is the lease, its end is the leave.
 	// The first message is `instance`; the reply is `registered`, then `contracts_needed` if the registry lacks a contract, for
 	// which the instance sends one `contract` each, then `admitted` or `refused`. Calls are routed to the instance from
-	// `admitted` on, while its state is SERVING. After `refused` the registry ends the stream with FAILED_PRECONDITION and
-	// reason `CONTRACT_REFUSED`. An instance sends `heartbeat` at least once per interval of `registered`; the registry ends
+	// `admitted` on, while its state is SERVING. A contract is refused when it would break those who call the one in force: by buf's
+	// rules WIRE_JSON, or because it lacks a method or a service. All packages of an instance are admitted, or none. After `refused`
+	// the registry ends the stream with FAILED_PRECONDITION and reason `CONTRACT_REFUSED`. An instance sends `heartbeat` at least once per interval of `registered`; the registry ends
 	// the stream with DEADLINE_EXCEEDED and reason `HEARTBEAT_MISSED` after three missed ones. Fails with INVALID_ARGUMENT
 	// and reason `MESSAGE_OUT_OF_ORDER`, `ADDRESS_INVALID` when nothing can be called there, `CONTRACT_HASH_MISMATCH` when a
 	// contract does not have the hash it claims, `CONTRACT_INVALID` when it is no descriptor set, or `CONTRACT_INCOMPLETE` when it
-	// lacks a service of the offer; with PERMISSION_DENIED and reason `SERVICE_RESERVED` for a service that the gateway serves
+	// lacks a service of the offer, `PACKAGE_REPEATED` when a package is offered twice, or `ACCESS_UNDECLARED` when a method of the offer does not say by the option
+	// `heddle.options.v1.access` who may call it; with PERMISSION_DENIED and reason `SERVICE_RESERVED` for a service that the gateway serves
 	// itself; with ALREADY_EXISTS and reason `INSTANCE_ENTERED` for an instance id that is entered; and with RESOURCE_EXHAUSTED and
 	// reason `REGISTRY_FULL` or `CONTRACTS_FULL`.
 	Register(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RegisterRequest, RegisterResponse], error)
@@ -131,18 +133,20 @@ func (c *registryServiceClient) GetContract(ctx context.Context, in *GetContract
 // All implementations must embed UnimplementedRegistryServiceServer
 // for forward compatibility.
 //
-// RegistryService knows what runs, where, and under which contract. Nothing of it is stored: an instance is registered as long
-// as its Register stream is open. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
+// RegistryService knows what runs, where, and under which contract. Instances are not stored: one is registered as long as its
+// Register stream is open. Contracts are: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
 type RegistryServiceServer interface {
 	// Register enters an instance and keeps it entered while the stream is open: the stream is the lease, its end is the leave.
 	// The first message is `instance`; the reply is `registered`, then `contracts_needed` if the registry lacks a contract, for
 	// which the instance sends one `contract` each, then `admitted` or `refused`. Calls are routed to the instance from
-	// `admitted` on, while its state is SERVING. After `refused` the registry ends the stream with FAILED_PRECONDITION and
-	// reason `CONTRACT_REFUSED`. An instance sends `heartbeat` at least once per interval of `registered`; the registry ends
+	// `admitted` on, while its state is SERVING. A contract is refused when it would break those who call the one in force: by buf's
+	// rules WIRE_JSON, or because it lacks a method or a service. All packages of an instance are admitted, or none. After `refused`
+	// the registry ends the stream with FAILED_PRECONDITION and reason `CONTRACT_REFUSED`. An instance sends `heartbeat` at least once per interval of `registered`; the registry ends
 	// the stream with DEADLINE_EXCEEDED and reason `HEARTBEAT_MISSED` after three missed ones. Fails with INVALID_ARGUMENT
 	// and reason `MESSAGE_OUT_OF_ORDER`, `ADDRESS_INVALID` when nothing can be called there, `CONTRACT_HASH_MISMATCH` when a
 	// contract does not have the hash it claims, `CONTRACT_INVALID` when it is no descriptor set, or `CONTRACT_INCOMPLETE` when it
-	// lacks a service of the offer; with PERMISSION_DENIED and reason `SERVICE_RESERVED` for a service that the gateway serves
+	// lacks a service of the offer, `PACKAGE_REPEATED` when a package is offered twice, or `ACCESS_UNDECLARED` when a method of the offer does not say by the option
+	// `heddle.options.v1.access` who may call it; with PERMISSION_DENIED and reason `SERVICE_RESERVED` for a service that the gateway serves
 	// itself; with ALREADY_EXISTS and reason `INSTANCE_ENTERED` for an instance id that is entered; and with RESOURCE_EXHAUSTED and
 	// reason `REGISTRY_FULL` or `CONTRACTS_FULL`.
 	Register(grpc.BidiStreamingServer[RegisterRequest, RegisterResponse]) error

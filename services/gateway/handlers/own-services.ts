@@ -1,0 +1,77 @@
+import { Health } from "@heddle/contracts/grpc/health/v1";
+import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
+import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
+import { ContractService } from "@heddle/contracts/heddle/contract/v1";
+import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
+import { UsageService } from "@heddle/contracts/heddle/usage/v1";
+import type { Logger } from "@heddle/mesh/observe";
+import { type Implementation, implementation } from "@heddle/mesh/rpc";
+import type { Runtime } from "@heddle/mesh/runtime";
+import type { Store } from "@heddle/mesh/store";
+import type { Admission } from "../admission/admission.ts";
+import type { Catalog } from "../registry/catalog.ts";
+import type { Contracts } from "../registry/contracts.ts";
+import type { Instances } from "../registry/instances.ts";
+import type { AdmissionStore } from "../store/admission-store.ts";
+import type { ContractStore } from "../store/contract-store.ts";
+import type { OverrideStore } from "../store/override-store.ts";
+import type { UsageStore } from "../store/usage-store.ts";
+import { usageCallers } from "../usage/callers.ts";
+import type { Usage } from "../usage/usage.ts";
+import { checkContracts } from "./check-contracts.ts";
+import { createOverride } from "./create-override.ts";
+import { getContract } from "./get-contract.ts";
+import { listAdmissions } from "./list-admissions.ts";
+import { listDeprecatedUsage } from "./list-deprecated-usage.ts";
+import { listFieldUsage } from "./list-field-usage.ts";
+import { listInstances } from "./list-instances.ts";
+import { listMethodUsage } from "./list-method-usage.ts";
+import { listOverrides } from "./list-overrides.ts";
+import { listPackages } from "./list-packages.ts";
+import { listServices } from "./list-services.ts";
+import { register } from "./register.ts";
+import { reportUsage } from "./report-usage.ts";
+import { revokeOverride } from "./revoke-override.ts";
+import { watch } from "./watch.ts";
+
+/** What the gateway answers itself, and no instance may: its own services, and health and reflection of the whole mesh. */
+export const OWN = [RegistryService, ContractService, UsageService, Health, ServerReflection, ServerReflectionAlpha];
+
+/** What the gateway's own services answer from. */
+export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids"> {
+  readonly instances: Instances;
+  readonly contracts: Contracts;
+  readonly catalog: Catalog;
+  readonly admission: Admission;
+  readonly counting: Usage;
+  readonly store: Store;
+  readonly kept: ContractStore;
+  readonly admissions: AdmissionStore;
+  readonly overrides: OverrideStore;
+  readonly usage: UsageStore;
+  readonly log: Logger;
+}
+
+export const ownServices = (deps: OwnServicesDeps): readonly Implementation[] => [
+  implementation(RegistryService, {
+    register: register({ ...deps, reserved: OWN }),
+    watch: watch(deps),
+    listServices: listServices(deps),
+    listInstances: listInstances(deps),
+    getContract: getContract(deps),
+  }),
+  implementation(ContractService, {
+    listPackages: listPackages(deps),
+    listAdmissions: listAdmissions(deps),
+    checkContracts: checkContracts({ ...deps, callers: usageCallers(deps) }),
+    createOverride: createOverride(deps),
+    listOverrides: listOverrides(deps),
+    revokeOverride: revokeOverride(deps),
+  }),
+  implementation(UsageService, {
+    reportUsage: reportUsage(deps),
+    listMethodUsage: listMethodUsage(deps),
+    listFieldUsage: listFieldUsage(deps),
+    listDeprecatedUsage: listDeprecatedUsage(deps),
+  }),
+];

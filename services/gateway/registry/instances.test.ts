@@ -1,0 +1,144 @@
+import { InstanceChangeKind, ServingState } from "@heddle/contracts/heddle/registry/v1";
+import { expectFailure } from "@heddle/mesh/testing";
+import { describe, expect, test } from "vitest";
+import { contractOf, instanceOf } from "../fixtures/contract.ts";
+import { type Change, createInstances } from "./instances.ts";
+
+const loom = contractOf("loom.v1", { LoomService: ["Weave"] });
+const mill = contractOf("mill.v1", { MillService: ["Grind"] });
+const LOOM = "loom.v1.LoomService";
+
+const picks = (instances: ReturnType<typeof createInstances>, count: number) =>
+  Array.from({ length: count }, () => instances.pick(LOOM)?.instanceId);
+
+test("instances of a service are picked in turn", () => {
+  const instances = createInstances();
+  for (const id of ["a", "b", "c"]) instances.enter(instanceOf(id, loom));
+  instances.enter(instanceOf("other", mill));
+  expect(picks(instances, 6)).toEqual(["a", "b", "c", "a", "b", "c"]);
+});
+
+test("one that leaves is picked no more, and the turn goes on among the others", () => {
+  const instances = createInstances();
+  const [leaveA] = ["a", "b", "c"].map((id) => instances.enter(instanceOf(id, loom)));
+  leaveA?.();
+  leaveA?.();
+  expect(new Set(picks(instances, 4))).toEqual(new Set(["b", "c"]));
+});
+
+test("one that does not serve is not picked until it does", () => {
+  const instances = createInstances();
+  for (const id of ["a", "b"]) instances.enter(instanceOf(id, loom));
+  for (const state of [ServingState.STARTING, ServingState.DRAINING, ServingState.NOT_SERVING]) {
+    instances.setState("a", state);
+    expect(picks(instances, 3)).toEqual(["b", "b", "b"]);
+  }
+  expect(instances.serves(LOOM)).toBe(true);
+  instances.setState("b", ServingState.DRAINING);
+  expect(instances.serves(LOOM)).toBe(false);
+  expect(instances.absence(LOOM)).toContain("draining");
+  instances.setState("a", ServingState.SERVING);
+  expect(picks(instances, 2)).toEqual(["a", "a"]);
+});
+
+test("only what is fit is picked", () => {
+  const instances = createInstances();
+  for (const id of ["a", "b"]) instances.enter(instanceOf(id, loom));
+  expect([1, 2, 3].map(() => instances.pick(LOOM, ({ instanceId }) => instanceId === "b")?.instanceId)).toEqual([
+    "b",
+    "b",
+    "b",
+  ]);
+  expect(instances.pick(LOOM, () => false)).toBeUndefined();
+});
+
+test("a picker takes the same turns, and sees every change at once", () => {
+  const instances = createInstances();
+  const asked: string[] = [];
+  const pick = instances.picker(LOOM, ({ instanceId }) => {
+    asked.push(instanceId);
+    return instanceId !== "c";
+  });
+  const next = (count: number) => Array.from({ length: count }, () => pick()?.instanceId);
+  expect(next(2)).toEqual([undefined, undefined]);
+  const [leaveA] = ["a", "b", "c"].map((id) => instances.enter(instanceOf(id, loom)));
+  expect([...next(3), ...picks(instances, 1)]).toEqual(["a", "b", "a", "a"]);
+  expect(asked).toEqual(["a", "b", "c"]);
+  instances.setState("b", ServingState.DRAINING);
+  expect(next(2)).toEqual(["a", "a"]);
+  leaveA?.();
+  expect(next(1)).toEqual([undefined]);
+  instances.setState("b", ServingState.SERVING);
+  expect(next(1)).toEqual(["b"]);
+});
+
+test("the absence of a service is explained once it was there", () => {
+  const instances = createInstances();
+  expect(instances.absence(LOOM)).toBeUndefined();
+  const leave = instances.enter(instanceOf("a", loom));
+  leave();
+  expect(instances.absence(LOOM)).toBe("its last instance, a at 127.0.0.1:4000, left");
+  instances.enter(instanceOf("b", loom));
+  expect(instances.absence(LOOM)).not.toContain("left");
+});
+
+test("an instance id is entered once at a time", async () => {
+  const instances = createInstances();
+  const leave = instances.enter(instanceOf("a", loom));
+  expect(await expectFailure((async () => instances.enter(instanceOf("a", mill)))())).toMatchObject({
+    code: "AlreadyExists",
+    reason: "INSTANCE_ENTERED",
+  });
+  expect(instances.list()).toHaveLength(1);
+  leave();
+  instances.enter(instanceOf("a", mill));
+});
+
+test("a late leave does not take out another instance that has the id by now", () => {
+  const instances = createInstances();
+  const leaveFirst = instances.enter(instanceOf("a", loom));
+  leaveFirst();
+  instances.enter(instanceOf("a", loom));
+  leaveFirst();
+  expect(instances.pick(LOOM)?.instanceId).toBe("a");
+});
+
+test("the list is sorted by service, then by id", () => {
+  const instances = createInstances();
+  for (const [service, id] of [
+    ["mill", "b"],
+    ["loom", "z"],
+    ["mill", "a"],
+    ["loom", "y"],
+  ] as const) {
+    instances.enter({ ...instanceOf(id, loom), serviceName: service });
+  }
+  expect(instances.list().map(({ serviceName, instanceId }) => `${serviceName}/${instanceId}`)).toEqual([
+    "loom/y",
+    "loom/z",
+    "mill/a",
+    "mill/b",
+  ]);
+});
+
+describe("watchers", () => {
+  test("hear every change once, numbered, with the instance as it was then", () => {
+    const instances = createInstances();
+    const heard: Change[] = [];
+    const stop = instances.watch((change) => heard.push(change));
+    const leave = instances.enter(instanceOf("a", loom));
+    instances.setState("a", ServingState.DRAINING);
+    instances.setState("a", ServingState.DRAINING);
+    instances.setState("nobody", ServingState.DRAINING);
+    leave();
+    leave();
+    stop();
+    instances.enter(instanceOf("b", loom));
+    expect(heard.map(({ kind, instance, sequence }) => [kind, instance.state, sequence])).toEqual([
+      [InstanceChangeKind.ADDED, ServingState.SERVING, 1n],
+      [InstanceChangeKind.UPDATED, ServingState.DRAINING, 2n],
+      [InstanceChangeKind.REMOVED, ServingState.DRAINING, 3n],
+    ]);
+    expect(instances.sequence()).toBe(4n);
+  });
+});

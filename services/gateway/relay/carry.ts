@@ -1,0 +1,72 @@
+import type { ConnectError } from "@connectrpc/connect";
+import { fail } from "@heddle/mesh/contract";
+import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
+import type { Timers } from "@heddle/mesh/runtime";
+import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
+import type { Passage, RequestSampler } from "../edge/edge.ts";
+import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE } from "../errors.ts";
+import type { CallPlan } from "../routing/call-plan.ts";
+import type { MethodRoute } from "../routing/method-route.ts";
+import type { MethodRoutes } from "../routing/method-routes.ts";
+import type { Relay, Route } from "./relay.ts";
+
+/** Takes over an exchange and sends it to the next instance of a method. `end`: the request has no body. */
+export type Carrier = (
+  stream: HttpStream,
+  headers: HeaderList,
+  end: boolean,
+  where: { readonly method: MethodRoute; readonly plan: CallPlan },
+) => void;
+
+export const createCarrier =
+  ({ routes, relay, timers }: { routes: MethodRoutes; relay: Relay; timers: Timers }): Carrier =>
+  (stream, headers, end, { method, plan }) => {
+    const { service } = method;
+    const instance = method.next();
+    if (instance === undefined) {
+      respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
+      return;
+    }
+    try {
+      relay.send(stream, headers, end, new NextRoute(method, instance.address, plan));
+    } catch (cause) {
+      // What an instance says of itself, or a caller sends, must never end the gateway.
+      const error = fail(INSTANCE_UNREACHABLE, { service }, { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS });
+      respondError(stream, headers, error, timers);
+    }
+  };
+
+/** The route of one call. */
+class NextRoute implements Route {
+  readonly address: string;
+  readonly timeoutMs: number | undefined;
+  readonly answerFields: readonly string[];
+  readonly sampler: RequestSampler | undefined;
+  readonly #method: MethodRoute;
+  readonly #passage: Passage | undefined;
+
+  constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
+    this.#method = method;
+    this.#passage = passage;
+    this.address = address;
+    this.timeoutMs = timeoutMs;
+    this.answerFields = passage?.answerFields ?? [];
+    this.sampler = passage?.sampler;
+  }
+
+  get service(): string {
+    return this.#method.service;
+  }
+
+  get requestBytesMax(): number | undefined {
+    return this.#method.requestBytesMax;
+  }
+
+  refused(error: ConnectError): void {
+    this.#passage?.refused(error);
+  }
+
+  another(): string | undefined {
+    return this.#method.next()?.address;
+  }
+}

@@ -1,0 +1,47 @@
+import { ConcurrencyLimit } from "@heddle/mesh/policy";
+import { ErrorCode, HeaderList, IGNORE } from "@heddle/mesh/wire";
+import { expect, test } from "vitest";
+import { type AskedInstance, fakeInstances } from "../fixtures/fake-instances.ts";
+import { CountedSession } from "./counted-session.ts";
+
+const start = () => {
+  const { upstreams, asked } = fakeInstances();
+  const load = new ConcurrencyLimit(10);
+  const session = upstreams.to("loom:1").acquireNow() ?? expect.fail("no session");
+  const counted = new CountedSession(session, { load, resets: upstreams.resets("loom:1") });
+  const open = () => {
+    const stream = counted.request(new HeaderList([]), undefined, false, IGNORE);
+    return { stream, instance: (asked.at(-1) as AskedInstance).stream };
+  };
+  return { load, counted, open, session };
+};
+
+test("a stream counts until its answer has ended, or either side has reset it, and once", () => {
+  const { load, open } = start();
+  const [trailers, bare, body, reset, broken] = [open(), open(), open(), open(), open()];
+  expect(load.running).toBe(5);
+  trailers?.instance.headers({ ":status": "200" });
+  trailers?.instance.data("cloth");
+  expect(load.running).toBe(5);
+  trailers?.instance.trailers({ "grpc-status": "0" });
+  expect(load.running).toBe(4);
+  bare?.instance.headers({ ":status": "200" }, true);
+  expect(load.running).toBe(3);
+  body?.instance.data("", true);
+  expect(load.running).toBe(2);
+  reset?.stream.reset(ErrorCode.CANCEL);
+  reset?.stream.reset(ErrorCode.CANCEL);
+  expect(load.running).toBe(1);
+  broken?.instance.breaks(ErrorCode.CANCEL, "connection");
+  trailers?.instance.breaks(ErrorCode.CANCEL, "connection");
+  expect(load.running).toBe(0);
+});
+
+test("a stream that cannot be opened does not count", () => {
+  const { load, counted, session } = start();
+  session.request = () => {
+    throw new RangeError("no stream is free");
+  };
+  expect(() => counted.request(new HeaderList([]), undefined, false, IGNORE)).toThrow(RangeError);
+  expect(load.running).toBe(0);
+});

@@ -1,0 +1,83 @@
+import type { ConnectError } from "@connectrpc/connect";
+import { fail } from "@heddle/mesh/contract";
+import { continueTrace } from "@heddle/mesh/observe";
+import { type RpcServer, respondError, type WireChoice } from "@heddle/mesh/rpc";
+import type { Runtime } from "@heddle/mesh/runtime";
+import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
+import type { RequestSampler } from "../edge/edge.ts";
+import { RELAY_LOOP } from "../errors.ts";
+import { planOf } from "../routing/call-plan.ts";
+import { createForwarder } from "./forwarded-headers.ts";
+import { HangGuard } from "./hang-guard.ts";
+import { RelayedCall } from "./relayed-call.ts";
+import { createUpstreams, type Upstreams } from "./upstreams.ts";
+
+/** Where a call goes, and how long it may take. */
+export interface Route {
+  /** Full name of the service, for errors. */
+  readonly service: string;
+  /** The instance's `host:port`. */
+  readonly address: string;
+  /** Milliseconds after which the instance is taken for hung; undefined for streams without a deadline. */
+  readonly timeoutMs: number | undefined;
+  /** Bytes of the request's body, beyond which it is refused; undefined where only single messages are bounded. */
+  readonly requestBytesMax?: number | undefined;
+  /** Fields that the answer gets beside the instance's own, name and value in turn. */
+  readonly answerFields: readonly string[];
+  /** What the first message of the request is shown to; undefined: nobody asks. */
+  readonly sampler?: RequestSampler | undefined;
+  /** Hears that the call is refused, for want of room or because it is too large. */
+  refused?(error: ConnectError): void;
+  /** The next instance in turn, for a call that the first one has not begun; undefined when there is none. */
+  another?(): string | undefined;
+}
+
+/**
+ * Carries calls to instances over HTTP/2, frame by frame, without decoding them: any protocol that an instance speaks passes. What
+ * one side sends leaves no faster than the other side takes it.
+ */
+export interface Relay {
+  /**
+   * Takes over an exchange. `end`: the request has no body.
+   *
+   * @throws TypeError when the route's address is none.
+   */
+  send(stream: HttpStream, headers: HeaderList, end: boolean, route: Route): void;
+  /** Lets the calls to an address finish and closes its connections. */
+  forget(address: string): void;
+  /** Closes every connection. */
+  close(): void;
+}
+
+export interface RelayOptions {
+  readonly runtime: Pick<Runtime, "clock" | "timers" | "random" | "network">;
+  /** This gateway's own: what it has relayed carries it, and is not relayed again. */
+  readonly instanceId: string;
+  readonly wire: WireChoice;
+  /** Servers in this process, by address. */
+  readonly neighbours?: ReadonlyMap<string, Pick<RpcServer, "connect">>;
+  /** The connections to instances; by default to neighbours and over the network. */
+  readonly upstreams?: Upstreams;
+}
+
+export const createRelay = ({ runtime, instanceId, wire, neighbours, upstreams: given }: RelayOptions): Relay => {
+  const { timers, random } = runtime;
+  const upstreams = given ?? createUpstreams(wire, runtime, neighbours);
+  const forward = createForwarder(instanceId);
+  const deps = { upstreams, timers, guard: new HangGuard(timers) };
+  return {
+    send(stream, headers, end, route) {
+      const plan = planOf(headers);
+      plan.forwarded ??= forward(headers, stream.peer);
+      const { forwarded } = plan;
+      if (forwarded.isLoop) {
+        respondError(stream, headers, fail(RELAY_LOOP, { service: route.service, address: route.address }), timers);
+        return;
+      }
+      const extra = ["traceparent", continueTrace(forwarded.traceparent, random), ...forwarded.changing];
+      new RelayedCall(deps, { stream, headers, end, route, sent: forwarded.list, extra }).open();
+    },
+    forget: (address) => upstreams.forget(address),
+    close: () => upstreams.close(),
+  };
+};

@@ -1,0 +1,132 @@
+import type { ConnectError } from "@connectrpc/connect";
+import { fail } from "@heddle/mesh/contract";
+import type { ConcurrencyLimit } from "@heddle/mesh/policy";
+import type { HttpStream, Session } from "@heddle/mesh/wire";
+import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
+import type { Route } from "./relay.ts";
+import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
+
+/** Times that a call is sent: an instance that did not begin it is not asked for ever. */
+const ATTEMPTS_MAX = 3;
+
+/** Who wants to reach an instance. */
+export interface Traveller {
+  /** A stream is to be opened on the session at once. */
+  connected(session: Session): void;
+  notConnected(error: ConnectError): void;
+}
+
+/**
+ * One call's way to an instance: which one it is, its place among the calls that one takes at once, and a connection to it. The
+ * place is taken before anything is sent, and free again when the call has left or the instance is rid of its stream.
+ */
+export class WayToInstance {
+  readonly #upstreams: Upstreams;
+  readonly #route: Route;
+  readonly #traveller: Traveller;
+  #address: string;
+  #load: ConcurrencyLimit | undefined = undefined;
+  #attempts = 0;
+  /** Calls off the wait for a connection. */
+  #waiting: AbortController | undefined = undefined;
+
+  constructor(upstreams: Upstreams, route: Route, traveller: Traveller) {
+    this.#upstreams = upstreams;
+    this.#route = route;
+    this.#traveller = traveller;
+    this.#address = route.address;
+  }
+
+  /** True while the call may be sent once more. */
+  get mayGoAgain(): boolean {
+    return this.#attempts < ATTEMPTS_MAX;
+  }
+
+  /** @throws TypeError when the address is none. */
+  go(): void {
+    if (!this.#enter()) {
+      const { max } = this.#upstreams.load(this.#address);
+      const values = { service: this.#route.service, calls: max };
+      const refusal = fail(UPSTREAM_BUSY, values, { retryDelayMs: INSTANCE_RETRY_DELAY_MS });
+      this.#route.refused?.(refusal);
+      this.#traveller.notConnected(refusal);
+      return;
+    }
+    this.#attempts++;
+    const pool = this.#upstreams.to(this.#address);
+    const session = pool.acquireNow();
+    if (session !== undefined) {
+      this.#traveller.connected(session);
+      return;
+    }
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    Promise.resolve(pool.acquire(waiting.signal)).then(
+      (acquired) => {
+        this.#waiting = undefined;
+        if (!waiting.signal.aborted) this.#traveller.connected(acquired);
+      },
+      (cause: unknown) => {
+        this.#waiting = undefined;
+        if (!waiting.signal.aborted) this.goElsewhere(cause);
+      },
+    );
+  }
+
+  /** Nothing was sent: another instance may do. */
+  goElsewhere(cause: unknown): void {
+    const other = this.mayGoAgain ? this.#route.another?.() : undefined;
+    if (other === undefined || other === this.#address) this.#traveller.notConnected(this.unreachable(cause));
+    else this.#goTo(other);
+  }
+
+  /** The instance did not begin the call: to the next in turn, or the same where there is no other. */
+  goAgain(): void {
+    this.#goTo(this.#route.another?.() ?? this.#address);
+  }
+
+  /** Ends the stream to the instance, which may have to do with it for a while: it stays counted until then. */
+  reset(instance: HttpStream, code: number): void {
+    this.#upstreams.resets(this.#address).reset(instance, code, this.#load);
+    this.#load = undefined;
+  }
+
+  /** The call is over. */
+  leave(): void {
+    this.#load?.leave();
+    this.#load = undefined;
+    this.#waiting?.abort();
+  }
+
+  unreachable(cause: unknown): ConnectError {
+    return fail(
+      INSTANCE_UNREACHABLE,
+      { service: this.#route.service },
+      { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS },
+    );
+  }
+
+  #goTo(address: string): void {
+    this.#address = address;
+    try {
+      this.go();
+    } catch (cause) {
+      this.#traveller.notConnected(this.unreachable(cause));
+    }
+  }
+
+  /** Takes a place at the instance, or at one of the next in turn when it has as many calls as it may. */
+  #enter(): boolean {
+    this.#load?.leave();
+    this.#load = undefined;
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      const load = this.#upstreams.load(this.#address);
+      if (load.enter()) {
+        this.#load = load;
+        return true;
+      }
+      this.#address = this.#route.another?.() ?? this.#address;
+    }
+    return false;
+  }
+}

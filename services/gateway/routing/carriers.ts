@@ -1,0 +1,65 @@
+import type { Transport } from "@connectrpc/connect";
+import type { Logger } from "@heddle/mesh/observe";
+import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
+import type { Runtime } from "@heddle/mesh/runtime";
+import type { Catalog } from "../registry/catalog.ts";
+import type { Contracts } from "../registry/contracts.ts";
+import type { Instances } from "../registry/instances.ts";
+import { type Carrier, createCarrier } from "../relay/carry.ts";
+import { createRelay } from "../relay/relay.ts";
+import { createUpstreams } from "../relay/upstreams.ts";
+import { cachedBackends } from "../replies/cached-backends.ts";
+import { createSharedReplies, type SharedReplies } from "../replies/share-replies.ts";
+import { type Backends, createBackends } from "../translate/backends.ts";
+import { createTranslator, type Translator } from "../translate/translate.ts";
+import { createMethodRoutes, type MethodRoutes } from "./method-routes.ts";
+
+/** What takes calls to instances, all of it over the same connections. */
+export interface Carriers {
+  readonly routes: MethodRoutes;
+  /** gRPC, as it comes. */
+  readonly carry: Carrier;
+  /** gRPC of methods that declare `cache`. */
+  readonly shared: SharedReplies;
+  /** gRPC-Web, Connect and JSON. */
+  readonly translator: Translator;
+  /** Messages, whatever they were made of. */
+  readonly backends: Backends;
+  /** Closes every connection. */
+  close(): void;
+}
+
+export const createCarriers = (options: {
+  runtime: Runtime;
+  instances: Instances;
+  contracts: Contracts;
+  catalog: Catalog;
+  /** To what the gateway serves itself. */
+  self: Transport;
+  wire: WireChoice;
+  /** Servers in this process, by address. */
+  neighbours: ReadonlyMap<string, Pick<RpcServer, "connect">>;
+  /** This gateway's own. */
+  instanceId: string;
+  log: Logger;
+}): Carriers => {
+  const { runtime, instances, contracts, catalog, self, wire, instanceId, log } = options;
+  const { clock, timers, ids } = runtime;
+  const routes = createMethodRoutes({ instances, contracts });
+  const upstreams = createUpstreams(wire, runtime, options.neighbours);
+  const relay = createRelay({ runtime, instanceId, wire, upstreams });
+  const carry = createCarrier({ routes, relay, timers });
+  const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
+  const own = { isOwn: catalog.isOwn, transport: self };
+  const backends = cachedBackends(createBackends({ runtime, instances, routes, upstreams, own, instanceId }), {
+    routes,
+    replies: shared.replies,
+    timers,
+    instanceId,
+  });
+  const translator = createTranslator({ contracts, backends, timers, ids, log });
+  instances.watch(({ instance }) => {
+    if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
+  });
+  return { routes, carry, shared, translator, backends, close: () => relay.close() };
+};

@@ -1,0 +1,97 @@
+import { fail } from "@heddle/mesh/contract";
+import type { ConnectionPool } from "@heddle/mesh/rpc";
+import type { Session } from "@heddle/mesh/wire";
+import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
+import { CountedSession } from "../relay/counted-session.ts";
+import { LOOKS_MAX, type Upstreams } from "../relay/upstreams.ts";
+import type { MethodRoutes } from "../routing/method-routes.ts";
+
+/** Instances that are asked for a connection before the call fails. */
+const ATTEMPTS_MAX = 3;
+
+/** The instances of one method as one pool of connections: each call goes to the next in turn, and so does each further attempt. */
+export class InstancePool implements ConnectionPool {
+  readonly #upstreams: Upstreams;
+  readonly #routes: MethodRoutes;
+  readonly #path: string;
+  readonly #service: string;
+  readonly #owner: string | undefined;
+  /** Whose turn it was: when no connection is there right away, it is waited for at the same instance. */
+  #chosen: string | undefined;
+
+  /** `owner`: the name of the service whose instances are meant. */
+  constructor(
+    { upstreams, routes }: { upstreams: Upstreams; routes: MethodRoutes },
+    { path, service, owner }: { path: string; service: string; owner: string | undefined },
+  ) {
+    this.#upstreams = upstreams;
+    this.#routes = routes;
+    this.#path = path;
+    this.#service = service;
+    this.#owner = owner;
+  }
+
+  acquireNow(): Session | undefined {
+    this.#chosen = this.#next();
+    if (this.#chosen === undefined) return undefined;
+    if (this.#upstreams.load(this.#chosen).isFull) return undefined;
+    try {
+      const session = this.#upstreams.to(this.#chosen).acquireNow();
+      return session && this.#counted(session, this.#chosen);
+    } catch {
+      // `acquire` says what is wrong with the address.
+      return undefined;
+    }
+  }
+
+  /** Rejects with the error that the caller is answered with. */
+  async acquire(signal?: AbortSignal): Promise<Session> {
+    let address = this.#chosen ?? this.#next();
+    for (let attempt = 1; ; attempt++) {
+      if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
+      const load = this.#upstreams.load(address);
+      if (load.isFull)
+        throw fail(
+          UPSTREAM_BUSY,
+          { service: this.#service, calls: load.max },
+          { retryDelayMs: INSTANCE_RETRY_DELAY_MS },
+        );
+      try {
+        return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
+      } catch (cause) {
+        if (signal?.aborted) throw cause;
+        const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
+        if (other === undefined || other === address)
+          throw fail(
+            INSTANCE_UNREACHABLE,
+            { service: this.#service },
+            { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS },
+          );
+        address = other;
+      }
+    }
+  }
+
+  /** The connections belong to others. */
+  close(): void {}
+
+  destroy(): void {}
+
+  #counted(session: Session, address: string): Session {
+    return new CountedSession(session, {
+      load: this.#upstreams.load(address),
+      resets: this.#upstreams.resets(address),
+    });
+  }
+
+  /** The next in turn, of those that take another call where there are any. */
+  #next(): string | undefined {
+    const route = this.#routes.at(this.#path, this.#owner);
+    let address: string | undefined;
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      address = route?.next()?.address;
+      if (address === undefined || !this.#upstreams.load(address).isFull) return address;
+    }
+    return address;
+  }
+}
