@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
+import { setImmediate } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Code, ConnectError, type HandlerContext, type Transport } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -16,7 +17,8 @@ import {
   respondUnknownMethod,
 } from "../mesh/rpc/index.ts";
 import { systemRuntime, type Timers } from "../mesh/runtime/index.ts";
-import { fakeTime } from "../mesh/testing/index.ts";
+import { FakeStream, fakeTime } from "../mesh/testing/index.ts";
+import { ErrorCode, HeaderList } from "../mesh/wire/index.ts";
 import { type Checkpoint, createEdge } from "../services/gateway/edge/edge.ts";
 import type { PackageContract } from "../services/gateway/registry/contracts.ts";
 import { createRestDoor } from "../services/gateway/rest/rest-door.ts";
@@ -118,7 +120,7 @@ const startDoor = async (
     catalog.current = next;
     catalog.number++;
   };
-  return { url, port, call, calls, lines, admit };
+  return { url, port, call, calls, lines, admit, handle: server.handle };
 };
 
 const json = (body: string) => ({ body, headers: { "content-type": "application/json" } });
@@ -241,6 +243,18 @@ describe("a unary call", () => {
     const stream = session.request({ ":method": "POST", ":path": "/v1/shelves", "content-type": "application/json" });
     stream.end('{"theme":"x"}');
     expect(await text(stream)).toBe('{"theme":"x"}');
+  });
+
+  test("whose caller leaves halfway is no error of ours", async () => {
+    const { handle, lines } = await startDoor({});
+    for (const code of [ErrorCode.NO_ERROR, ErrorCode.INTERNAL_ERROR, ErrorCode.CANCEL]) {
+      const stream = new FakeStream();
+      handle(stream, HeaderList.of({ ":method": "POST", ":path": "/v1/shelves" }), false);
+      stream.data("{");
+      stream.breaks(code, "peer");
+    }
+    await setImmediate();
+    expect(lines).toEqual([]);
   });
 
   test("is not waited for without end", async () => {

@@ -86,9 +86,11 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
     const told = (thrown: unknown) => explain(thrown, binding.template.text, method.parent.file.proto.package);
     const transport = options.backends.transportFor(method, target);
     return (request) =>
-      answerRest({ binding, transport, timers, explain: told, ...target }, request).catch((error: unknown) =>
-        errorResponse(told(error), headers, registry),
-      );
+      answerRest({ binding, transport, timers, explain: told, ...target }, request).catch((error: unknown) => {
+        // A caller that has left is told nothing, and writes nothing into the log of errors.
+        if (request.signal.aborted) throw error;
+        return errorResponse(told(error), headers, registry);
+      });
   };
 
   /** What answers a request, and the fields that its answer gets whatever it is; undefined: nobody here. */
