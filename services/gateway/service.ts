@@ -111,7 +111,7 @@ export const gateway = defineService({
           checkContracts: checkContracts({ ...stores, callers: usageCallers(usageDeps), clock, catalog }),
           createOverride: createOverride({ ...stores, clock, ids, log }),
           listOverrides: listOverrides({ ...stores, clock }),
-          revokeOverride: revokeOverride({ ...stores, clock }),
+          revokeOverride: revokeOverride({ ...stores, clock, log }),
         }),
         usageImplementation(usageDeps),
       ],

@@ -178,6 +178,9 @@ describe("an override", () => {
     const overrideId = override?.id ?? "";
     const revoked = await contracts.revokeOverride({ overrideId });
     expect(revoked.override?.state).toBe(OverrideState.REVOKED);
+    // From this machine, without credentials.
+    expect([override?.creator, override?.revoker]).toEqual(["local", ""]);
+    expect([revoked.override?.creator, revoked.override?.revoker]).toEqual(["local", "local"]);
     expect(await contracts.revokeOverride({ overrideId })).toEqual(revoked);
     expect(await bring(broken)).toBe("refused");
   });
@@ -208,6 +211,7 @@ describe("an override", () => {
     expect(await make({ package: "loom.v1", contractHash: "abc" })).toMatchObject(invalid);
     expect(await make({ package: "loom.v1", lifetime: durationFromMs(8 * 24 * 3_600_000) })).toMatchObject(invalid);
     expect(await make({ package: "loom.v1", reason: "" })).toMatchObject(invalid);
+    expect(await make({ package: "loom.v1", reason: " \n" })).toMatchObject(invalid);
     for (let i = 0; i < 100; i++) await contracts.createOverride({ package: "loom.v1", reason: "why" });
     expect(await make({ package: "loom.v1" })).toMatchObject({ code: "ResourceExhausted", reason: "OVERRIDES_FULL" });
   });
