@@ -52,6 +52,7 @@ export const nextLines = (
     while (taken(folderOf(next, folder))) next = nextVersion(next);
     return `  cp -R ${folderOf(name, folder)} ${folderOf(next, folder)}`;
   }),
+  "then name the copy's package by its new version, and undo the change in the old one.",
 ];
 
 const folderOf = (name: string, folder: string): string => `${folder}/${name.replaceAll(".", "/")}`;
@@ -81,5 +82,5 @@ const callerText = ({
 }: AffectedCaller): string => {
   const who = [consumer, consumerVersion].filter((part) => part !== "").join(" ");
   const sets = setsField === undefined ? "" : setsField ? ", and sets it" : ", and was not seen to set it";
-  return `${who} called ${method} ${callCount} times, last ${dateText(lastCallTime)}${sets}`;
+  return `${who} called ${method} ${callCount === 1n ? "once" : `${callCount} times`}, last ${dateText(lastCallTime)}${sets}`;
 };

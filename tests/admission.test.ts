@@ -93,6 +93,16 @@ test(
     const made = await heddle(mesh, "contracts", "allow", "loom.v1", "--next", "--reason", "a mistake", "--json");
     const { stdout } = await heddle(mesh, "contracts", "revoke", JSON.parse(made.stdout).id);
     expect(stdout).toContain("is revoked");
+    expect(await heddle(mesh, "contracts", "revoke", "ovr_x")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("heddle contracts overrides shows"),
+    });
+    const unseen = ["--hash", "00000000", "--reason", "a slip", "--for", "1s"];
+    expect((await heddle(mesh, "contracts", "allow", "loom.v1", ...unseen)).stderr).toContain("was seen yet");
+    expect(await heddle(mesh, "contracts", "history", "lom.v1")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Did you mean loom.v1?"),
+    });
 
     const broken = await startLoom(mesh, "broken");
     expect(broken.said()).toEqual(["refused"]);
