@@ -75,6 +75,17 @@ describe("a check says of each package what would be decided:", () => {
     expect((await contracts.listAdmissions({})).admissions).toHaveLength(1);
   });
 
+  test("refused, where a method does not say who may call it, whether or not the package is known", async () => {
+    const { bring, check } = await start();
+    const shape = { fields: ["colour", "length"], access: null };
+    const silent = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] }, shape);
+    const told = [{ violation: { rule: "ACCESS_UNDECLARED" } }, { violation: { element: "loom.v1.LoomService.Rest" } }];
+    const refused = { verdict: CheckVerdict.BREAKING, violationCount: 2, violations: told };
+    expect(await check(silent)).toMatchObject([{ ...refused, contractHash: "" }]);
+    await bring(good);
+    expect(await check(silent)).toMatchObject([{ ...refused, contractHash: good.offer.contractHash }]);
+  });
+
   test("deleted, where it is named and not there", async () => {
     const { bring, check } = await start();
     await bring(good);
