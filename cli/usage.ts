@@ -10,6 +10,7 @@ import { systemClock } from "@heddle/mesh/runtime";
 import { gatewayTransport } from "./gateway-transport.ts";
 import { orFailure } from "./rpc-failure.ts";
 import type { Terminal } from "./terminal.ts";
+import { DAY_MS } from "./units.ts";
 
 /** Asks a mesh who uses what, page after page; an RPC that fails ends the command. */
 export interface UsageQuery {
@@ -22,7 +23,6 @@ export interface UsageQuery {
 const PAGE_SIZE = 200;
 /** Items that are shown at most: more than that nobody reads, and a program asks for less at once. */
 const ITEMS_MAX = 10_000;
-const DAY_MS = 86_400_000;
 
 export const usageOf = (
   gateway: string,

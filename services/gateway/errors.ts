@@ -142,6 +142,11 @@ export const UPSTREAM_BUSY = gateway(
   Code.Unavailable,
   "The instances of {service} have as many calls on their way as each may: {calls}.",
 );
+export const ORIGIN_NOT_ALLOWED = gateway(
+  "ORIGIN_NOT_ALLOWED",
+  Code.PermissionDenied,
+  "Pages of {origin} may not call this gateway. Name the origin in HEDDLE_CORS_ORIGINS to let them.",
+);
 export const DOCUMENT_UNKNOWN = gateway(
   "DOCUMENT_UNKNOWN",
   Code.NotFound,
