@@ -105,7 +105,10 @@ test(
       violations: expect.arrayContaining([expect.stringMatching(`^loom/v1/service.proto: ${rule}: .*length`)]),
       next: expect.arrayContaining([expect.stringContaining("heddle contracts allow loom.v1 --hash")]),
     });
-    expect(mesh.logOf("gateway")).toContain("instance refused: its contract would break callers");
+    const lines = mesh.logOf("gateway").split("\n");
+    const refused = lines.filter((line) => line.includes("instance refused: its contract would break callers"));
+    // A name that the line has twice would put it under another service in `heddle logs`.
+    expect(refused.map((line) => JSON.parse(line))).toMatchObject([{ service: "gateway", serviceName: "loom" }]);
 
     const status = await heddle(mesh, "status");
     expect(status.code).toBe(1);

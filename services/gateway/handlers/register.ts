@@ -86,12 +86,12 @@ export const register = (deps: {
     }
     const leave = enter(instance, decided.inForce, deps);
     for (const { packageName, outcome } of decided.outcomes) {
-      const line = { package: packageName, service: serviceName, version };
+      const line = { package: packageName, serviceName, version };
       if (outcome === AdmissionOutcome.OVERRIDDEN)
         log.warn(line, "contract in force, by an override: it breaks callers");
       else if (outcome === AdmissionOutcome.COMPATIBLE) log.info(line, "contract in force");
     }
-    log.info({ instanceId, service: serviceName, version, address }, "instance entered");
+    log.info({ instanceId, serviceName, version, address }, "instance entered");
     try {
       const packages = instance.packages.map(({ name }) => name);
       yield say({ case: "admitted", value: { $typeName: "heddle.registry.v1.Admitted", packages } });
@@ -102,7 +102,7 @@ export const register = (deps: {
       }
     } finally {
       leave();
-      log.info({ instanceId, service: serviceName, address }, "instance left");
+      log.info({ instanceId, serviceName, address }, "instance left");
     }
   };
 
@@ -138,7 +138,7 @@ const tellRefusal = (log: Logger, { serviceName, version, instanceId }: Instance
   const { violations, nextSteps } = refusal;
   const line = {
     instanceId,
-    service: serviceName,
+    serviceName,
     version,
     packages: refusal.refused.map(({ packageName }) => packageName),
     violations: violations.slice(0, LOGGED_MAX).map(violationLine),

@@ -1,10 +1,4 @@
-import {
-  type DescMethod,
-  type DescMethodStreaming,
-  type DescMethodUnary,
-  type Message,
-  toBinary,
-} from "@bufbuild/protobuf";
+import type { DescMethod, DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
@@ -22,7 +16,6 @@ import {
 } from "@heddle/mesh/rest";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
-import type { RequestSampler } from "../edge/edge.ts";
 import { piecesOf, readBody, refuseCompressed } from "./rest-body.ts";
 import { jsonOf, jsonResponse, replyFields, unreadable, wholeResponse } from "./rest-response.ts";
 import { type StreamReply, streamResponse } from "./rest-stream.ts";
@@ -34,8 +27,6 @@ export interface RestCall {
   readonly path: RequestPath;
   readonly query: string;
   readonly headers: HeaderList;
-  /** What the request is shown to. */
-  readonly sampler: RequestSampler | undefined;
   readonly timers: Timers;
   /** What the caller is told of something that was thrown. */
   readonly explain: (thrown: unknown) => ConnectError;
@@ -103,13 +94,11 @@ const replyResponse = (
 };
 
 const messageOf = async (
-  { binding, path, query, headers, sampler }: RestCall,
+  { binding, path, query, headers }: RestCall,
   request: UniversalServerRequest,
 ): Promise<Message> => {
   const data = await readBody(request, headers);
-  const message = readRequest(binding, { path, query, body: { data, contentType: headers.get("content-type") } });
-  sampler?.look(toBinary(binding.method.input, message));
-  return message;
+  return readRequest(binding, { path, query, body: { data, contentType: headers.get("content-type") } });
 };
 
 /** A raw body as messages: the first one has what path and query say, and is read before the call is made. */

@@ -79,7 +79,7 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
     fail(VERB_NOT_ALLOWED, { path: `/${path.raw.join("/")}`, allowed: allowed.join(", "), verb });
   const call = (
     binding: Binding,
-    target: Pick<RestCall, "path" | "query" | "headers" | "sampler"> & { readonly peer: string },
+    target: Pick<RestCall, "path" | "query" | "headers"> & { readonly peer: string },
   ): Answer => {
     const { method, registry } = binding;
     const { headers } = target;
@@ -106,9 +106,9 @@ export const createRestDoor = (options: RestDoorOptions): Door => {
         const binding = match.entry.target;
         const passage = passageOf(edge, { method: binding.method, headers, peer });
         const refusal = passage.check();
-        const { answerFields: fields, sampler } = passage;
+        const { answerFields: fields } = passage;
         if (refusal !== undefined) return refuse(refusal, fields);
-        const answer = call(binding, { path, query, headers, peer, sampler });
+        const answer = call(binding, { path, query, headers, peer });
         return { answer, fields, requestTimeoutMs: requestTimeoutOf(binding.method) };
       }
       const { allowed } = match;

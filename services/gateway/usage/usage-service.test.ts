@@ -134,17 +134,18 @@ test("fields are seen in requests of every protocol, also in those that are answ
       await json(path, consumer, JSON.stringify(request)),
       await json(path, { ...consumer, "content-type": "application/proto" }, "\n\x01a"),
       await json(path, { ...consumer, "content-type": "application/grpc-web+proto" }, "\0\0\0\0\x03\n\x01a"),
+      await json(path === CUT ? "v1/cloth:cut" : "v1/cloth:look", consumer, JSON.stringify(request)),
     ];
-    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     await callerOf("web/1")(path, request);
   }
   const { fields } = await usage.listFieldUsage({});
   expect(fields.map(({ message, samples, samplesWithField }) => [message, samples, samplesWithField])).toEqual([
-    ["cloth.v1.CutRequest", 4n, 4n],
-    ["cloth.v1.LookRequest", 4n, 4n],
+    ["cloth.v1.CutRequest", 5n, 5n],
+    ["cloth.v1.LookRequest", 5n, 5n],
   ]);
   const { methods } = await usage.listMethodUsage({ method: LOOK });
-  expect(methods.map(({ calls }) => calls)).toEqual([4n]);
+  expect(methods.map(({ calls }) => calls)).toEqual([5n]);
 });
 
 test("what is deprecated is listed with those who still use it, and the day after which it may be gone", async () => {
