@@ -2,7 +2,7 @@ import { create, type DescMethodUnary, fromBinary, type Message, toBinary } from
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
-import { commonReasons, fail } from "@heddle/mesh/contract";
+import { commonReasons, fail, methodPath } from "@heddle/mesh/contract";
 import { SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
@@ -30,7 +30,7 @@ export const cachedBackends = (
 ): Backends => ({
   transportFor(method, call) {
     const alone = backends.transportFor(method, call);
-    const route = deps.routes.at(`/${method.parent.typeName}/${method.name}`, call.headers.get(SERVICE_HEADER));
+    const route = deps.routes.at(methodPath(method), call.headers.get(SERVICE_HEADER));
     if (route?.cacheMs === undefined) return alone;
     const sharing = sharingOf(route, call.headers, deps.instanceId);
     const sampler = planOf(call.headers).passage?.sampler;
