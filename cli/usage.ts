@@ -8,6 +8,7 @@ import {
 } from "@heddle/contracts/heddle/usage/v1";
 import { systemClock } from "@heddle/mesh/runtime";
 import { gatewayTransport } from "./gateway-transport.ts";
+import { pagesOf } from "./pages-of.ts";
 import { orFailure } from "./rpc-failure.ts";
 import type { Terminal } from "./terminal.ts";
 import { DAY_MS } from "./units.ts";
@@ -33,35 +34,41 @@ export const usageOf = (
   const since: Timestamp = timestampFromMs(systemClock.nowMs() - (days - 1) * DAY_MS);
   const { method: rpc } = UsageService;
 
-  const all = async <T>(
-    page: (token: string) => Promise<{ readonly items: readonly T[]; readonly next: string }>,
+  const all = async <P extends { readonly nextPageToken: string }, T>(
+    ask: (pageToken: string) => Promise<P>,
+    itemsOf: (page: P) => readonly T[],
   ): Promise<T[]> => {
     const found: T[] = [];
-    for (let token = "", isFirst = true; (isFirst || token !== "") && found.length < ITEMS_MAX; isFirst = false) {
-      const { items, next } = await page(token);
-      found.push(...items);
-      token = next;
+    for await (const page of pagesOf(ask)) {
+      found.push(...itemsOf(page));
+      if (found.length >= ITEMS_MAX) break;
     }
     return found;
   };
   return {
     methods: (filter) =>
-      all(async (pageToken) => {
-        const call = client.listMethodUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
-        const { methods, nextPageToken } = await orFailure(rpc.listMethodUsage, call, terminal);
-        return { items: methods, next: nextPageToken };
-      }),
+      all(
+        (pageToken) => {
+          const call = client.listMethodUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
+          return orFailure(rpc.listMethodUsage, call, terminal);
+        },
+        ({ methods }) => methods,
+      ),
     fields: (filter) =>
-      all(async (pageToken) => {
-        const call = client.listFieldUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
-        const { fields, nextPageToken } = await orFailure(rpc.listFieldUsage, call, terminal);
-        return { items: fields, next: nextPageToken };
-      }),
+      all(
+        (pageToken) => {
+          const call = client.listFieldUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
+          return orFailure(rpc.listFieldUsage, call, terminal);
+        },
+        ({ fields }) => fields,
+      ),
     deprecated: (filter) =>
-      all(async (pageToken) => {
-        const call = client.listDeprecatedUsage({ ...filter, since, pageSize: PAGE_SIZE, pageToken });
-        const { elements, nextPageToken } = await orFailure(rpc.listDeprecatedUsage, call, terminal);
-        return { items: elements, next: nextPageToken };
-      }),
+      all(
+        (pageToken) => {
+          const call = client.listDeprecatedUsage({ ...filter, since, pageSize: PAGE_SIZE, pageToken });
+          return orFailure(rpc.listDeprecatedUsage, call, terminal);
+        },
+        ({ elements }) => elements,
+      ),
   };
 };

@@ -95,11 +95,6 @@ export const CONSUMER_MISMATCH = reasons("heddle.usage.v1")(
   "{service} reports calls of {consumerName}: a service reports its own.",
 );
 
-/** Milliseconds after which a caller may find a service back that has no instance: a supervisor restarts faster. */
-export const SERVICE_RETRY_DELAY_MS = 500;
-/** Milliseconds after which a caller may try again where one instance was out of reach or busy. */
-export const INSTANCE_RETRY_DELAY_MS = 200;
-
 const gateway = reasons("heddle.gateway");
 
 export const SERVICE_UNAVAILABLE = gateway(

@@ -7,10 +7,11 @@ import { SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
-import { ANSWER_UNREADABLE, INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE } from "../errors.ts";
+import { ANSWER_UNREADABLE } from "../errors.ts";
 import { planOf } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
+import { unreachable } from "../routing/try-later.ts";
 import type { BackendCall, Backends } from "../translate/backends.ts";
 import type { Answer, Ending } from "./collected-answer.ts";
 import { isOneMessage, type Question, REQUEST_BYTES_MAX, type ReplyCache } from "./reply-cache.ts";
@@ -101,8 +102,7 @@ const responseOf = (
   ageMs: number | undefined,
 ): UnaryResponse<never, never> => {
   const service = method.parent.typeName;
-  if (typeof ending === "number")
-    throw fail(INSTANCE_UNREACHABLE, { service }, { retryDelayMs: INSTANCE_RETRY_DELAY_MS });
+  if (typeof ending === "number") throw unreachable(service);
   const header = headersOf(ending.headers);
   const trailer = headersOf(ending.trailers);
   const error = findTrailerError(ending.trailers === undefined ? header : trailer);
