@@ -541,6 +541,7 @@ describe("raw bodies", () => {
     });
     const { headers, body } = await call("POST /v1/raw", { body: "abc", headers: { "content-type": "text/plain" } });
     expect([headers.get("content-type"), body]).toEqual(["TEXT/PLAIN", "cba"]);
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
   });
 
   test("are streamed as one download, of the type of the first piece", async () => {
@@ -552,6 +553,7 @@ describe("raw bodies", () => {
     });
     const { headers, body } = await call("GET /v1/downloads/a/b.csv");
     expect([headers.get("content-type"), body]).toEqual(["text/csv", "a/b.csv\n1,2\n"]);
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
   });
 
   test("that fail on the way are broken off, for there is no place for an error", async () => {

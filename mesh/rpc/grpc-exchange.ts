@@ -42,6 +42,7 @@ export abstract class GrpcExchange extends GrpcRequest {
     if (this.done) return;
     const error = resetError(code, cause);
     this.done = true;
+    this.letGo();
     this.call.abort(error);
     this.call.fail(error);
     this.onDone(error);
@@ -137,6 +138,7 @@ export abstract class GrpcExchange extends GrpcRequest {
 
   /** The answer is complete: what works for it stops, and a caller that goes on sending is stopped as well. */
   #leave(reason: unknown): void {
+    this.letGo();
     this.onDone(reason);
     if (!this.requestEnded) discardBody(this.stream, this.grpc.compiled.deps.runtime.timers);
   }

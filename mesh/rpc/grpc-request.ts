@@ -7,6 +7,7 @@ import { GrpcCall } from "./grpc-call.ts";
 import type { GrpcMethod } from "./grpc-method.ts";
 import type { GrpcTarget } from "./grpc-target.ts";
 import { inflateGzip } from "./gzip.ts";
+import { HeldRequest } from "./held-requests.ts";
 import { MessageBuffer, type WireMessage } from "./message-buffer.ts";
 import { ownedCopy } from "./owned-copy.ts";
 
@@ -18,6 +19,7 @@ export abstract class GrpcRequest implements StreamHandler {
   protected readonly target: GrpcTarget;
   /** What does not come as one message, all at once. */
   #buffer: MessageBuffer | undefined = undefined;
+  #held: HeldRequest | undefined = undefined;
   /** The message of a method that takes one. */
   #kept: WireMessage | undefined = undefined;
   /** The status is sent, or nobody waits for it any more. */
@@ -52,6 +54,8 @@ export abstract class GrpcRequest implements StreamHandler {
       this.#kept = { compressed: chunk[0] === COMPRESSED, bytes: ownedCopy(chunk, PREFIX_BYTES, chunk.length) };
     } else if (chunk.length > 0) {
       this.#buffer ??= new MessageBuffer(messageBytesMax);
+      this.#hold(end ? 0 : chunk.length);
+      if (this.done) return;
       this.#buffer.push(chunk);
       this.#keepFrom(this.#buffer);
     }
@@ -62,8 +66,20 @@ export abstract class GrpcRequest implements StreamHandler {
     this.requestEnd();
   }
 
+  /** What is held of the request no longer counts. */
+  protected letGo(): void {
+    this.#held?.letGo();
+  }
+
+  #hold(bytes: number): void {
+    this.#held ??= new HeldRequest();
+    const refusal = this.#held.add(bytes);
+    if (refusal !== undefined) this.refuse(refusal);
+  }
+
   protected requestEnd(): void {
     this.requestEnded = true;
+    this.letGo();
     if (this.done) return;
     if (this.#buffer !== undefined && this.#buffer.length > 0)
       this.refuse(new ConnectError(INCOMPLETE, Code.InvalidArgument));

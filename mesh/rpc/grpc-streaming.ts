@@ -1,4 +1,5 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
+import type { Timer } from "../runtime/index.ts";
 import { runInCall } from "./call.ts";
 import { GrpcExchange } from "./grpc-exchange.ts";
 import { RequestMessages } from "./request-messages.ts";
@@ -10,9 +11,14 @@ export class GrpcStreaming extends GrpcExchange {
   #requests: RequestMessages | undefined = undefined;
   #replies: AsyncIterator<Reply> | undefined = undefined;
   #waits = false;
+  /** Until the one request of a call without a deadline has come. */
+  #late: Timer | undefined = undefined;
 
   protected override begin(): void {
-    if (!this.grpc.compiled.streamsRequests) return;
+    if (!this.grpc.compiled.streamsRequests) {
+      this.#boundRequest();
+      return;
+    }
     this.#requests = new RequestMessages({
       messageBytesMax: this.grpc.compiled.deps.limits.messageBytesMax,
       read: (message) => this.read(message),
@@ -32,11 +38,13 @@ export class GrpcStreaming extends GrpcExchange {
   }
 
   protected onRequestsEnd(): void {
+    this.#late?.cancel();
     if (this.#requests === undefined) this.runKept((message) => this.#run(message));
     else this.#requests.end();
   }
 
   protected onDone(reason: unknown): void {
+    this.#late?.cancel();
     this.#requests?.close(reason);
     const replies = this.#replies;
     this.#replies = undefined;
@@ -47,6 +55,14 @@ export class GrpcStreaming extends GrpcExchange {
     if (!this.#waits) return;
     this.#waits = false;
     this.#pull();
+  }
+
+  /** A stream of replies may go on for ever, but what it is asked for may not. */
+  #boundRequest(): void {
+    const { compiled } = this.grpc;
+    if (this.call.deadlineMs !== undefined) return;
+    const { limits, runtime } = compiled.deps;
+    this.#late = runtime.timers.after(limits.requestTimeoutMs, () => this.failWith(compiled.late()));
   }
 
   /** Lets a handler clean up, within its call. How that ends is of no interest to a call that has ended. */

@@ -5,10 +5,12 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { DEFAULT_WIRE_LIMITS, ErrorCode } from "../wire/index.ts";
 import { heldBytes } from "./fixtures/held-bytes.ts";
 import { echo, enveloped, startRawEcho } from "./fixtures/raw-call.ts";
+import { DEFAULT_RPC_LIMITS } from "./limits.ts";
 
 const MIB = 1024 * 1024;
 const KINDS = ["Say", "Gather", "Repeat", "Converse"] as const;
 const INVALID_ARGUMENT = "3";
+const DEADLINE_EXCEEDED = "4";
 const RESOURCE_EXHAUSTED = "8";
 const UNIMPLEMENTED = "12";
 
@@ -154,4 +156,33 @@ test("messages that are small on the wire and large in memory wait for the handl
   await settle();
   expect(ended()).toMatchObject([{ code: "Canceled" }]);
   expect(inflations).toBe(0);
+});
+
+test("the one request of a stream of replies, which has no deadline, must come all the same", async () => {
+  const { call, settle, time } = await startRawEcho();
+  const late = call("Repeat");
+  late.data(echo("ab").slice(0, 3));
+  const inTime = call("Repeat");
+  inTime.data(echo("ab"), true);
+  await settle();
+  await time.advance(DEFAULT_RPC_LIMITS.requestTimeoutMs);
+  expect([late.replies, late.statuses]).toEqual([[], [DEADLINE_EXCEEDED]]);
+  expect([inTime.replies, inTime.statuses]).toEqual([["a", "b"], ["0"]]);
+});
+
+test("and a stream of replies goes on beyond that time", async () => {
+  const wait = Promise.withResolvers<void>();
+  const { call, settle, time } = await startRawEcho({
+    async *repeat({ text }) {
+      await wait.promise;
+      yield { text };
+    },
+  });
+  const long = call("Repeat");
+  long.data(echo("ab"), true);
+  await settle();
+  await time.advance(2 * DEFAULT_RPC_LIMITS.requestTimeoutMs);
+  wait.resolve();
+  await settle();
+  expect([long.replies, long.statuses]).toEqual([["ab"], ["0"]]);
 });

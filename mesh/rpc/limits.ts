@@ -13,8 +13,8 @@ export interface RpcLimits {
   /** Milliseconds until a new connection must have shown which protocol it speaks: a silent one costs a descriptor. */
   readonly prefaceTimeoutMs: number;
   /**
-   * Milliseconds until a request must be whole, but for gRPC, where the call's deadline holds, and for streams of requests over HTTP/2:
-   * a slow sender holds a connection (slowloris) and what it has sent so far.
+   * Milliseconds until a request must be whole, but for those of gRPC calls with a deadline, which bounds them too, and for streams of
+   * requests over HTTP/2: a slow sender holds a connection (slowloris) and what it has sent so far.
    */
   readonly requestTimeoutMs: number;
   /** Milliseconds without a stream after which an HTTP/2 connection is closed: it holds a descriptor for nothing. */

@@ -1,6 +1,7 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { ByteQueue, type HttpStream, type ResetCause, type StreamHandler } from "../wire/index.ts";
 import { EnvelopeCounter } from "./envelope-counter.ts";
+import type { HeldRequest } from "./held-requests.ts";
 import { resetError } from "./reset-error.ts";
 
 /** Bytes that are worth a piece of their own. */
@@ -20,15 +21,25 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
   readonly #stream: HttpStream;
   readonly #onBroken: (error: ConnectError) => void;
   readonly #waiting = new ByteQueue();
+  readonly #held: HeldRequest | undefined;
   /** Of a body that is a stream of messages. */
   readonly #envelopes: EnvelopeCounter | undefined;
   #isDiscarded = false;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** `onBroken`: the stream was reset, or its connection is gone. `enveloped`: the body is messages, each of use by itself. */
-  constructor(stream: HttpStream, end: boolean, onBroken: (error: ConnectError) => void, enveloped = false) {
+  /**
+   * `onBroken`: the stream was reset, or its connection is gone. `enveloped`: the body is messages, each of use by itself. `held`: what
+   * counts a body that is of use as a whole only.
+   */
+  constructor(
+    stream: HttpStream,
+    end: boolean,
+    onBroken: (error: ConnectError) => void,
+    { enveloped = false, held }: { enveloped?: boolean; held?: HeldRequest | undefined } = {},
+  ) {
     this.#envelopes = enveloped ? new EnvelopeCounter() : undefined;
+    this.#held = held;
     this.#stream = stream;
     this.ended = end;
     this.#onBroken = onBroken;
@@ -70,17 +81,25 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
     return { done: true, value: undefined };
   }
 
-  /** The body has not come in time: throws at the reader, unless all of it is there. */
+  /** It is no longer counted as held. */
+  letGo(): void {
+    this.#held?.letGo();
+  }
+
+  /** No more of the body is waited for: throws at the reader, unless all of it is there. */
   giveUp(error: ConnectError): void {
     if (this.ended || this.#isDiscarded) return;
     this.#refusal = error;
+    this.#stream.consume(this.#waiting.length);
     this.#waiting.clear();
+    this.letGo();
     this.#wakeReader?.();
   }
 
   /** Drops what has come and what will. */
   discard(): void {
     this.#isDiscarded = true;
+    this.letGo();
     this.#stream.consume(this.#waiting.length);
     this.#waiting.clear();
     this.#wakeReader?.();
@@ -99,7 +118,9 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
 
   onData(chunk: Uint8Array, end: boolean): void {
     this.ended = end;
-    if (this.#isDiscarded) this.#stream.consume(chunk.length);
+    if (end) this.letGo();
+    else if (this.#isTaken) this.#hold(chunk.length);
+    if (!this.#isTaken) this.#stream.consume(chunk.length);
     else {
       this.#waiting.push(chunk);
       this.#envelopes?.push(chunk);
@@ -107,13 +128,25 @@ export class RequestBody implements StreamHandler, AsyncIterableIterator<Uint8Ar
     this.#wakeReader?.();
   }
 
+  /** Somebody may read what comes. */
+  get #isTaken(): boolean {
+    return !this.#isDiscarded && this.#refusal === undefined;
+  }
+
+  #hold(bytes: number): void {
+    const refusal = this.#held?.add(bytes);
+    if (refusal !== undefined) this.giveUp(refusal);
+  }
+
   onTrailers(): void {
     this.ended = true;
+    this.letGo();
     this.#wakeReader?.();
   }
 
   onReset(code: number, cause: ResetCause): void {
     this.error = resetError(code, cause);
+    this.letGo();
     this.#onBroken(this.error);
     this.#wakeReader?.();
     this.#wakeWriter?.();

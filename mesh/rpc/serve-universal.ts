@@ -6,6 +6,7 @@ import type { Timers } from "../runtime/index.ts";
 import { ErrorCode, HeaderList, type HttpStream } from "../wire/index.ts";
 import { capTimeout } from "./cap-timeout.ts";
 import { discardBody } from "./discard-body.ts";
+import { HeldRequest } from "./held-requests.ts";
 import { RequestBody } from "./request-body.ts";
 
 export interface UniversalOptions {
@@ -32,7 +33,10 @@ export const serveUniversal = async (
   { timers, values, requestTimeoutMs, onError }: UniversalOptions,
 ): Promise<void> => {
   const broken = new AbortController();
-  const body = new RequestBody(stream, end, (error) => broken.abort(error), isEnveloped(headers));
+  const body = new RequestBody(stream, end, (error) => broken.abort(error), {
+    enveloped: isEnveloped(headers),
+    held: end || requestTimeoutMs === undefined ? undefined : new HeldRequest(),
+  });
   stream.handler = body;
   const timer =
     end || requestTimeoutMs === undefined
@@ -47,6 +51,7 @@ export const serveUniversal = async (
     if (!stream.closed) stream.reset(ErrorCode.INTERNAL_ERROR);
     onError?.(error);
   } finally {
+    body.letGo();
     timer?.cancel();
   }
 };

@@ -17,7 +17,7 @@ import {
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import { piecesOf, readBody, refuseCompressed } from "./rest-body.ts";
-import { jsonOf, jsonResponse, replyFields, unreadable, wholeResponse } from "./rest-response.ts";
+import { AS_SAID, jsonOf, jsonResponse, replyFields, unreadable, wholeResponse } from "./rest-response.ts";
 import { type StreamReply, streamResponse } from "./rest-stream.ts";
 
 /** One REST call whose way is known, and which the edge has let pass. */
@@ -90,7 +90,7 @@ const replyResponse = (
 ): Promise<UniversalServerResponse> => {
   if (!givesRawBody(binding)) return jsonResponse(200, { json: jsonOf(binding, message), fields }, headers);
   const { contentType, data } = rawBodyOf(binding.method, message, binding.responseBody);
-  return wholeResponse(200, { contentType, data, fields }, headers);
+  return wholeResponse(200, { contentType, data, fields: [...fields, ...AS_SAID] }, headers);
 };
 
 const messageOf = async (

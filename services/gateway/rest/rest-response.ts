@@ -8,6 +8,9 @@ import type { HeaderList } from "@heddle/mesh/wire";
 import { ANSWER_UNREADABLE } from "../errors.ts";
 import { COMPRESSED_BYTES_MIN, takesGzip } from "../pages/respond-page.ts";
 
+/** A body of a service's own type is that, and not what a browser takes it for: the page that it would be is one of the gateway's own. */
+export const AS_SAID: readonly string[] = ["x-content-type-options", "nosniff"];
+
 /** A whole answer: compressed where the caller takes that and it is worth it. `fields`: name and value in turn. */
 export const wholeResponse = async (
   status: number,

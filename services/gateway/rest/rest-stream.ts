@@ -4,7 +4,7 @@ import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { givesRawBody, rawBodyOf, type StreamForm, statusJson, streamFormFor } from "@heddle/mesh/rest";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { RestCall } from "./rest-answer.ts";
-import { appendFields, jsonOf, replyFields } from "./rest-response.ts";
+import { AS_SAID, appendFields, jsonOf, replyFields } from "./rest-response.ts";
 
 /** Milliseconds that a caller waits for the header of a stream that has nothing to say yet: a browser shows the connection as open. */
 const HEADER_DELAY_MS = 1_000;
@@ -176,7 +176,7 @@ const rawResponse = async (
   const piece = (message: Message) => rawBodyOf(method, message, binding.responseBody);
   const contentType = first.done === true ? "application/octet-stream" : piece(first.value).contentType;
   const header = new Headers({ "content-type": contentType });
-  appendFields(header, replies.fields());
+  appendFields(header, [...replies.fields(), ...AS_SAID]);
   const body: AsyncIterableIterator<Uint8Array> = {
     [Symbol.asyncIterator]: () => body,
     async next() {
