@@ -11,6 +11,7 @@ import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { nearestName } from "@heddle/mesh/contract";
 import { Failure } from "./failure.ts";
 import { gatewayTransport } from "./gateway-transport.ts";
+import { pagesOf } from "./pages-of.ts";
 
 /** Digits of a hash that a person is shown. */
 const HASH_CHARS = 12;
@@ -32,11 +33,9 @@ export const fetchContract = async (
 /** Every package version that was ever admitted, by name. */
 export const listPackages = async (gateway: string): Promise<PackageSummary[]> => {
   const packages: PackageSummary[] = [];
-  for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
-    const page = await contractsOf(gateway).listPackages({ pageSize: 1_000, pageToken });
-    packages.push(...page.packages);
-    pageToken = page.nextPageToken;
-  }
+  const client = contractsOf(gateway);
+  const ask = (pageToken: string) => client.listPackages({ pageSize: 1_000, pageToken });
+  for await (const page of pagesOf(ask)) packages.push(...page.packages);
   return packages;
 };
 
@@ -47,14 +46,14 @@ export const listAdmissions = async (
   limit: number,
 ): Promise<{ readonly admissions: Admission[]; readonly more: boolean }> => {
   const admissions: Admission[] = [];
-  let pageToken = "";
-  do {
-    const pageSize = Math.min(500, limit - admissions.length);
-    const page = await contractsOf(gateway).listAdmissions({ ...filter, pageSize, pageToken });
+  const client = contractsOf(gateway);
+  const ask = (pageToken: string) =>
+    client.listAdmissions({ ...filter, pageSize: Math.min(500, limit - admissions.length), pageToken });
+  for await (const page of pagesOf(ask)) {
     admissions.push(...page.admissions);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "" && admissions.length < limit);
-  return { admissions, more: pageToken !== "" };
+    if (admissions.length >= limit) return { admissions, more: page.nextPageToken !== "" };
+  }
+  return { admissions, more: false };
 };
 
 /** Refusals of instances that still try; none when the gateway does not answer, or knows nothing of contracts. */

@@ -6,6 +6,7 @@ import {
   type ContractBreak,
   changesBetween,
   fieldNamed,
+  methodName,
   methodsWith,
   parseDescriptorSet,
   undeclaredAccess,
@@ -82,7 +83,7 @@ const affected = async (
   callersOf: (query: CallerQuery) => Promise<readonly CallerUse[]>,
 ) => {
   const holding = methodsWith(registry, packageName, element);
-  const methods = holding.map(({ method }) => `${method.parent.typeName}/${method.name}`);
+  const methods = holding.map(({ method }) => methodName(method));
   const field = holding.some(({ inRequest }) => inRequest) ? fieldNamed(registry, element) : undefined;
   const query = {
     methods,

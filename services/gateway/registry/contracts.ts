@@ -1,6 +1,6 @@
 import type { DescFile, DescMethod, DescService, FileRegistry } from "@bufbuild/protobuf";
 import type { Contract, PackageOffer } from "@heddle/contracts/heddle/registry/v1";
-import { fail, parseDescriptorSet, undeclaredAccess } from "@heddle/mesh/contract";
+import { fail, methodPath, parseDescriptorSet, undeclaredAccess } from "@heddle/mesh/contract";
 import type { DescriptorSource } from "@heddle/mesh/service";
 import {
   ACCESS_UNDECLARED,
@@ -117,7 +117,7 @@ export const createContracts = (): Contracts => {
   };
   const rebuild = () => {
     const known = [...current()].flatMap(([name, entry]) => servicesIn(name, entry));
-    methods = new Map(known.flatMap((service) => service.methods).map((method) => [pathOf(method), method]));
+    methods = new Map(known.flatMap((service) => service.methods).map((method) => [methodPath(method), method]));
     services = [...packages.values()].flatMap((each) => [...each.services]);
     version++;
   };
@@ -152,7 +152,7 @@ export const createContracts = (): Contracts => {
   };
   const put = ({ contract, registry }: { contract: Contract; registry: FileRegistry }) => {
     const services = [...registry].filter((desc) => desc.kind === "service");
-    const paths = new Set(services.flatMap(({ methods }) => methods).map(pathOf));
+    const paths = new Set(services.flatMap(({ methods }) => methods).map(methodPath));
     parsed.set(contract.contractHash, { contract, registry, services, paths });
     bytes += contract.fileDescriptorSet.length;
   };
@@ -270,8 +270,6 @@ export const createContracts = (): Contracts => {
 
 const servicesIn = (name: string, { services }: Parsed): DescService[] =>
   services.filter((service) => service.file.proto.package === name);
-
-const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`;
 
 /** The gateway's own contracts and those of its instances, as one for reflection. */
 export const mergeDescriptors = (own: DescriptorSource, brought: Contracts): DescriptorSource => ({
