@@ -11,6 +11,7 @@ import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { nearestName } from "@heddle/mesh/contract";
 import { Failure } from "./failure.ts";
 import { gatewayTransport } from "./gateway-transport.ts";
+import { pagesOf } from "./pages-of.ts";
 
 /** Digits of a hash that a person is shown. */
 const HASH_CHARS = 12;
@@ -32,11 +33,9 @@ export const fetchContract = async (
 /** Every package version that was ever admitted, by name. */
 export const listPackages = async (gateway: string): Promise<PackageSummary[]> => {
   const packages: PackageSummary[] = [];
-  for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
-    const page = await contractsOf(gateway).listPackages({ pageSize: 1_000, pageToken });
-    packages.push(...page.packages);
-    pageToken = page.nextPageToken;
-  }
+  const client = contractsOf(gateway);
+  const ask = (pageToken: string) => client.listPackages({ pageSize: 1_000, pageToken });
+  for await (const page of pagesOf(ask)) packages.push(...page.packages);
   return packages;
 };
 
@@ -47,14 +46,14 @@ export const listAdmissions = async (
   limit: number,
 ): Promise<{ readonly admissions: Admission[]; readonly more: boolean }> => {
   const admissions: Admission[] = [];
-  let pageToken = "";
-  do {
-    const pageSize = Math.min(500, limit - admissions.length);
-    const page = await contractsOf(gateway).listAdmissions({ ...filter, pageSize, pageToken });
+  const client = contractsOf(gateway);
+  const ask = (pageToken: string) =>
+    client.listAdmissions({ ...filter, pageSize: Math.min(500, limit - admissions.length), pageToken });
+  for await (const page of pagesOf(ask)) {
     admissions.push(...page.admissions);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "" && admissions.length < limit);
-  return { admissions, more: pageToken !== "" };
+    if (admissions.length >= limit) return { admissions, more: page.nextPageToken !== "" };
+  }
+  return { admissions, more: false };
 };
 
 /** Refusals of instances that still try; none when the gateway does not answer, or knows nothing of contracts. */
@@ -68,13 +67,17 @@ export const pendingRefusals = async (gateway: string): Promise<Admission[]> => 
   }
 };
 
+/** The contracts of a package that were decided over and whose hash begins so. */
+export const hashesOf = async (gateway: string, packageName: string, prefix: string): Promise<string[]> => {
+  const { admissions } = await listAdmissions(gateway, { package: packageName }, 1_000);
+  const hashes = new Set(admissions.map(({ contractHash }) => contractHash));
+  return [...hashes].filter((hash) => hash.startsWith(prefix));
+};
+
 /** The whole hash of a contract of a package that is known by how it begins. Throws a Failure when none is, or several are. */
 export const wholeHash = async (gateway: string, packageName: string, prefix: string): Promise<string> => {
   if (/^[0-9a-f]{64}$/.test(prefix)) return prefix;
-  const { admissions } = await listAdmissions(gateway, { package: packageName }, 1_000);
-  const found = [...new Set(admissions.map(({ contractHash }) => contractHash))].filter((hash) =>
-    hash.startsWith(prefix),
-  );
+  const found = await hashesOf(gateway, packageName, prefix);
   const [hash] = found;
   if (hash !== undefined && found.length === 1) return hash;
   const problem = found.length === 0 ? "No contract" : `${found.length} contracts`;

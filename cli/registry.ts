@@ -7,6 +7,7 @@ import { accessStep } from "./call-error.ts";
 import { rpcExitCode } from "./exit-code.ts";
 import { Failure } from "./failure.ts";
 import { gatewayTransport } from "./gateway-transport.ts";
+import { pagesOf } from "./pages-of.ts";
 
 /** Milliseconds that a gateway gets to answer. */
 const TIMEOUT_MS = 2_000;
@@ -27,11 +28,8 @@ export const listInstances = async (gateway: string): Promise<Instance[] | undef
   const registry = createClient(RegistryService, gatewayTransport(gateway));
   const instances: Instance[] = [];
   try {
-    for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
-      const page = await registry.listInstances({ pageSize: 1000, pageToken }, { timeoutMs: TIMEOUT_MS });
-      instances.push(...page.instances);
-      pageToken = page.nextPageToken;
-    }
+    const ask = (pageToken: string) => registry.listInstances({ pageSize: 1000, pageToken }, { timeoutMs: TIMEOUT_MS });
+    for await (const page of pagesOf(ask)) instances.push(...page.instances);
     return instances;
   } catch (error) {
     const { code, rawMessage } = ConnectError.from(error);

@@ -3,6 +3,7 @@ import { type Saga, SagaService, SagaState } from "@heddle/contracts/heddle/saga
 import { addressedTo } from "@heddle/mesh/rpc";
 import { Failure } from "./failure.ts";
 import { gatewayTransport } from "./gateway-transport.ts";
+import { pagesOf } from "./pages-of.ts";
 import { listInstances } from "./registry.ts";
 import { orFailure } from "./rpc-failure.ts";
 import type { Terminal } from "./terminal.ts";
@@ -54,13 +55,16 @@ export const listSagas = async (
   const found: OwnedSaga[] = [];
   for (const service of owners) {
     const client = sagasOf(gateway, service);
-    for (let pageToken = "", own = 0, first = true; first || (pageToken !== "" && own <= limit); first = false) {
+    const ask = (pageToken: string) => {
       const pageSize = Math.min(PAGE_SIZE, limit + 1);
       const call = client.listSagas({ name, key, states: [...states], pageSize, pageToken });
-      const page = await orFailure(SagaService.method.listSagas, call, terminal);
+      return orFailure(SagaService.method.listSagas, call, terminal);
+    };
+    let own = 0;
+    for await (const page of pagesOf(ask)) {
       found.push(...page.sagas.map((saga) => ({ service, saga })));
       own += page.sagas.length;
-      pageToken = page.nextPageToken;
+      if (own > limit) break;
     }
   }
   // Ids are sortable by creation.

@@ -3,6 +3,7 @@ import { type Subscription, SubscriptionService, SubscriptionState } from "@hedd
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { addressedTo } from "@heddle/mesh/rpc";
 import { gatewayTransport } from "./gateway-transport.ts";
+import { pagesOf } from "./pages-of.ts";
 
 /** Milliseconds that a service gets to say how its subscriptions go: one that is stopped says nothing, which is told as well. */
 const TIMEOUT_MS = 2_000;
@@ -37,11 +38,9 @@ const report = async (gateway: string, service: string): Promise<SubscriptionRep
   const client = subscriptionsOf(gateway, service);
   const subscriptions: Subscription[] = [];
   try {
-    for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
-      const page = await client.listSubscriptions({ pageSize: 1000, pageToken }, { timeoutMs: TIMEOUT_MS });
-      subscriptions.push(...page.subscriptions);
-      pageToken = page.nextPageToken;
-    }
+    const ask = (pageToken: string) =>
+      client.listSubscriptions({ pageSize: 1000, pageToken }, { timeoutMs: TIMEOUT_MS });
+    for await (const page of pagesOf(ask)) subscriptions.push(...page.subscriptions);
     return { service, subscriptions, silence: undefined };
   } catch (error) {
     return { service, subscriptions: [], silence: ConnectError.from(error).rawMessage };

@@ -27,7 +27,9 @@ test("sizes are shown in powers of 1024", () => {
 });
 
 test("a duration is seconds unless its unit says otherwise", () => {
-  expect(["30", "2s", "500ms", "1.5m", "1h"].map(parseDurationMs)).toEqual([30_000, 2000, 500, 90_000, 3_600_000]);
+  expect(["30", "2s", "500ms", "1.5m", "1h", "2d"].map(parseDurationMs)).toEqual([
+    30_000, 2000, 500, 90_000, 3_600_000, 172_800_000,
+  ]);
 });
 
 test("what is no duration is undefined", () => {

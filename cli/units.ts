@@ -21,13 +21,16 @@ export const formatBytes = (bytes: number): string => {
   return `${bytes} B`;
 };
 
-/** Milliseconds of a text such as `500ms`, `2s`, `1.5m` or `30` (seconds); undefined when it is none. */
+/** Milliseconds of a text such as `500ms`, `2s`, `1.5m`, `3d` or `30` (seconds); undefined when it is none. */
 export const parseDurationMs = (text: string): number | undefined => {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
   if (match === null) return undefined;
   return Math.round(Number(match[1]) * UNIT_MS[(match[2] ?? "s") as keyof typeof UNIT_MS]);
 };
 
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: HOUR_MS, d: DAY_MS };
 
 const trimZeros = (text: string): string => text.replace(/\.?0+$/, "");

@@ -8,8 +8,10 @@ import {
 } from "@heddle/contracts/heddle/usage/v1";
 import { systemClock } from "@heddle/mesh/runtime";
 import { gatewayTransport } from "./gateway-transport.ts";
+import { pagesOf } from "./pages-of.ts";
 import { orFailure } from "./rpc-failure.ts";
 import type { Terminal } from "./terminal.ts";
+import { DAY_MS } from "./units.ts";
 
 /** Asks a mesh who uses what, page after page; an RPC that fails ends the command. */
 export interface UsageQuery {
@@ -22,7 +24,6 @@ export interface UsageQuery {
 const PAGE_SIZE = 200;
 /** Items that are shown at most: more than that nobody reads, and a program asks for less at once. */
 const ITEMS_MAX = 10_000;
-const DAY_MS = 86_400_000;
 
 export const usageOf = (
   gateway: string,
@@ -33,35 +34,41 @@ export const usageOf = (
   const since: Timestamp = timestampFromMs(systemClock.nowMs() - (days - 1) * DAY_MS);
   const { method: rpc } = UsageService;
 
-  const all = async <T>(
-    page: (token: string) => Promise<{ readonly items: readonly T[]; readonly next: string }>,
+  const all = async <P extends { readonly nextPageToken: string }, T>(
+    ask: (pageToken: string) => Promise<P>,
+    itemsOf: (page: P) => readonly T[],
   ): Promise<T[]> => {
     const found: T[] = [];
-    for (let token = "", isFirst = true; (isFirst || token !== "") && found.length < ITEMS_MAX; isFirst = false) {
-      const { items, next } = await page(token);
-      found.push(...items);
-      token = next;
+    for await (const page of pagesOf(ask)) {
+      found.push(...itemsOf(page));
+      if (found.length >= ITEMS_MAX) break;
     }
     return found;
   };
   return {
     methods: (filter) =>
-      all(async (pageToken) => {
-        const call = client.listMethodUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
-        const { methods, nextPageToken } = await orFailure(rpc.listMethodUsage, call, terminal);
-        return { items: methods, next: nextPageToken };
-      }),
+      all(
+        (pageToken) => {
+          const call = client.listMethodUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
+          return orFailure(rpc.listMethodUsage, call, terminal);
+        },
+        ({ methods }) => methods,
+      ),
     fields: (filter) =>
-      all(async (pageToken) => {
-        const call = client.listFieldUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
-        const { fields, nextPageToken } = await orFailure(rpc.listFieldUsage, call, terminal);
-        return { items: fields, next: nextPageToken };
-      }),
+      all(
+        (pageToken) => {
+          const call = client.listFieldUsage({ ...filter, consumer, since, pageSize: PAGE_SIZE, pageToken });
+          return orFailure(rpc.listFieldUsage, call, terminal);
+        },
+        ({ fields }) => fields,
+      ),
     deprecated: (filter) =>
-      all(async (pageToken) => {
-        const call = client.listDeprecatedUsage({ ...filter, since, pageSize: PAGE_SIZE, pageToken });
-        const { elements, nextPageToken } = await orFailure(rpc.listDeprecatedUsage, call, terminal);
-        return { items: elements, next: nextPageToken };
-      }),
+      all(
+        (pageToken) => {
+          const call = client.listDeprecatedUsage({ ...filter, since, pageSize: PAGE_SIZE, pageToken });
+          return orFailure(rpc.listDeprecatedUsage, call, terminal);
+        },
+        ({ elements }) => elements,
+      ),
   };
 };

@@ -27,6 +27,7 @@ export { type FailOptions, fail, type Reason, reasons, type Values, type Violati
 export { fileRegistryOf } from "./file-registry.ts";
 export { type MapErrorOptions, type MappedError, toRpcError } from "./map-error.ts";
 export { holdsContract, mergeContracts } from "./merge-contracts.ts";
+export { methodName, methodPath } from "./method-name.ts";
 export { fieldNamed, type MethodWith, methodsWith } from "./methods-with.ts";
 export { nearestName } from "./nearest-name.ts";
 export {

@@ -1,6 +1,7 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { commonReasons } from "../contract/common-reasons.ts";
 import { fail } from "../contract/fail.ts";
+import { methodName } from "../contract/method-name.ts";
 import type { Clock } from "../runtime/index.ts";
 import type { HeaderList } from "../wire/index.ts";
 import type { Authenticator, Identified } from "./authenticator.ts";
@@ -73,7 +74,7 @@ class JudgedEntry implements Entry {
 /** Why a caller is not let in. Says nothing of who the caller is but roles and service. */
 const refusalOf = ({ method, allowed }: Permission, { caller, problem, notLocal }: Identified): ConnectError => {
   const reasons = commonReasons(method.parent.file.proto.package);
-  const name = `${method.parent.typeName}/${method.name}`;
+  const name = methodName(method);
   switch (problem?.problem) {
     case "invalid":
       return fail(reasons.TOKEN_INVALID, { problem: problem.why });

@@ -1,4 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { HTTP_STATUS } from "../rest/index.ts";
 import type { Comments } from "./comments.ts";
 import { type Failure, failuresOf } from "./failures.ts";
 import type { JsonObject } from "./json.ts";
@@ -23,24 +25,8 @@ const RETRY_AFTER: JsonObject = {
   schema: { type: "integer", minimum: 0 },
 };
 
-const CODE_NAMES = [
-  "canceled",
-  "unknown",
-  "invalid_argument",
-  "deadline_exceeded",
-  "not_found",
-  "already_exists",
-  "permission_denied",
-  "resource_exhausted",
-  "failed_precondition",
-  "aborted",
-  "out_of_range",
-  "unimplemented",
-  "internal",
-  "unavailable",
-  "data_loss",
-  "unauthenticated",
-];
+/** As the Connect protocol writes them. */
+const CODE_NAMES = Object.keys(HTTP_STATUS).map((code) => codeToString(Number(code)));
 
 /** The schemas of both forms. */
 export const ERROR_SCHEMAS: JsonObject = {

@@ -1,4 +1,5 @@
 import type { DescMessage, DescService, FileRegistry } from "@bufbuild/protobuf";
+import { methodName } from "../contract/method-name.ts";
 import { ERROR_SCHEMAS } from "./answers.ts";
 import { type Comments, commentsIn } from "./comments.ts";
 import { createExamples } from "./examples.ts";
@@ -45,12 +46,12 @@ export const openApiDocument = (
   const turns = new Map<string, number>();
   for (const bound of pathsOf(bindings)) {
     const { method, verb } = bound.binding;
-    const name = `${method.parent.typeName}/${method.name}`;
+    const name = methodName(method);
     const turn = (turns.get(name) ?? 0) + 1;
     if (place(bound.path, verb.toLowerCase(), () => restOperation(bound, turn, parts))) turns.set(name, turn);
   }
   for (const { method } of methods) {
-    const name = `${method.parent.typeName}/${method.name}`;
+    const name = methodName(method);
     if (!turns.has(name)) place(`/${name}`, "post", () => rpcOperation(method, parts));
   }
   return {

@@ -1,26 +1,19 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { hasOption } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { access } from "@heddle/contracts/heddle/options/v1";
 import { methodOptions } from "../contract/options.ts";
+import { HTTP_STATUS } from "../rest/index.ts";
 import type { Comments } from "./comments.ts";
 
-/** The HTTP status of each code that contracts name (google/rpc/code.proto). */
-const STATUS: Readonly<Record<string, number>> = {
-  INVALID_ARGUMENT: 400,
-  FAILED_PRECONDITION: 400,
-  OUT_OF_RANGE: 400,
-  UNAUTHENTICATED: 401,
-  PERMISSION_DENIED: 403,
-  NOT_FOUND: 404,
-  ALREADY_EXISTS: 409,
-  ABORTED: 409,
-  RESOURCE_EXHAUSTED: 429,
-  INTERNAL: 500,
-  DATA_LOSS: 500,
-  UNIMPLEMENTED: 501,
-  UNAVAILABLE: 503,
-  DEADLINE_EXCEEDED: 504,
-};
+/** The HTTP status of each code that contracts name; the two others say nothing that a caller could prepare for. */
+const STATUS: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(HTTP_STATUS)
+    .map(([code, status]) => [Number(code) as Code, status] as const)
+    .filter(([code]) => code !== Code.Canceled && code !== Code.Unknown)
+    .map(([code, status]) => [codeToString(code).toUpperCase(), status]),
+);
 
 const CODE_OR_REASON = new RegExp(`\`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\`|\\b(${Object.keys(STATUS).join("|")})\\b`, "g");
 

@@ -1,6 +1,7 @@
 import type { DescField, DescMethod, Registry } from "@bufbuild/protobuf";
 import { getOption, hasOption } from "@bufbuild/protobuf";
 import { type HttpRule, http } from "@heddle/contracts/google/api";
+import { methodName } from "../contract/method-name.ts";
 import { parameterProblem, singularMessage } from "./parameter-field.ts";
 import { type PathTemplate, parseTemplate, TemplateError, type TemplateVariable } from "./path-template.ts";
 
@@ -35,7 +36,7 @@ export const bindingsOf = (method: DescMethod, registry: Registry): Bindings => 
   const bindings: Binding[] = [];
   const problems: string[] = [];
   if (!hasOption(method, http)) return { bindings, problems };
-  const name = `${method.parent.typeName}/${method.name}`;
+  const name = methodName(method);
   const add = (rule: HttpRule) => {
     try {
       bindings.push(bindingOf(method, rule, registry));

@@ -2,6 +2,7 @@ import { type Message, mergeFromJsonString } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describeDecodeError } from "../contract/complete-malformed.ts";
 import { fail } from "../contract/fail.ts";
+import { methodName } from "../contract/method-name.ts";
 import type { Binding } from "./binding.ts";
 import { setRawBody, takesRawBody } from "./http-body.ts";
 import { jsonFault } from "./json-position.ts";
@@ -28,7 +29,7 @@ export const applyBody = (message: Message, { data, contentType }: RequestBody, 
     return;
   }
   if (data.length === 0) return;
-  const operation = `${method.parent.typeName}/${method.name}`;
+  const operation = methodName(method);
   if (body === undefined)
     throw refuseField(domain, "", `${operation} takes no body over REST, but path and query alone`);
   checkMediaType(contentType, operation);

@@ -23,5 +23,5 @@ export { replyJson } from "./reply.ts";
 export { type RestRequest, readRequest } from "./request.ts";
 export { parsePath, type RequestPath, splitTarget } from "./request-path.ts";
 export { type Entry, type Match, RouteTable } from "./route-table.ts";
-export { httpStatusOf, statusHeaders, statusJson } from "./status.ts";
+export { HTTP_STATUS, httpStatusOf, statusHeaders, statusJson } from "./status.ts";
 export { type StreamForm, streamFormFor } from "./stream-form.ts";

@@ -1,4 +1,5 @@
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
+import { methodName } from "../contract/method-name.ts";
 import { nearestName } from "../contract/nearest-name.ts";
 import type { Binding } from "./binding.ts";
 import { parameterProblem, singularMessage } from "./parameter-field.ts";
@@ -50,7 +51,7 @@ const decode = (text: string, domain: string): string => {
 
 const chainOf = (name: string, binding: Binding, domain: string): FieldChain => {
   const { method, body, variables } = binding;
-  const operation = `${method.parent.typeName}/${method.name}`;
+  const operation = methodName(method);
   const chain: DescField[] = [];
   let message: DescMessage | undefined = method.input;
   const names = name.split(".", DEPTH_MAX + 1);

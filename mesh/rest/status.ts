@@ -18,7 +18,7 @@ import { httpErrorFields } from "../contract/http-error-fields.ts";
 import { ENCODING_UNSUPPORTED, REST_DOMAIN, VERB_NOT_ALLOWED } from "./reasons.ts";
 
 /** The HTTP status for each code (google/rpc/code.proto, "HTTP Mapping"). */
-const HTTP_STATUS: { readonly [C in Code]: number } = {
+export const HTTP_STATUS: { readonly [C in Code]: number } = {
   [Code.Canceled]: 499,
   [Code.Unknown]: 500,
   [Code.InvalidArgument]: 400,

@@ -15,6 +15,7 @@ import { commonReasons } from "../contract/common-reasons.ts";
 import { describeDecodeError } from "../contract/complete-malformed.ts";
 import { fail } from "../contract/fail.ts";
 import { passOn, toRpcError } from "../contract/map-error.ts";
+import { methodName } from "../contract/method-name.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Ids, Timers } from "../runtime/index.ts";
 import type { HeaderList, HttpStream } from "../wire/index.ts";
@@ -127,7 +128,7 @@ class Call {
       // An instance's error may have no details, and is complete for all that.
       if (this.#isFailed) return undefined;
       const { error, id } = toRpcError(cause, { ids, domain: method.parent.file.proto.package });
-      log.warn({ err: cause, errorId: id, method: `${method.parent.typeName}/${method.name}` }, "reply cannot be sent");
+      log.warn({ err: cause, errorId: id, method: methodName(method) }, "reply cannot be sent");
       return error;
     };
   }

@@ -1,6 +1,7 @@
 import { create, type DescMessage, type DescMethod, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { type ReportUsageRequest, ReportUsageRequestSchema, UsageService } from "@heddle/contracts/heddle/usage/v1";
+import { methodName } from "../contract/method-name.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Timer, Timers } from "../runtime/index.ts";
 import { DRAIN_PERIOD_MS } from "./limits.ts";
@@ -65,7 +66,7 @@ export const createUsageReporter = ({
   const collect = () => {
     const counted = tally.drain().map(({ method, calls, samples, fields }) => ({
       $typeName: "heddle.usage.v1.ReportedCalls" as const,
-      method: `${method.parent.typeName}/${method.name}`,
+      method: methodName(method),
       calls: BigInt(calls),
       samples: BigInt(samples),
       fields: [...fields].map(([{ message, number }, times]) => ({

@@ -95,11 +95,6 @@ export const CONSUMER_MISMATCH = reasons("heddle.usage.v1")(
   "{service} reports calls of {consumerName}: a service reports its own.",
 );
 
-/** Milliseconds after which a caller may find a service back that has no instance: a supervisor restarts faster. */
-export const SERVICE_RETRY_DELAY_MS = 500;
-/** Milliseconds after which a caller may try again where one instance was out of reach or busy. */
-export const INSTANCE_RETRY_DELAY_MS = 200;
-
 const gateway = reasons("heddle.gateway");
 
 export const SERVICE_UNAVAILABLE = gateway(
@@ -141,6 +136,11 @@ export const UPSTREAM_BUSY = gateway(
   "UPSTREAM_BUSY",
   Code.Unavailable,
   "The instances of {service} have as many calls on their way as each may: {calls}.",
+);
+export const ORIGIN_NOT_ALLOWED = gateway(
+  "ORIGIN_NOT_ALLOWED",
+  Code.PermissionDenied,
+  "Pages of {origin} may not call this gateway. Name the origin in HEDDLE_CORS_ORIGINS to let them.",
 );
 export const DOCUMENT_UNKNOWN = gateway(
   "DOCUMENT_UNKNOWN",

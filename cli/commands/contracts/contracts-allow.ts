@@ -3,18 +3,16 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ContractService, OverrideSchema } from "@heddle/contracts/heddle/contract/v1";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { contractsOf, listPackages, shortHash, unknownPackage } from "../../contracts.ts";
+import { contractsOf, hashesOf, listPackages, shortHash, unknownPackage } from "../../contracts.ts";
 import { gatewayOption, jsonOption } from "../../mesh-options.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
 import { orFailure } from "../../rpc-failure.ts";
 import { dateText } from "../../saga-lines.ts";
 import { processTerminal } from "../../terminal.ts";
-import { parseDurationMs } from "../../units.ts";
+import { DAY_MS, HOUR_MS, parseDurationMs } from "../../units.ts";
 
-const DAY_MS = 24 * 60 * 60_000;
 /** As the contract says. */
 const LIFETIME_MS_MAX = 7 * DAY_MS;
-const HOUR_MS = 60 * 60_000;
 
 interface Options {
   readonly hash?: string;
@@ -36,7 +34,7 @@ export const contractsAllowCommand = (): Command =>
     .addOption(new Option("--next", "whatever contract breaks callers next").conflicts("hash"))
     .requiredOption("--reason <why>", "why callers may break; kept with the decision")
     .addOption(
-      new Option("--for <duration>", "how long it may wait to be used, such as 30m or 2h, at most 168h")
+      new Option("--for <duration>", "how long it may wait to be used, such as 30m or 2h, at most 7d")
         .default(HOUR_MS, "1h")
         .argParser(lifetime),
     )
@@ -78,6 +76,9 @@ Examples:
       const which =
         override.contractHash === "" ? "the next contract that breaks callers" : shortHash(override.contractHash);
       terminal.out(`${override.id} lets ${which} of ${name} in, until ${dateText(override.expireTime)}.`);
+      if (options.hash !== undefined && (await hashesOf(gateway, name, options.hash)).length === 0) {
+        terminal.err(`No contract of ${name} that begins with ${options.hash} was seen yet.`);
+      }
       terminal.err(`next:  heddle contracts revoke ${override.id} takes it back`);
     });
 
@@ -87,8 +88,7 @@ function hashPrefix(text: string): string {
 }
 
 function lifetime(text: string): number {
-  const days = /^(\d+)d$/.exec(text)?.[1];
-  const ms = days === undefined ? parseDurationMs(text) : Number(days) * DAY_MS;
+  const ms = parseDurationMs(text);
   if (ms === undefined || ms <= 0 || ms > LIFETIME_MS_MAX) {
     throw new InvalidArgumentError("Write it like 30m, 2h or 3d, at most 7d.");
   }

@@ -18,9 +18,9 @@ import { notServing } from "../../registry.ts";
 import { orFailure } from "../../rpc-failure.ts";
 import { formatTable } from "../../table.ts";
 import { processTerminal } from "../../terminal.ts";
+import { DAY_MS } from "../../units.ts";
 import { buildWorkingTree } from "../../working-tree.ts";
 
-const DAY_MS = 24 * 60 * 60_000;
 /** As long as the mesh remembers who called what. */
 const DAYS_MAX = 90;
 

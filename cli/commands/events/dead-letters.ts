@@ -2,6 +2,7 @@ import { type DeadLetter, DeadLetterKind, SubscriptionService } from "@heddle/co
 import { Command } from "commander";
 import { addDeadLetterOptions, type DeadLetterChoice } from "../../dead-letter-options.ts";
 import { gatewayOption, jsonOption } from "../../mesh-options.ts";
+import { pagesOf } from "../../pages-of.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
 import { orFailure } from "../../rpc-failure.ts";
 import { subscriptionsOf } from "../../subscriptions.ts";
@@ -59,12 +60,11 @@ async function* all(
 ): AsyncGenerator<DeadLetter> {
   const client = subscriptionsOf(gateway, service);
   const { source = "", view = "", key = "" } = options;
-  for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
+  const ask = (pageToken: string) => {
     const call = client.listDeadLetters({ source, view, key, pageSize: 500, pageToken });
-    const page = await orFailure(SubscriptionService.method.listDeadLetters, call, terminal, options.json);
-    yield* page.deadLetters;
-    pageToken = page.nextPageToken;
-  }
+    return orFailure(SubscriptionService.method.listDeadLetters, call, terminal, options.json);
+  };
+  for await (const page of pagesOf(ask)) yield* page.deadLetters;
 }
 
 const kindName = (kind: DeadLetterKind): string => (DeadLetterKind[kind] ?? "unknown").toLowerCase();

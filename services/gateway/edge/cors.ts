@@ -1,17 +1,11 @@
-import { Code } from "@connectrpc/connect";
-import { fail, reasons } from "@heddle/mesh/contract";
+import { fail } from "@heddle/mesh/contract";
 import { type HttpHandler, respondError } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
+import { ORIGIN_NOT_ALLOWED } from "../errors.ts";
 import { respondPage } from "../pages/respond-page.ts";
 import { CallPlan } from "../routing/call-plan.ts";
 import { withFields } from "./with-fields.ts";
-
-const ORIGIN_NOT_ALLOWED = reasons("heddle.gateway")(
-  "ORIGIN_NOT_ALLOWED",
-  Code.PermissionDenied,
-  "Pages of {origin} may not call this gateway. Name the origin in HEDDLE_CORS_ORIGINS to let them.",
-);
 
 /** Seconds for which a browser may remember a preflight: the most that any of them does. */
 const MAX_AGE_SECONDS = 7_200;

@@ -1,4 +1,4 @@
-import { fail, methodOptions } from "@heddle/mesh/contract";
+import { fail, methodName, methodOptions } from "@heddle/mesh/contract";
 import { type Rated, type RateLimiterOptions, rateLimiter } from "@heddle/mesh/policy";
 import type { Clock } from "@heddle/mesh/runtime";
 import { RATE_LIMITED } from "../errors.ts";
@@ -18,7 +18,7 @@ export const rateCheckpoint = ({
     prepare({ method, peer, facts }) {
       const { rateLimit } = methodOptions(method);
       if (rateLimit === undefined) return undefined;
-      const name = `${method.parent.typeName}/${method.name}`;
+      const name = methodName(method);
       const ofCaller = (): Rated => limiter.of(`${name} ${callerKey(facts.caller, peer)}`, rateLimit);
       let { caller } = facts;
       let rated = ofCaller();

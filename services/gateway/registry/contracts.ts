@@ -1,6 +1,6 @@
 import type { DescFile, DescMethod, DescService, FileRegistry } from "@bufbuild/protobuf";
 import type { Contract, PackageOffer } from "@heddle/contracts/heddle/registry/v1";
-import { fail, parseDescriptorSet, undeclaredAccess } from "@heddle/mesh/contract";
+import { fail, methodPath, parseDescriptorSet, undeclaredAccess } from "@heddle/mesh/contract";
 import type { DescriptorSource } from "@heddle/mesh/service";
 import {
   ACCESS_UNDECLARED,
@@ -94,7 +94,8 @@ const CONTRACTS_MAX = 1_000;
 const CONTRACT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Services that every gRPC server may have, whose contracts know nothing of ours. */
-const STANDARD = /^grpc\.(health|reflection)\./;
+/** Services that come with every gRPC server, whose contracts are not ours. */
+export const STANDARD = /^grpc\.(health|reflection)\./;
 
 export const createContracts = (): Contracts => {
   const parsed = new Map<string, Parsed>();
@@ -116,7 +117,7 @@ export const createContracts = (): Contracts => {
   };
   const rebuild = () => {
     const known = [...current()].flatMap(([name, entry]) => servicesIn(name, entry));
-    methods = new Map(known.flatMap((service) => service.methods).map((method) => [pathOf(method), method]));
+    methods = new Map(known.flatMap((service) => service.methods).map((method) => [methodPath(method), method]));
     services = [...packages.values()].flatMap((each) => [...each.services]);
     version++;
   };
@@ -151,7 +152,7 @@ export const createContracts = (): Contracts => {
   };
   const put = ({ contract, registry }: { contract: Contract; registry: FileRegistry }) => {
     const services = [...registry].filter((desc) => desc.kind === "service");
-    const paths = new Set(services.flatMap(({ methods }) => methods).map(pathOf));
+    const paths = new Set(services.flatMap(({ methods }) => methods).map(methodPath));
     parsed.set(contract.contractHash, { contract, registry, services, paths });
     bytes += contract.fileDescriptorSet.length;
   };
@@ -269,8 +270,6 @@ export const createContracts = (): Contracts => {
 
 const servicesIn = (name: string, { services }: Parsed): DescService[] =>
   services.filter((service) => service.file.proto.package === name);
-
-const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`;
 
 /** The gateway's own contracts and those of its instances, as one for reflection. */
 export const mergeDescriptors = (own: DescriptorSource, brought: Contracts): DescriptorSource => ({

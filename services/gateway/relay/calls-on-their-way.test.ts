@@ -25,7 +25,6 @@ const start = ({ callsMax = 2, addresses = ADDRESSES } = {}) => {
   const relay = createRelay({
     runtime: { ...systemRuntime(), ...time },
     instanceId: "ins_me",
-    wire: "heddle",
     upstreams: instances.upstreams,
   });
   let turn = 0;

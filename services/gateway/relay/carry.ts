@@ -1,13 +1,12 @@
 import type { ConnectError } from "@connectrpc/connect";
-import { fail } from "@heddle/mesh/contract";
 import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { Passage, RequestSampler } from "../edge/edge.ts";
-import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE } from "../errors.ts";
 import type { CallPlan } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
+import { unreachable } from "../routing/try-later.ts";
 import type { Relay, Route } from "./relay.ts";
 
 /** Takes over an exchange and sends it to the next instance of a method. `end`: the request has no body. */
@@ -31,8 +30,7 @@ export const createCarrier =
       relay.send(stream, headers, end, new NextRoute(method, instance.address, plan));
     } catch (cause) {
       // What an instance says of itself, or a caller sends, must never end the gateway.
-      const error = fail(INSTANCE_UNREACHABLE, { service }, { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS });
-      respondError(stream, headers, error, timers);
+      respondError(stream, headers, unreachable(service, cause), timers);
     }
   };
 

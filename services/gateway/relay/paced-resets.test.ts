@@ -14,6 +14,7 @@ import {
 import { expect, onTestFinished, test } from "vitest";
 import { PacedResets } from "./paced-resets.ts";
 import { createRelay } from "./relay.ts";
+import { createUpstreams } from "./upstreams.ts";
 
 const { resetsBurst, resetsPerSecond } = DEFAULT_WIRE_LIMITS;
 
@@ -91,7 +92,7 @@ test("callers who leave in crowds, each within its bounds, break off nobody else
     };
     stream.sendHeaders(HeaderList.of({ ":status": "200" }), undefined, false);
   });
-  const relay = createRelay({ runtime, instanceId: "ins_me", wire: "heddle" });
+  const relay = createRelay({ runtime, instanceId: "ins_me", upstreams: createUpstreams("heddle", runtime) });
   onTestFinished(() => relay.close());
   const route = { service: "loom.v1.Loom", address: `127.0.0.1:${instance}`, timeoutMs: undefined, answerFields: [] };
   const gateway = await listen((stream, headers, end) => relay.send(stream, headers, end, route));

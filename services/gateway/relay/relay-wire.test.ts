@@ -15,6 +15,7 @@ import { systemRuntime } from "@heddle/mesh/runtime";
 import { ErrorCode } from "@heddle/mesh/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createRelay } from "./relay.ts";
+import { createUpstreams } from "./upstreams.ts";
 
 const runtime = systemRuntime();
 const { timers } = runtime;
@@ -36,7 +37,7 @@ const start = async (wire: "heddle" | "node", answer: Answer) => {
   instance.listen(0, "127.0.0.1");
   await once(instance, "listening");
   const { port: instancePort } = instance.address() as AddressInfo;
-  const relay = createRelay({ runtime, instanceId: "ins_me", wire });
+  const relay = createRelay({ runtime, instanceId: "ins_me", upstreams: createUpstreams(wire, runtime) });
   const route = {
     service: "loom.v1.LoomService",
     address: `127.0.0.1:${instancePort}`,

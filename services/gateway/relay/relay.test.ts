@@ -24,7 +24,7 @@ const start = () => {
   const instances = fakeInstances();
   const { upstreams } = instances;
   const runtime = { ...systemRuntime(), ...time };
-  const relay = createRelay({ runtime, instanceId: "ins_me", wire: "heddle", upstreams });
+  const relay = createRelay({ runtime, instanceId: "ins_me", upstreams });
   /** A caller's exchange, sent to the relay. */
   const call = ({
     headers = {},

@@ -1,7 +1,7 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { fail } from "@heddle/mesh/contract";
 import { continueTrace } from "@heddle/mesh/observe";
-import { type RpcServer, respondError, type WireChoice } from "@heddle/mesh/rpc";
+import { respondError } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
@@ -10,7 +10,7 @@ import { planOf } from "../routing/call-plan.ts";
 import { createForwarder } from "./forwarded-headers.ts";
 import { HangGuard } from "./hang-guard.ts";
 import { RelayedCall } from "./relayed-call.ts";
-import { createUpstreams, type Upstreams } from "./upstreams.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** Where a call goes, and how long it may take. */
 export interface Route {
@@ -50,19 +50,15 @@ export interface Relay {
 }
 
 export interface RelayOptions {
-  readonly runtime: Pick<Runtime, "clock" | "timers" | "random" | "network">;
+  readonly runtime: Pick<Runtime, "timers" | "random">;
   /** This gateway's own: what it has relayed carries it, and is not relayed again. */
   readonly instanceId: string;
-  readonly wire: WireChoice;
-  /** Servers in this process, by address. */
-  readonly neighbours?: ReadonlyMap<string, Pick<RpcServer, "connect">>;
-  /** The connections to instances; by default to neighbours and over the network. */
-  readonly upstreams?: Upstreams;
+  /** The connections to instances. */
+  readonly upstreams: Upstreams;
 }
 
-export const createRelay = ({ runtime, instanceId, wire, neighbours, upstreams: given }: RelayOptions): Relay => {
+export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): Relay => {
   const { timers, random } = runtime;
-  const upstreams = given ?? createUpstreams(wire, runtime, neighbours);
   const forward = createForwarder(instanceId);
   const deps = { upstreams, timers, guard: new HangGuard(timers) };
   return {

@@ -32,7 +32,7 @@ const start = async (answer: (stream: ServerHttp2Stream) => void, timeoutMs: num
   const address = `127.0.0.1:${(instance.address() as AddressInfo).port}`;
   // Pings of the own wire would need an answer in no time.
   const upstreams = createUpstreams("node", runtime);
-  const relay = createRelay({ runtime, instanceId: "ins_me", wire: "node", upstreams });
+  const relay = createRelay({ runtime, instanceId: "ins_me", upstreams });
   const server = createRpcServer({
     implementations: [],
     runtime,

@@ -1,8 +1,7 @@
 import type { ConnectError } from "@connectrpc/connect";
-import { fail } from "@heddle/mesh/contract";
 import type { ConcurrencyLimit } from "@heddle/mesh/policy";
 import type { HttpStream, Session } from "@heddle/mesh/wire";
-import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
+import { busy, unreachable } from "../routing/try-later.ts";
 import type { Route } from "./relay.ts";
 import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
 
@@ -45,9 +44,7 @@ export class WayToInstance {
   /** @throws TypeError when the address is none. */
   go(): void {
     if (!this.#enter()) {
-      const { max } = this.#upstreams.load(this.#address);
-      const values = { service: this.#route.service, calls: max };
-      const refusal = fail(UPSTREAM_BUSY, values, { retryDelayMs: INSTANCE_RETRY_DELAY_MS });
+      const refusal = busy(this.#route.service, this.#upstreams.load(this.#address).max);
       this.#route.refused?.(refusal);
       this.#traveller.notConnected(refusal);
       return;
@@ -99,11 +96,7 @@ export class WayToInstance {
   }
 
   unreachable(cause: unknown): ConnectError {
-    return fail(
-      INSTANCE_UNREACHABLE,
-      { service: this.#route.service },
-      { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS },
-    );
+    return unreachable(this.#route.service, cause);
   }
 
   #goTo(address: string): void {

@@ -2,15 +2,16 @@ import { create, type DescMethodUnary, fromBinary, type Message, toBinary } from
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
-import { commonReasons, fail } from "@heddle/mesh/contract";
+import { commonReasons, fail, methodPath } from "@heddle/mesh/contract";
 import { SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
-import { ANSWER_UNREADABLE, INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE } from "../errors.ts";
+import { ANSWER_UNREADABLE } from "../errors.ts";
 import { planOf } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
+import { unreachable } from "../routing/try-later.ts";
 import type { BackendCall, Backends } from "../translate/backends.ts";
 import type { Answer, Ending } from "./collected-answer.ts";
 import { isOneMessage, type Question, REQUEST_BYTES_MAX, type ReplyCache } from "./reply-cache.ts";
@@ -30,7 +31,7 @@ export const cachedBackends = (
 ): Backends => ({
   transportFor(method, call) {
     const alone = backends.transportFor(method, call);
-    const route = deps.routes.at(`/${method.parent.typeName}/${method.name}`, call.headers.get(SERVICE_HEADER));
+    const route = deps.routes.at(methodPath(method), call.headers.get(SERVICE_HEADER));
     if (route?.cacheMs === undefined) return alone;
     const sharing = sharingOf(route, call.headers, deps.instanceId);
     const sampler = planOf(call.headers).passage?.sampler;
@@ -101,8 +102,7 @@ const responseOf = (
   ageMs: number | undefined,
 ): UnaryResponse<never, never> => {
   const service = method.parent.typeName;
-  if (typeof ending === "number")
-    throw fail(INSTANCE_UNREACHABLE, { service }, { retryDelayMs: INSTANCE_RETRY_DELAY_MS });
+  if (typeof ending === "number") throw unreachable(service);
   const header = headersOf(ending.headers);
   const trailer = headersOf(ending.trailers);
   const error = findTrailerError(ending.trailers === undefined ? header : trailer);

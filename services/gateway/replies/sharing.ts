@@ -1,4 +1,4 @@
-import { methodOptions } from "@heddle/mesh/contract";
+import { methodOptions, methodPath } from "@heddle/mesh/contract";
 import { IDENTITY_HEADER } from "@heddle/mesh/identity";
 import { SERVICE_HEADER } from "@heddle/mesh/rpc";
 import { HeaderList } from "@heddle/mesh/wire";
@@ -25,8 +25,7 @@ export const sharingOf = (method: MethodRoute, headers: HeaderList, instanceId: 
   if (method.cacheMs === undefined) return undefined;
   if (/no-cache|no-store/i.test(headers.get("cache-control") ?? "")) return undefined;
   if (headers.get("via")?.includes(instanceId)) return undefined;
-  const { parent, name } = method.method;
-  const path = `/${parent.typeName}/${name}`;
+  const path = methodPath(method.method);
   const owner = headers.get(SERVICE_HEADER);
   const credentials = methodOptions(method.method).access.public ? [] : fieldsOf(headers, CREDENTIALS);
   if (credentials.reduce((sum, text) => sum + text.length, 0) > CREDENTIALS_CHARACTERS_MAX) return undefined;

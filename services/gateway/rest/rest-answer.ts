@@ -3,7 +3,7 @@ import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
-import { describeDecodeError, fail } from "@heddle/mesh/contract";
+import { describeDecodeError, fail, methodName } from "@heddle/mesh/contract";
 import {
   type Binding,
   givesRawBody,
@@ -42,7 +42,7 @@ export const answerRest = async (call: RestCall, request: UniversalServerRequest
     return streamResponse(call, method, (signal) => stream(call, method, once(message), signal), request.signal);
   }
   if (!takesRawBody(call.binding)) {
-    throw fail(STREAM_UNSUPPORTED, { method: `${method.parent.typeName}/${method.name}` });
+    throw fail(STREAM_UNSUPPORTED, { method: methodName(method) });
   }
   const input = await upload(call, request);
   if (method.methodKind === "client_streaming") {

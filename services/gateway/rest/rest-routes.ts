@@ -1,3 +1,4 @@
+import { methodName } from "@heddle/mesh/contract";
 import type { Logger } from "@heddle/mesh/observe";
 import {
   type Binding,
@@ -35,7 +36,13 @@ export const createRestRoutes = (catalog: Catalog, log: Logger): RestRoutes => {
       const taken = table.add({ verb, template, target });
       if (taken === undefined) continue;
       log.warn(
-        { package: name, method: pathOf(target), verb, path: template.text, keptBy: pathOf(taken.target) },
+        {
+          package: name,
+          method: methodName(target.method),
+          verb,
+          path: template.text,
+          keptBy: methodName(taken.target.method),
+        },
         "REST path is taken: the method has no answer there",
       );
     }
@@ -84,5 +91,3 @@ export const createRestRoutes = (catalog: Catalog, log: Logger): RestRoutes => {
     },
   };
 };
-
-const pathOf = ({ method }: Binding): string => `${method.parent.typeName}/${method.name}`;

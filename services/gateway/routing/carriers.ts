@@ -47,7 +47,7 @@ export const createCarriers = (options: {
   const { clock, timers, ids } = runtime;
   const routes = createMethodRoutes({ instances, contracts });
   const upstreams = createUpstreams(wire, runtime, options.neighbours);
-  const relay = createRelay({ runtime, instanceId, wire, upstreams });
+  const relay = createRelay({ runtime, instanceId, upstreams });
   const carry = createCarrier({ routes, relay, timers });
   const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
   const own = { isOwn: catalog.isOwn, transport: self };

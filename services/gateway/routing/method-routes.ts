@@ -1,10 +1,11 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
-import { SERVICE_AMBIGUOUS, SERVICE_RETRY_DELAY_MS, SERVICE_UNAVAILABLE } from "../errors.ts";
+import { SERVICE_AMBIGUOUS } from "../errors.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
 import { type MethodRoute, methodRoute } from "./method-route.ts";
+import { unavailable } from "./try-later.ts";
 
 /** Which instances the calls of each method go to. */
 export interface MethodRoutes {
@@ -61,7 +62,3 @@ export const createMethodRoutes = ({
     },
   };
 };
-
-/** Nobody takes calls of a service now, and it may come back. */
-export const unavailable = (service: string, why = "none has registered"): ConnectError =>
-  fail(SERVICE_UNAVAILABLE, { service, why }, { retryDelayMs: SERVICE_RETRY_DELAY_MS });

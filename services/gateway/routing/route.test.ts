@@ -17,6 +17,7 @@ import { createInstances } from "../registry/instances.ts";
 import { createLearning, LEARNING_MS } from "../registry/learning.ts";
 import { createCarrier } from "../relay/carry.ts";
 import { createRelay, type Relay, type Route } from "../relay/relay.ts";
+import { createUpstreams } from "../relay/upstreams.ts";
 import { createSharedReplies } from "../replies/share-replies.ts";
 import type { Translator } from "../translate/translate.ts";
 import { createMethodRoutes } from "./method-routes.ts";
@@ -226,7 +227,11 @@ test("a service of this process is called without a socket, and waits for the ca
   };
   const neighbour = createRpcServer({ implementations: [], runtime, log: silent, unmatched: answer });
   const neighbours = new Map([["loom.memory:0", neighbour]]);
-  const relay = createRelay({ runtime, instanceId: "ins_gateway", wire: "heddle", neighbours });
+  const relay = createRelay({
+    runtime,
+    instanceId: "ins_gateway",
+    upstreams: createUpstreams("heddle", runtime, neighbours),
+  });
   const { enter, call } = await start(relay.send);
   enter("001", one, "loom.memory:0");
   const running = call("/loom.v1.LoomService/Weave");

@@ -14,7 +14,8 @@ import type { Translator } from "../translate/translate.ts";
 import { type CallPlan, passageOf, planOf } from "./call-plan.ts";
 import type { Door } from "./door.ts";
 import type { MethodRoute } from "./method-route.ts";
-import { type MethodRoutes, unavailable } from "./method-routes.ts";
+import type { MethodRoutes } from "./method-routes.ts";
+import { unavailable } from "./try-later.ts";
 
 /**
  * Sends each call to an instance of its service: by the path, and by the header `heddle-service` where several serve the path.

@@ -1,7 +1,8 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { commonReasons, describeError, fail } from "@heddle/mesh/contract";
-import { ANSWER_UNREADABLE, INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE } from "../errors.ts";
+import { ANSWER_UNREADABLE } from "../errors.ts";
+import { unreachable } from "../routing/try-later.ts";
 
 /**
  * What a failed call is answered with: the instance's own error as it came, and for what went wrong on the way to it an error
@@ -20,7 +21,7 @@ export const backendError = (thrown: unknown, method: DescMethod, signal: AbortS
     case Code.Canceled:
     case Code.Unavailable:
       if (signal?.aborted) return fail(commonReasons(domain).CANCELLED, {}, options);
-      return fail(INSTANCE_UNREACHABLE, { service }, { ...options, retryDelayMs: INSTANCE_RETRY_DELAY_MS });
+      return unreachable(service, error);
     default:
       return fail(ANSWER_UNREADABLE, { service, problem: error.rawMessage }, options);
   }

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { fail } from "@heddle/mesh/contract";
+import { fail, methodPath } from "@heddle/mesh/contract";
 import { continueTrace, TRACEPARENT } from "@heddle/mesh/observe";
 import { type HeddleTransport, SERVICE_HEADER, transportOn } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
@@ -61,7 +61,7 @@ export const createBackends = (options: BackendsOptions): Backends => {
     const key = owner ?? "";
     const compiled = known.get(key);
     if (compiled !== undefined) return compiled;
-    const path = pathOfMethod(method);
+    const path = methodPath(method);
     const pool = new InstancePool({ upstreams, routes }, { path, service, owner });
     const made = transportOn(pool, TARGET, runtime, { acceptGzip: false });
     // Callers choose the name: only those that exist are kept.
@@ -76,7 +76,7 @@ export const createBackends = (options: BackendsOptions): Backends => {
       const owner = headers.get(SERVICE_HEADER);
       const service = method.parent.typeName;
       const forwarded = forwardedMetadata(headers, peer, instanceId);
-      const route = routes.at(pathOfMethod(method), owner);
+      const route = routes.at(methodPath(method), owner);
       if (forwarded.isLoop) {
         return failing(() => fail(RELAY_LOOP, { service, address: route?.next()?.address ?? "the address" }));
       }
@@ -88,8 +88,6 @@ export const createBackends = (options: BackendsOptions): Backends => {
 
 /** Instances are named by their addresses, which callers do not know. */
 const TARGET = { scheme: "http", authority: "heddle", basePath: "" };
-
-const pathOfMethod = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`;
 
 const failing = (error: () => Error): Transport => ({
   unary: () => Promise.reject(error()),

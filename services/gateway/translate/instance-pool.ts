@@ -1,10 +1,9 @@
-import { fail } from "@heddle/mesh/contract";
 import type { ConnectionPool } from "@heddle/mesh/rpc";
 import type { Session } from "@heddle/mesh/wire";
-import { INSTANCE_RETRY_DELAY_MS, INSTANCE_UNREACHABLE, UPSTREAM_BUSY } from "../errors.ts";
 import { CountedSession } from "../relay/counted-session.ts";
 import { LOOKS_MAX, type Upstreams } from "../relay/upstreams.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
+import { busy, unreachable } from "../routing/try-later.ts";
 
 /** Instances that are asked for a connection before the call fails. */
 const ATTEMPTS_MAX = 3;
@@ -50,23 +49,13 @@ export class InstancePool implements ConnectionPool {
     for (let attempt = 1; ; attempt++) {
       if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
       const load = this.#upstreams.load(address);
-      if (load.isFull)
-        throw fail(
-          UPSTREAM_BUSY,
-          { service: this.#service, calls: load.max },
-          { retryDelayMs: INSTANCE_RETRY_DELAY_MS },
-        );
+      if (load.isFull) throw busy(this.#service, load.max);
       try {
         return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
       } catch (cause) {
         if (signal?.aborted) throw cause;
         const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
-        if (other === undefined || other === address)
-          throw fail(
-            INSTANCE_UNREACHABLE,
-            { service: this.#service },
-            { cause, retryDelayMs: INSTANCE_RETRY_DELAY_MS },
-          );
+        if (other === undefined || other === address) throw unreachable(this.#service, cause);
         address = other;
       }
     }

@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Evidence } from "@heddle/contracts/heddle/usage/v1";
-import { type DeprecatedElement, methodNameOf } from "./deprecated-elements.ts";
+import { methodName } from "@heddle/mesh/contract";
+import type { DeprecatedElement } from "./deprecated-elements.ts";
 import { reachableTypes } from "./reachable-types.ts";
 import type { CallerRow, Consumer } from "./usage-rows.ts";
 
@@ -24,9 +25,9 @@ export interface DeprecatedCaller {
 /** Where to look for the callers of an element. `all`: the methods of every contract in force, since types are shared. */
 export const searchOf = (element: DeprecatedElement, all: readonly DescMethod[]): CallerSearch => {
   const { type, number, methods } = element;
-  if (type === undefined) return { evidence: Evidence.CALLED, methods: methods.map(methodNameOf), field: undefined };
+  if (type === undefined) return { evidence: Evidence.CALLED, methods: methods.map(methodName), field: undefined };
   const holding = (of: "input" | "output") =>
-    all.filter((method) => reachableTypes(method[of]).has(type.typeName)).map(methodNameOf);
+    all.filter((method) => reachableTypes(method[of]).has(type.typeName)).map(methodName);
   const [requests, replies] = [holding("input"), holding("output")];
   const field = number === 0 ? undefined : { message: type.typeName, number };
   return replies.length === 0 && field !== undefined

@@ -2,6 +2,7 @@ import type { DescEnum, DescFile, DescMessage, DescMethod, DescService } from "@
 import { getOption } from "@bufbuild/protobuf";
 import { field_sunset, method_sunset, service_sunset } from "@heddle/contracts/heddle/options/v1";
 import { ElementKind } from "@heddle/contracts/heddle/usage/v1";
+import { methodName } from "@heddle/mesh/contract";
 import type { PackageContract } from "../registry/contracts.ts";
 
 /** Something that a contract says is deprecated. */
@@ -23,9 +24,6 @@ export interface DeprecatedElement {
 export const deprecatedElements = ({ name, registry }: PackageContract): DeprecatedElement[] =>
   [...registry.files].filter(({ proto }) => proto.package === name).flatMap(ofFile);
 
-/** `customer.v1.CustomerService/GetCustomer` */
-export const methodNameOf = (method: DescMethod): string => `${method.parent.typeName}/${method.name}`;
-
 const ofFile = (file: DescFile): DeprecatedElement[] => [
   ...(isDeprecated(file) ? [called(file.proto.name, ElementKind.FILE, "", file.services.flatMap(methodsOf))] : []),
   ...file.services.flatMap(ofService),
@@ -39,7 +37,7 @@ const ofService = (service: DescService): DeprecatedElement[] => [
     : []),
   ...service.methods
     .filter(isDeprecated)
-    .map((method) => called(methodNameOf(method), ElementKind.METHOD, getOption(method, method_sunset), [method])),
+    .map((method) => called(methodName(method), ElementKind.METHOD, getOption(method, method_sunset), [method])),
 ];
 
 const ofMessage = (message: DescMessage): DeprecatedElement[] => [

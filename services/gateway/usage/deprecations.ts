@@ -1,9 +1,9 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { methodOptions } from "@heddle/mesh/contract";
+import { methodName, methodOptions } from "@heddle/mesh/contract";
 import type { Logger } from "@heddle/mesh/observe";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { PackageContract } from "../registry/contracts.ts";
-import { deprecatedElements, methodNameOf } from "./deprecated-elements.ts";
+import { deprecatedElements } from "./deprecated-elements.ts";
 import { DEPRECATIONS_MAX } from "./limits.ts";
 
 /** Since when what is deprecated, and what callers of it are told. */
@@ -40,7 +40,7 @@ export const createDeprecations = (
   const tell = (method: DescMethod): readonly string[] => {
     const { deprecated, sunset } = methodOptions(method);
     if (!deprecated) return [];
-    const name = methodNameOf(method);
+    const name = methodName(method);
     // RFC 9745, 2.1: a date of structured fields.
     const told = ["deprecation", `@${Math.floor(since(name) / 1000)}`];
     if (sunset === undefined) return told;
@@ -61,7 +61,7 @@ export const createDeprecations = (
         for (const { name } of deprecatedElements(contract)) since(name);
         const methods = contract.services.flatMap((service) => service.methods);
         // Also those of which only their service or file says it.
-        for (const method of methods) if (methodOptions(method).deprecated) since(methodNameOf(method));
+        for (const method of methods) if (methodOptions(method).deprecated) since(methodName(method));
       }
     },
     takeNew() {

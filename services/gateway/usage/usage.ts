@@ -1,6 +1,8 @@
-import { Code, type ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { ErrorInfoSchema } from "@heddle/contracts/google/rpc";
 import type { ReportUsageRequest } from "@heddle/contracts/heddle/usage/v1";
+import { methodName } from "@heddle/mesh/contract";
 import type { Logger } from "@heddle/mesh/observe";
 import type { Clock, Timers } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
@@ -9,7 +11,6 @@ import type { Checkpoint, EdgeCall } from "../edge/edge.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { type Consumers, createConsumers, isProven } from "./consumers.ts";
-import { methodNameOf } from "./deprecated-elements.ts";
 import { createDeprecations, type Deprecations } from "./deprecations.ts";
 import { DAY_MS, KEPT_DAYS, ROWS_PER_WRITE } from "./limits.ts";
 import { reportedRows } from "./reported-rows.ts";
@@ -153,12 +154,12 @@ export const startUsage = async ({ store, usage, contracts, isOwn, clock, timers
 };
 
 const reasonOf = (error: ConnectError): string =>
-  error.findDetails(ErrorInfoSchema)[0]?.reason ?? Code[error.code].replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+  error.findDetails(ErrorInfoSchema)[0]?.reason ?? codeToString(error.code).toUpperCase();
 
 const rowOf = ({ method, consumer, ...counted }: Counted<Consumer>, at: { day: number; timeMs: number }): UsageRow => ({
   ...at,
   consumer,
-  method: methodNameOf(method),
+  method: methodName(method),
   calls: counted.calls,
   samples: counted.samples,
   refusals: Array.from(counted.refusals, ([reason, calls]) => ({ reason, calls })),
