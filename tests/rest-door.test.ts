@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { setImmediate } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Code, ConnectError, type HandlerContext, type Transport } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -253,7 +252,7 @@ describe("a unary call", () => {
       stream.data("{");
       stream.breaks(code, "peer");
     }
-    await setImmediate();
+    await runtime.timers.sleep(1);
     expect(lines).toEqual([]);
   });
 
