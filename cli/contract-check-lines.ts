@@ -41,16 +41,16 @@ export const checkLines = (check: PackageCheck, folder: string, withinDays: numb
   return lines;
 };
 
-/** What to do about packages that would break callers: the commands that copy each to its next version that is not `taken`. */
+/** What to do about packages that would break callers: the commands that copy each to the next version that is not there. */
 export const nextLines = (
   broken: readonly PackageCheck[],
   folder: string,
-  taken: (folder: string) => boolean,
+  exists: (folder: string) => boolean,
 ): string[] => {
   const breaking = broken.filter(({ violations }) => violations.some(({ violation }) => !isUndeclared(violation)));
   const isSilent = broken.some(({ violations }) => violations.some(({ violation }) => isUndeclared(violation)));
   return [
-    ...(breaking.length === 0 ? [] : copyLines(breaking, folder, taken)),
+    ...(breaking.length === 0 ? [] : copyLines(breaking, folder, exists)),
     ...(isSilent ? ['add "option (heddle.options.v1.access)" to each method that does not say who may call it.'] : []),
   ];
 };
@@ -58,11 +58,12 @@ export const nextLines = (
 /** The registry takes no method without access; nobody's call breaks by it. */
 const isUndeclared = (violation: CheckedViolation["violation"]): boolean => violation?.rule === "ACCESS_UNDECLARED";
 
-const copyLines = (broken: readonly PackageCheck[], folder: string, taken: (folder: string) => boolean): string[] => [
+const copyLines = (broken: readonly PackageCheck[], folder: string, exists: (folder: string) => boolean): string[] => [
   "undo it and deprecate instead, or release the next version of the package beside the old one:",
   ...broken.map(({ package: name }) => {
+    if (!exists(folderOf(name, folder))) return `  bring ${folderOf(name, folder)} back as it was`;
     let next = nextVersion(name);
-    while (taken(folderOf(next, folder))) next = nextVersion(next);
+    while (exists(folderOf(next, folder))) next = nextVersion(next);
     return `  cp -R ${folderOf(name, folder)} ${folderOf(next, folder)}`;
   }),
   "then name the copy's package by its new version, and undo the change in the old one.",
