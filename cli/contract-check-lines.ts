@@ -34,7 +34,8 @@ export const checkLines = (check: PackageCheck, folder: string, withinDays: numb
       );
     }
     // Two rules often say of one element what is one thing to its callers.
-    if (violations[index + 1]?.violation?.element !== element) lines.push(...callerLines(affected, withinDays, colors));
+    if (!isUndeclared(violation) && violations[index + 1]?.violation?.element !== element)
+      lines.push(...callerLines(affected, withinDays, colors));
   }
   if (violationCount > violations.length) lines.push(`and ${violationCount - violations.length} more`);
   return lines;
@@ -45,13 +46,26 @@ export const nextLines = (
   broken: readonly PackageCheck[],
   folder: string,
   taken: (folder: string) => boolean,
-): string[] => [
+): string[] => {
+  const breaking = broken.filter(({ violations }) => violations.some(({ violation }) => !isUndeclared(violation)));
+  const isSilent = broken.some(({ violations }) => violations.some(({ violation }) => isUndeclared(violation)));
+  return [
+    ...(breaking.length === 0 ? [] : copyLines(breaking, folder, taken)),
+    ...(isSilent ? ['add "option (heddle.options.v1.access)" to each method that does not say who may call it.'] : []),
+  ];
+};
+
+/** The registry takes no method without access; nobody's call breaks by it. */
+const isUndeclared = (violation: CheckedViolation["violation"]): boolean => violation?.rule === "ACCESS_UNDECLARED";
+
+const copyLines = (broken: readonly PackageCheck[], folder: string, taken: (folder: string) => boolean): string[] => [
   "undo it and deprecate instead, or release the next version of the package beside the old one:",
   ...broken.map(({ package: name }) => {
     let next = nextVersion(name);
     while (taken(folderOf(next, folder))) next = nextVersion(next);
     return `  cp -R ${folderOf(name, folder)} ${folderOf(next, folder)}`;
   }),
+  "then name the copy's package by its new version, and undo the change in the old one.",
 ];
 
 const folderOf = (name: string, folder: string): string => `${folder}/${name.replaceAll(".", "/")}`;
@@ -81,5 +95,5 @@ const callerText = ({
 }: AffectedCaller): string => {
   const who = [consumer, consumerVersion].filter((part) => part !== "").join(" ");
   const sets = setsField === undefined ? "" : setsField ? ", and sets it" : ", and was not seen to set it";
-  return `${who} called ${method} ${callCount} times, last ${dateText(lastCallTime)}${sets}`;
+  return `${who} called ${method} ${callCount === 1n ? "once" : `${callCount} times`}, last ${dateText(lastCallTime)}${sets}`;
 };

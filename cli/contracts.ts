@@ -67,13 +67,17 @@ export const pendingRefusals = async (gateway: string): Promise<Admission[]> => 
   }
 };
 
+/** The contracts of a package that were decided over and whose hash begins so. */
+export const hashesOf = async (gateway: string, packageName: string, prefix: string): Promise<string[]> => {
+  const { admissions } = await listAdmissions(gateway, { package: packageName }, 1_000);
+  const hashes = new Set(admissions.map(({ contractHash }) => contractHash));
+  return [...hashes].filter((hash) => hash.startsWith(prefix));
+};
+
 /** The whole hash of a contract of a package that is known by how it begins. Throws a Failure when none is, or several are. */
 export const wholeHash = async (gateway: string, packageName: string, prefix: string): Promise<string> => {
   if (/^[0-9a-f]{64}$/.test(prefix)) return prefix;
-  const { admissions } = await listAdmissions(gateway, { package: packageName }, 1_000);
-  const found = [...new Set(admissions.map(({ contractHash }) => contractHash))].filter((hash) =>
-    hash.startsWith(prefix),
-  );
+  const found = await hashesOf(gateway, packageName, prefix);
   const [hash] = found;
   if (hash !== undefined && found.length === 1) return hash;
   const problem = found.length === 0 ? "No contract" : `${found.length} contracts`;

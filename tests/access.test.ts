@@ -134,6 +134,24 @@ test.each(ways)(
   120_000,
 );
 
+test("an override names the operator who made it, and the one who revoked it, by gRPC and by REST", async () => {
+  const { operator } = users;
+  const contracts = mesh.client(ContractService);
+  const request = { package: "customer.v1", reason: "a test" };
+  const made = await contracts.createOverride(request, bearer(operator.token));
+  const response = await fetch(`${mesh.url}/heddle/v1/overrides`, {
+    method: "POST",
+    headers: { ...bearer(operator.token).headers, "content-type": "application/json" },
+    body: JSON.stringify(request),
+  });
+  const { override } = (await response.json()) as { override?: { id: string; creator: string } };
+  expect([made.override?.creator, override?.creator]).toEqual([operator.userId, operator.userId]);
+  for (const overrideId of [made.override?.id, override?.id]) {
+    const revoked = await contracts.revokeOverride({ overrideId }, bearer(operator.token));
+    expect(revoked.override?.revoker).toBe(operator.userId);
+  }
+});
+
 test("a route lets in whom the method behind it lets in", async () => {
   const status = async (path: string, token?: string) => {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };

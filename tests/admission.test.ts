@@ -93,6 +93,16 @@ test(
     const made = await heddle(mesh, "contracts", "allow", "loom.v1", "--next", "--reason", "a mistake", "--json");
     const { stdout } = await heddle(mesh, "contracts", "revoke", JSON.parse(made.stdout).id);
     expect(stdout).toContain("is revoked");
+    expect(await heddle(mesh, "contracts", "revoke", "ovr_x")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("heddle contracts overrides shows"),
+    });
+    const unseen = ["--hash", "00000000", "--reason", "a slip", "--for", "1s"];
+    expect((await heddle(mesh, "contracts", "allow", "loom.v1", ...unseen)).stderr).toContain("was seen yet");
+    expect(await heddle(mesh, "contracts", "history", "lom.v1")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Did you mean loom.v1?"),
+    });
 
     const broken = await startLoom(mesh, "broken");
     expect(broken.said()).toEqual(["refused"]);
@@ -157,10 +167,17 @@ service LoomService {
   expect(check.stdout).toMatch(new RegExp(`^${file}:3: FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED: .*length`, "m"));
   expect(check.stdout).toContain("order 1.2.0 called loom.v1.LoomService/Weave 3 times");
   expect(check.stderr).toContain(`cp -R ${folder} ${folder.slice(0, -1)}2`);
-  writeFileSync(
-    file,
-    readFileSync(file, "utf8").replace("colour = 1;", "colour = 1; string length = 2; string tag = 3;"),
-  );
+  const source = readFileSync(file, "utf8").replace("colour = 1;", "colour = 1; string length = 2; string tag = 3;");
+  writeFileSync(file, source);
+  const silent = await heddle(mesh, "contracts", "check", "--dir", join(root, "proto"));
+  expect([silent.code, silent.stdout]).toEqual([100, expect.stringContaining("ACCESS_UNDECLARED")]);
+  expect([silent.stdout.includes("callers"), silent.stderr.includes("cp -R")]).toEqual([false, false]);
+  expect(silent.stderr).toContain('add "option (heddle.options.v1.access)"');
+
+  cpSync(new URL("../proto/heddle/options", import.meta.url), join(root, "proto/heddle/options"), { recursive: true });
+  const access = "{ option (heddle.options.v1.access) = {public: true}; }";
+  const open = source.replaceAll("(Thread);", `(Thread) ${access}`);
+  writeFileSync(file, open.replace("package", 'import "heddle/options/v1/options.proto";\npackage'));
   const added = await heddle(mesh, "contracts", "check", "--dir", join(root, "proto"));
   expect([added.code, added.stdout]).toEqual([0, expect.stringMatching(/^loom\.v1 +compatible/m)]);
   await mesh.kill("gateway", "SIGTERM");

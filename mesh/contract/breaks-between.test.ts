@@ -1,4 +1,4 @@
-import { createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { breaksBetween } from "./breaks-between.ts";
@@ -165,6 +165,27 @@ describe("the methods that hold", () => {
     );
     expect(methodsWith(tree, "tree.v1", "tree.v1.Node.nodes")).toHaveLength(1);
     expect([...relatedTypes(tree, "tree.v1").keys()]).toEqual(expect.arrayContaining(["tree.v1.Node", "tree.v1.S"]));
+  });
+
+  test("messages that hold each other ten thousand deep are compared as well", () => {
+    const COUNT = 10_000;
+    const chain = (field: string) => {
+      const messageType = Array.from({ length: COUNT }, (_, index) => ({
+        name: `M${index}`,
+        field: [
+          { name: field, number: 1, type: 9, label: 1, jsonName: field },
+          ...(index + 1 < COUNT
+            ? [{ name: "next", number: 2, type: 11, label: 1, typeName: `.deep.v1.M${index + 1}`, jsonName: "next" }]
+            : []),
+        ],
+      }));
+      const service = [{ name: "S", method: [{ name: "Do", inputType: ".deep.v1.M0", outputType: ".deep.v1.M0" }] }];
+      const file = { name: "deep.proto", package: "deep.v1", syntax: "proto3", messageType, service };
+      return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: [file] }));
+    };
+    const breaks = breaksBetween(chain("a"), chain("b"), "deep.v1", "partial");
+    expect(new Set(breaks.map(({ rule }) => rule))).toEqual(new Set(["FIELD_SAME_JSON_NAME", "FIELD_SAME_NAME"]));
+    expect(breaks).toHaveLength(2 * COUNT);
   });
 });
 

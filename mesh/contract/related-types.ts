@@ -9,24 +9,19 @@ export const relatedTypes = (
   packageName: string,
 ): ReadonlyMap<string, DescService | DescMessage | DescEnum> => {
   const types = new Map<string, DescService | DescMessage | DescEnum>();
-  const visit = (type: DescMessage | DescEnum): void => {
-    if (types.has(type.typeName)) return;
-    types.set(type.typeName, type);
-    if (type.kind === "enum") return;
-    for (const { message, enum: enumeration } of type.fields) {
-      if (message !== undefined) visit(message);
-      if (enumeration !== undefined) visit(enumeration);
-    }
+  const add = (type: DescService | DescMessage | DescEnum | undefined): void => {
+    if (type !== undefined) types.set(type.typeName, type);
   };
   for (const type of registry) {
-    if (type.kind === "extension" || type.file.proto.package !== packageName) continue;
+    if (type.kind !== "extension" && type.file.proto.package === packageName) add(type);
+  }
+  // Those that are added on the way are visited as well. Not by recursion: how deep messages hold each other is up to a peer.
+  for (const type of types.values()) {
     if (type.kind === "service") {
-      types.set(type.typeName, type);
-      for (const { input, output } of type.methods) {
-        visit(input);
-        visit(output);
-      }
-    } else visit(type);
+      for (const { input, output } of type.methods) for (const message of [input, output]) add(message);
+    } else if (type.kind === "message") {
+      for (const { message, enum: enumeration } of type.fields) for (const held of [message, enumeration]) add(held);
+    }
   }
   return types;
 };

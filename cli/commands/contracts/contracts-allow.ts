@@ -3,7 +3,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ContractService, OverrideSchema } from "@heddle/contracts/heddle/contract/v1";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { contractsOf, listPackages, shortHash, unknownPackage } from "../../contracts.ts";
+import { contractsOf, hashesOf, listPackages, shortHash, unknownPackage } from "../../contracts.ts";
 import { gatewayOption, jsonOption } from "../../mesh-options.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
 import { orFailure } from "../../rpc-failure.ts";
@@ -76,6 +76,9 @@ Examples:
       const which =
         override.contractHash === "" ? "the next contract that breaks callers" : shortHash(override.contractHash);
       terminal.out(`${override.id} lets ${which} of ${name} in, until ${dateText(override.expireTime)}.`);
+      if (options.hash !== undefined && (await hashesOf(gateway, name, options.hash)).length === 0) {
+        terminal.err(`No contract of ${name} that begins with ${options.hash} was seen yet.`);
+      }
       terminal.err(`next:  heddle contracts revoke ${override.id} takes it back`);
     });
 

@@ -8,7 +8,7 @@ import {
 } from "@heddle/contracts/heddle/contract/v1";
 import { violationLine } from "@heddle/mesh/contract";
 import { Command, Option } from "commander";
-import { listAdmissions, outcomeName, shortHash } from "../../contracts.ts";
+import { listAdmissions, listPackages, outcomeName, shortHash, unknownPackage } from "../../contracts.ts";
 import { gatewayOption, jsonOption, linesOption } from "../../mesh-options.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
 import { orFailure } from "../../rpc-failure.ts";
@@ -53,9 +53,14 @@ Examples:
     .action(async (name: string | undefined, options: Options) => {
       const terminal = processTerminal();
       const outcomes = (options.outcome ?? []).flatMap((each) => OUTCOMES[each] ?? []);
-      const list = listAdmissions(chosenGateway(options.gateway), { package: name ?? "", outcomes }, options.lines);
+      const gateway = chosenGateway(options.gateway);
+      const list = listAdmissions(gateway, { package: name ?? "", outcomes }, options.lines);
       const method = ContractService.method.listAdmissions;
       const { admissions, more } = await orFailure(method, list, terminal, options.json);
+      if (admissions.length === 0 && name !== undefined) {
+        const packages = await listPackages(gateway);
+        if (!packages.some((known) => known.name === name)) throw unknownPackage(name, packages);
+      }
       if (options.json) for (const each of admissions) terminal.out(JSON.stringify(toJson(AdmissionSchema, each)));
       else print(admissions, more, terminal);
     });

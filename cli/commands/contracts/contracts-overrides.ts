@@ -32,7 +32,7 @@ export const contractsOverridesCommand = (): Command =>
         terminal.err("There is no override.");
         return;
       }
-      const columns = ["OVERRIDE", "PACKAGE", "CONTRACT", "STATE", "MADE", "ENDS", "REASON"].map((heading) => ({
+      const columns = ["OVERRIDE", "PACKAGE", "CONTRACT", "STATE", "MADE", "BY", "ENDS", "REASON"].map((heading) => ({
         heading,
       }));
       for (const line of formatTable(columns, overrides.map(cells), terminal.outColors.bold)) terminal.out(line);
@@ -44,12 +44,14 @@ const cells = (override: Override): string[] => [
   shortHash(override.usedContractHash || override.contractHash) || "any",
   stateText(override),
   dateText(override.createTime),
+  override.creator,
   dateText(override.expireTime),
   override.reason,
 ];
 
-const stateText = ({ state, useTime, revokeTime }: Override): string => {
+const stateText = ({ state, useTime, revokeTime, revoker }: Override): string => {
   const name = (OverrideState[state] ?? "unknown").toLowerCase();
   const time = useTime ?? revokeTime;
-  return time === undefined ? name : `${name} ${dateText(time)}`;
+  const by = revoker === "" ? "" : ` by ${revoker}`;
+  return time === undefined ? name : `${name} ${dateText(time)}${by}`;
 };

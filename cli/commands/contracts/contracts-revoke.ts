@@ -1,7 +1,9 @@
 import { toJson } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { ContractService, OverrideSchema, OverrideState } from "@heddle/contracts/heddle/contract/v1";
 import { Command } from "commander";
 import { contractsOf, shortHash } from "../../contracts.ts";
+import { Failure } from "../../failure.ts";
 import { gatewayOption, jsonOption } from "../../mesh-options.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
 import { orFailure } from "../../rpc-failure.ts";
@@ -17,7 +19,14 @@ export const contractsRevokeCommand = (): Command =>
     .addHelpText("after", "\nExamples:\n  heddle contracts revoke ovr_01h…")
     .action(async (id: string, options: { gateway?: string; json?: boolean }) => {
       const terminal = processTerminal();
-      const call = contractsOf(chosenGateway(options.gateway)).revokeOverride({ overrideId: id });
+      const call = contractsOf(chosenGateway(options.gateway))
+        .revokeOverride({ overrideId: id })
+        .catch((error: unknown) => {
+          if (!(error instanceof ConnectError) || error.code !== Code.NotFound) throw error;
+          throw new Failure(`There is no override ${id}.`, {
+            next: "heddle contracts overrides shows those there are.",
+          });
+        });
       const { override } = await orFailure(ContractService.method.revokeOverride, call, terminal, options.json);
       if (override === undefined) return;
       if (options.json) terminal.out(JSON.stringify(toJson(OverrideSchema, override)));

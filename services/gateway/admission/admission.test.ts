@@ -47,7 +47,14 @@ const start = async () => {
     store.write((tx) =>
       stores.overrides.insert(
         tx,
-        { id, package: packageName, contractHash, reason: "test", expireTimeMs: clock.nowMs() + lifetimeMs },
+        {
+          id,
+          package: packageName,
+          contractHash,
+          reason: "test",
+          expireTimeMs: clock.nowMs() + lifetimeMs,
+          creator: "local",
+        },
         clock.nowMs(),
       ),
     );
@@ -180,7 +187,7 @@ describe("an override", () => {
     await allow("loom.v1", v1.offer.contractHash, 60_000, "ovr_2");
     await allow("mill.v1", "", 60_000, "ovr_3");
     await allow("loom.v1", broken.offer.contractHash, 60_000, "ovr_4");
-    await store.write((tx) => overrides.revoke(tx, "ovr_4", clock.nowMs()));
+    await store.write((tx) => overrides.revoke(tx, "ovr_4", "local", clock.nowMs()));
     clock.advance(1_000);
     expect((await bring(broken)).admitted).toBe(false);
   });

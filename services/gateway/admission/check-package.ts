@@ -9,7 +9,10 @@ import {
   methodName,
   methodsWith,
   parseDescriptorSet,
+  undeclaredAccess,
 } from "@heddle/mesh/contract";
+import { ACCESS_UNDECLARED } from "../errors.ts";
+import { STANDARD } from "../registry/contracts.ts";
 import type { CallerQuery, CallerUse } from "./callers.ts";
 import { VIOLATIONS_MAX, violationsOf } from "./refusal.ts";
 
@@ -24,23 +27,53 @@ export const checkPackage = async (
   offered: { readonly bytes: Uint8Array; readonly registry: FileRegistry },
   callersOf: (query: CallerQuery) => Promise<readonly CallerUse[]>,
 ) => {
-  if (inForce === undefined) return { package: name, verdict: CheckVerdict.NEW };
+  const silent = withoutAccess(name, offered.registry);
+  if (inForce === undefined) {
+    if (silent.length === 0) return { package: name, verdict: CheckVerdict.NEW };
+    return { package: name, verdict: CheckVerdict.BREAKING, ...told(name, silent, []) };
+  }
   const { registry: before } = parseDescriptorSet(inForce.bytes, "heddle.contract.v1");
   const breaks = breaksBetween(inForce.bytes, offered.bytes, name, "deleted");
   const isSame = breaks.length === 0 && changesBetween(before, offered.registry, name).length === 0;
   return {
     package: name,
     contractHash: inForce.hash,
-    verdict: breaks.length > 0 ? CheckVerdict.BREAKING : isSame ? CheckVerdict.UNCHANGED : CheckVerdict.COMPATIBLE,
-    violationCount: breaks.length,
-    violations: await Promise.all(
-      breaks.slice(0, VIOLATIONS_MAX).map(async (each) => {
-        const [violation] = violationsOf(name, [each]);
-        return { ...(violation && { violation }), ...(await affected(before, name, each, callersOf)) };
-      }),
+    verdict:
+      breaks.length + silent.length > 0
+        ? CheckVerdict.BREAKING
+        : isSame
+          ? CheckVerdict.UNCHANGED
+          : CheckVerdict.COMPATIBLE,
+    ...told(
+      name,
+      [...breaks, ...silent],
+      await Promise.all(breaks.slice(0, VIOLATIONS_MAX).map((each) => affected(before, name, each, callersOf))),
     ),
   };
 };
+
+/** What it would be refused for, as far as it is told, the first of them with whom they would hit. */
+const told = (name: string, found: readonly ContractBreak[], hit: readonly Awaited<ReturnType<typeof affected>>[]) => ({
+  violationCount: found.length,
+  violations: violationsOf(name, found).map((violation, index) => ({ violation, ...hit[index] })),
+});
+
+/** Methods of a package that the registry does not take, because they do not say who may call them. */
+const withoutAccess = (name: string, registry: FileRegistry): ContractBreak[] =>
+  [...registry]
+    .filter((type) => type.kind === "service")
+    .filter(({ file, typeName }) => file.proto.package === name && !STANDARD.test(typeName))
+    .flatMap((service) =>
+      undeclaredAccess(service).map((method) => ({
+        file: service.file.proto.name,
+        line: undefined,
+        element: `${service.typeName}.${method}`,
+        rule: ACCESS_UNDECLARED.reason,
+        message: `Method "${method}" of ${service.typeName} does not say who may call it.`,
+        before: "",
+        after: "",
+      })),
+    );
 
 /** The methods that hold what breaks, and those who called them. */
 const affected = async (

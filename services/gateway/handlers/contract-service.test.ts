@@ -75,6 +75,17 @@ describe("a check says of each package what would be decided:", () => {
     expect((await contracts.listAdmissions({})).admissions).toHaveLength(1);
   });
 
+  test("refused, where a method does not say who may call it, whether or not the package is known", async () => {
+    const { bring, check } = await start();
+    const shape = { fields: ["colour", "length"], access: null };
+    const silent = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] }, shape);
+    const told = [{ violation: { rule: "ACCESS_UNDECLARED" } }, { violation: { element: "loom.v1.LoomService.Rest" } }];
+    const refused = { verdict: CheckVerdict.BREAKING, violationCount: 2, violations: told };
+    expect(await check(silent)).toMatchObject([{ ...refused, contractHash: "" }]);
+    await bring(good);
+    expect(await check(silent)).toMatchObject([{ ...refused, contractHash: good.offer.contractHash }]);
+  });
+
   test("deleted, where it is named and not there", async () => {
     const { bring, check } = await start();
     await bring(good);
@@ -178,6 +189,9 @@ describe("an override", () => {
     const overrideId = override?.id ?? "";
     const revoked = await contracts.revokeOverride({ overrideId });
     expect(revoked.override?.state).toBe(OverrideState.REVOKED);
+    // From this machine, without credentials.
+    expect([override?.creator, override?.revoker]).toEqual(["local", ""]);
+    expect([revoked.override?.creator, revoked.override?.revoker]).toEqual(["local", "local"]);
     expect(await contracts.revokeOverride({ overrideId })).toEqual(revoked);
     expect(await bring(broken)).toBe("refused");
   });
@@ -208,6 +222,7 @@ describe("an override", () => {
     expect(await make({ package: "loom.v1", contractHash: "abc" })).toMatchObject(invalid);
     expect(await make({ package: "loom.v1", lifetime: durationFromMs(8 * 24 * 3_600_000) })).toMatchObject(invalid);
     expect(await make({ package: "loom.v1", reason: "" })).toMatchObject(invalid);
+    expect(await make({ package: "loom.v1", reason: " \n" })).toMatchObject(invalid);
     for (let i = 0; i < 100; i++) await contracts.createOverride({ package: "loom.v1", reason: "why" });
     expect(await make({ package: "loom.v1" })).toMatchObject({ code: "ResourceExhausted", reason: "OVERRIDES_FULL" });
   });

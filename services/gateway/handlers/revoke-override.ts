@@ -1,6 +1,8 @@
-import type { ContractService } from "@heddle/contracts/heddle/contract/v1";
+import { type ContractService, OverrideState } from "@heddle/contracts/heddle/contract/v1";
 import { fail } from "@heddle/mesh/contract";
-import type { Handler } from "@heddle/mesh/rpc";
+import { ANONYMOUS } from "@heddle/mesh/identity";
+import type { Logger } from "@heddle/mesh/observe";
+import { currentCall, type Handler } from "@heddle/mesh/rpc";
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import { OVERRIDE_NOT_FOUND } from "../errors.ts";
@@ -12,14 +14,19 @@ export const revokeOverride =
     store: Store;
     overrides: OverrideStore;
     clock: Clock;
+    log: Logger;
   }): Handler<typeof ContractService.method.revokeOverride> =>
-  ({ overrideId }) => {
-    const { store, overrides, clock } = deps;
+  async ({ overrideId }) => {
+    const { store, overrides, clock, log } = deps;
     const nowMs = clock.nowMs();
-    return store.write(async (tx) => {
-      await overrides.revoke(tx, overrideId, nowMs);
-      const override = await overrides.byId(tx, overrideId, nowMs);
-      if (override === undefined) throw fail(OVERRIDE_NOT_FOUND, { overrideId });
-      return { override };
+    const revoker = (currentCall()?.caller ?? ANONYMOUS).id;
+    const override = await store.write(async (tx) => {
+      await overrides.revoke(tx, overrideId, revoker, nowMs);
+      return overrides.byId(tx, overrideId, nowMs);
     });
+    if (override === undefined) throw fail(OVERRIDE_NOT_FOUND, { overrideId });
+    if (override.state === OverrideState.REVOKED) {
+      log.warn({ overrideId, package: override.package, revoker: override.revoker }, "override revoked");
+    }
+    return { override };
   };

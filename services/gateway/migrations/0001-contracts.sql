@@ -62,6 +62,9 @@ CREATE TABLE overrides (
   expire_time_ms INTEGER NOT NULL,
   revoke_time_ms INTEGER,
   use_time_ms INTEGER,
-  used_contract_hash TEXT NOT NULL
+  used_contract_hash TEXT NOT NULL,
+  -- Ids of the callers who made and revoked it; the second is empty while it was not.
+  creator TEXT NOT NULL,
+  revoker TEXT NOT NULL
 ) STRICT;
 CREATE INDEX overrides_of_package ON overrides (package, sequence);

@@ -94,7 +94,8 @@ const CONTRACTS_MAX = 1_000;
 const CONTRACT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Services that every gRPC server may have, whose contracts know nothing of ours. */
-const STANDARD = /^grpc\.(health|reflection)\./;
+/** Services that come with every gRPC server, whose contracts are not ours. */
+export const STANDARD = /^grpc\.(health|reflection)\./;
 
 export const createContracts = (): Contracts => {
   const parsed = new Map<string, Parsed>();

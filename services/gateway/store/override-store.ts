@@ -11,6 +11,8 @@ export interface NewOverride {
   readonly contractHash: string;
   readonly reason: string;
   readonly expireTimeMs: number;
+  /** The id of the caller who made it. */
+  readonly creator: string;
 }
 
 /** Overrides that are kept beside those that are active. */
@@ -22,16 +24,19 @@ interface Row extends NewOverride {
   readonly revokeTimeMs: number | null;
   readonly useTimeMs: number | null;
   readonly usedContractHash: string;
+  /** Empty while it was not revoked. */
+  readonly revoker: string;
 }
 
 const COLUMNS = `sequence, id, package, contract_hash AS contractHash, reason, create_time_ms AS createTimeMs,
-  expire_time_ms AS expireTimeMs, revoke_time_ms AS revokeTimeMs, use_time_ms AS useTimeMs, used_contract_hash AS usedContractHash`;
+  expire_time_ms AS expireTimeMs, revoke_time_ms AS revokeTimeMs, use_time_ms AS useTimeMs, used_contract_hash AS usedContractHash,
+  creator, revoker`;
 
 const ACTIVE = "revoke_time_ms IS NULL AND use_time_ms IS NULL AND expire_time_ms > :nowMs";
 
 const insert = sql<NewOverride & { nowMs: number; [name: string]: string | number }>(`
-  INSERT INTO overrides (id, package, contract_hash, reason, create_time_ms, expire_time_ms, used_contract_hash)
-  VALUES (:id, :package, :contractHash, :reason, :nowMs, :expireTimeMs, '')`);
+  INSERT INTO overrides (id, package, contract_hash, reason, create_time_ms, expire_time_ms, used_contract_hash, creator, revoker)
+  VALUES (:id, :package, :contractHash, :reason, :nowMs, :expireTimeMs, '', :creator, '')`);
 
 const byId = sql<{ id: string }, Row>(`SELECT ${COLUMNS} FROM overrides WHERE id = :id`);
 
@@ -53,8 +58,8 @@ const pageOfPackage = sql<{ package: string; before: number; limit: number }, Ro
   `SELECT ${COLUMNS} FROM overrides WHERE package = :package AND sequence < :before ORDER BY sequence DESC LIMIT :limit`,
 );
 
-const revoke = sql<{ id: string; nowMs: number }>(
-  `UPDATE overrides SET revoke_time_ms = :nowMs WHERE id = :id AND ${ACTIVE}`,
+const revoke = sql<{ id: string; revoker: string; nowMs: number }>(
+  `UPDATE overrides SET revoke_time_ms = :nowMs, revoker = :revoker WHERE id = :id AND ${ACTIVE}`,
 );
 
 const use = sql<{ id: string; hash: string; nowMs: number }>(
@@ -93,8 +98,8 @@ export const overrideStore = () => ({
     return rows.map((row) => ({ sequence: row.sequence, override: message(row, nowMs) }));
   },
   /** Ends an override that is active; others stay as they are. */
-  async revoke(tx: Tx, id: string, nowMs: number): Promise<void> {
-    await tx.run(revoke, { id, nowMs });
+  async revoke(tx: Tx, id: string, revoker: string, nowMs: number): Promise<void> {
+    await tx.run(revoke, { id, revoker, nowMs });
   },
   async use(tx: Tx, id: string, hash: string, nowMs: number): Promise<void> {
     await tx.run(use, { id, hash, nowMs });
@@ -115,6 +120,8 @@ const message = (row: Row, nowMs: number): Override =>
     ...(row.useTimeMs === null ? {} : { useTime: timestampFromMs(row.useTimeMs) }),
     usedContractHash: row.usedContractHash,
     state: stateOf(row, nowMs),
+    creator: row.creator,
+    revoker: row.revoker,
   });
 
 const stateOf = ({ useTimeMs, revokeTimeMs, expireTimeMs }: Row, nowMs: number): OverrideState => {

@@ -40,14 +40,15 @@ export declare type PackageCheck = Message<"heddle.contract.v1.PackageCheck"> & 
   contractHash: string;
 
   /**
-   * Holds what would break callers, at most 100, by file and line. Empty unless the verdict is BREAKING.
+   * Holds why it would be refused, at most 100: what would break callers, by file and line, then the methods that do not say who
+   * may call them, by the rule `ACCESS_UNDECLARED`. Empty unless the verdict is BREAKING.
    *
    * @generated from field: repeated heddle.contract.v1.CheckedViolation violations = 4;
    */
   violations: CheckedViolation[];
 
   /**
-   * Counts all that would break callers, also what `violations` leaves out.
+   * Counts all of them, also what `violations` leaves out.
    *
    * @generated from field: int32 violation_count = 5;
    */
@@ -61,7 +62,7 @@ export declare type PackageCheck = Message<"heddle.contract.v1.PackageCheck"> & 
 export declare const PackageCheckSchema: GenMessage<PackageCheck>;
 
 /**
- * CheckedViolation is one thing that would break callers, and whom.
+ * CheckedViolation is one thing for which a contract would be refused, and whom it would break.
  *
  * @generated from message heddle.contract.v1.CheckedViolation
  */

@@ -217,7 +217,7 @@ export declare type CreateOverrideRequest = Message<"heddle.contract.v1.CreateOv
   contractHash: string;
 
   /**
-   * Says why, 1 to 1,000 characters.
+   * Says why, 1 to 1,000 characters, not blanks alone.
    *
    * @generated from field: string reason = 3;
    */

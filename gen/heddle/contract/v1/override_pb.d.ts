@@ -86,6 +86,20 @@ export declare type Override = Message<"heddle.contract.v1.Override"> & {
    * @generated from field: heddle.contract.v1.OverrideState state = 10;
    */
   state: OverrideState;
+
+  /**
+   * Names who made it: a user's id, or `local` for whoever called from the gateway's own machine without credentials.
+   *
+   * @generated from field: string creator = 11;
+   */
+  creator: string;
+
+  /**
+   * Names who revoked it. Empty while it was not.
+   *
+   * @generated from field: string revoker = 12;
+   */
+  revoker: string;
 };
 
 /**
