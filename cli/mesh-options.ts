@@ -19,6 +19,17 @@ export const timeoutOption = (description: string, defaultMs: number): Option =>
       return timeoutMs;
     });
 
+/** More than that nobody reads, and a program asks for less at once. */
+const LINES_MAX = 10_000;
+
+/** `--lines`: how many items of a list are shown. */
+export const linesOption = (): Option =>
+  new Option("-n, --lines <number>", "how many").default(50).argParser((text: string) => {
+    const lines = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (lines < 1 || lines > LINES_MAX) throw new InvalidArgumentError(`Write a number from 1 to ${LINES_MAX}.`);
+    return lines;
+  });
+
 /** `--json`. */
 export const jsonOption = (): Option => new Option("--json", "print JSON for programs");
 

@@ -7,17 +7,14 @@ import {
   ContractService,
 } from "@heddle/contracts/heddle/contract/v1";
 import { violationLine } from "@heddle/mesh/contract";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { listAdmissions, listPackages, outcomeName, shortHash, unknownPackage } from "../../contracts.ts";
-import { gatewayOption, jsonOption } from "../../mesh-options.ts";
+import { gatewayOption, jsonOption, linesOption } from "../../mesh-options.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
 import { orFailure } from "../../rpc-failure.ts";
 import { dateText } from "../../saga-lines.ts";
 import { formatTable } from "../../table.ts";
 import { type Colors, processTerminal, type Terminal } from "../../terminal.ts";
-
-/** Decisions that one list shows at most; the mesh keeps as many of each package. */
-const LINES_MAX = 10_000;
 
 /** The outcomes by the words that are typed. */
 const OUTCOMES: Readonly<Record<string, AdmissionOutcome>> = {
@@ -42,7 +39,7 @@ export const contractsHistoryCommand = (): Command =>
     .description("Show what was decided over contracts, latest first, with what would have broken.")
     .argument("[package]", "such as customer.v1; all by default")
     .addOption(new Option("--outcome <outcome...>", "only these").choices(Object.keys(OUTCOMES)))
-    .addOption(new Option("-n, --lines <number>", "how many").argParser(count).default(50))
+    .addOption(linesOption())
     .addOption(gatewayOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -104,9 +101,3 @@ const outcomeText = ({ outcome, pending }: Admission, colors: Colors): string =>
   if (outcome === AdmissionOutcome.REFUSED) return colors.red(pending ? "refused, tries again" : "refused");
   return outcome === AdmissionOutcome.OVERRIDDEN ? colors.yellow(outcomeName(outcome)) : outcomeName(outcome);
 };
-
-function count(text: string): number {
-  const lines = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (lines < 1 || lines > LINES_MAX) throw new InvalidArgumentError(`Write a number from 1 to ${LINES_MAX}.`);
-  return lines;
-}

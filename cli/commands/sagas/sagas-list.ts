@@ -1,7 +1,7 @@
 import { toJson } from "@bufbuild/protobuf";
 import { SagaSchema, SagaState } from "@heddle/contracts/heddle/saga/v1";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { gatewayOption, jsonOption } from "../../mesh-options.ts";
+import { Command, Option } from "commander";
+import { gatewayOption, jsonOption, linesOption } from "../../mesh-options.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
 import { dateText, failureText, stateText, tookText } from "../../saga-lines.ts";
 import { listSagas, type OwnedSaga, sagaOwners } from "../../sagas.ts";
@@ -16,9 +16,6 @@ const STATES: Readonly<Record<string, SagaState>> = {
   compensated: SagaState.COMPENSATED,
   parked: SagaState.PARKED,
 };
-
-/** Sagas that one list shows at most: more than that nobody reads, and a program asks by key or state. */
-const LIMIT_MAX = 10_000;
 
 interface Options {
   readonly name?: string;
@@ -37,7 +34,7 @@ export const sagasListCommand = (): Command =>
     .option("--name <name>", "only those of this name, such as place-order")
     .option("--key <key>", "only those about this, such as an order's id")
     .addOption(new Option("--state <state...>", "only those in these states").choices(Object.keys(STATES)))
-    .addOption(new Option("-n, --lines <number>", "how many").argParser(count).default(50))
+    .addOption(linesOption())
     .addOption(gatewayOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -85,9 +82,3 @@ const print = (sagas: readonly OwnedSaga[], more: boolean, { out, err, outColors
   if (parked !== undefined)
     err(`next:  heddle sagas show ${parked} says why, heddle sagas retry ${parked} sets it going`);
 };
-
-function count(text: string): number {
-  const lines = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (lines < 1 || lines > LIMIT_MAX) throw new InvalidArgumentError(`Write a number from 1 to ${LIMIT_MAX}.`);
-  return lines;
-}
