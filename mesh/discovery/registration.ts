@@ -193,6 +193,7 @@ const instanceMessage = (
   processId: BigInt(process.pid),
   startTime: clock.now(),
   state: ServingState.SERVING,
+  locality: "",
 });
 
 const contractMessage = ({ hash, read }: PackageSet) => ({

@@ -1,7 +1,8 @@
 export type { TlsOptions } from "./accept-tls.ts";
 export { addressedTo, SERVICE_HEADER } from "./address-service.ts";
 export { AlreadyApplied, backgroundCall, type Call, currentCall, type Replay, runInCall } from "./call.ts";
-export { type ConnectionPool, createConnectionPool } from "./client/connection-pool.ts";
+export { type Attempt, attemptKey } from "./client/attempt.ts";
+export { AcquireError, type ConnectionPool, createConnectionPool } from "./client/connection-pool.ts";
 export { type HeddleTransport, transportOn } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";

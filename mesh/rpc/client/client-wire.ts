@@ -1,5 +1,6 @@
 import type { Clock, Timers } from "../../runtime/index.ts";
 import type { HeaderList, HttpStream, StreamHandler } from "../../wire/index.ts";
+import type { Attempt } from "./attempt.ts";
 import type { ClientMethod } from "./client-method.ts";
 import { AcquireError, type ConnectionPool } from "./connection-pool.ts";
 
@@ -21,6 +22,8 @@ export interface CallRequest {
   readonly headers: HeaderList;
   /** Fields of this call alone: name and value in turn. */
   readonly extra: readonly string[] | undefined;
+  /** Present when the call may be sent several times, by whoever calls the transport. */
+  readonly attempt?: Attempt | undefined;
 }
 
 /**
@@ -47,14 +50,14 @@ export class StreamOpening {
   /** Calls one of the two, at once or later; neither after `stop`. */
   open(handler: StreamHandler, opened: (stream: HttpStream) => void, failed: (error: unknown) => void): void {
     const { pool } = this.#wire;
-    const session = pool.acquireNow();
+    const session = pool.acquireNow(this.#request.attempt);
     if (session !== undefined) {
       opened(session.request(this.#request.headers, this.#request.extra, false, handler));
       return;
     }
     this.#waiting = new AbortController();
     const { signal } = this.#waiting;
-    Promise.resolve(pool.acquire(signal)).then(
+    Promise.resolve(pool.acquire(signal, this.#request.attempt)).then(
       (later) => {
         if (signal.aborted) return;
         // Somebody was quicker, or the peer has said goodbye in the same breath: wait for the next, but not for ever.

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Address, Runtime } from "../../runtime/index.ts";
 import type { Session, WireLimits } from "../../wire/index.ts";
+import type { Attempt } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import { type ClientTls, openSocket } from "./open-socket.ts";
 import { DEFAULT_POOL_LIMITS, type PoolLimits } from "./pool-limits.ts";
@@ -8,15 +9,18 @@ import { type ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 
 /** The HTTP/2 connections to one address, opened as they are needed. */
 export interface ConnectionPool {
-  /** A session with a free stream, to be opened at once, where there is one right away and nobody waits for it. */
-  acquireNow(): Session | undefined;
+  /**
+   * A session with a free stream, to be opened at once, where there is one right away and nobody waits for it. `attempt`: for pools
+   * of several addresses, which send it where it was not before.
+   */
+  acquireNow(attempt?: Attempt): Session | undefined;
   /**
    * The same, or one as soon as a connection is there or a stream has ended: the stream is to be opened in the promise's first
    * reaction. Rejects with an AcquireError, or with the signal's reason when it aborts first.
    *
    * While no connection can be made, calls fail at once rather than wait (gRPC, Wait for Ready: false).
    */
-  acquire(signal?: AbortSignal): Session | Promise<Session>;
+  acquire(signal?: AbortSignal, attempt?: Attempt): Session | Promise<Session>;
   /** Ends gracefully: opens no stream any more, lets those that are open go on. */
   close(): void;
   /** Cuts every connection. */

@@ -3,6 +3,7 @@ import type { ContextValues, Interceptor, StreamResponse, Transport, UnaryRespon
 import type { Clock, Timers } from "../../runtime/index.ts";
 import { formatGrpcTimeout } from "../grpc-status.ts";
 import { DEFAULT_RPC_LIMITS } from "../limits.ts";
+import { type Attempt, attemptKey } from "./attempt.ts";
 import { type ClientMethod, clientMethod } from "./client-method.ts";
 import type { CallRequest, ClientWire } from "./client-wire.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
@@ -94,6 +95,7 @@ export const transportOn = (
     signal: AbortSignal | undefined,
     timeoutMs: number | undefined,
     header: HeaderInit,
+    attempt: Attempt | undefined,
   ): { request: CallRequest; scope: CallScope } => {
     const compiled = compiledOf(method);
     const inherited = inherit?.();
@@ -112,7 +114,7 @@ export const transportOn = (
       extra.push("grpc-timeout", formatGrpcTimeout(leftMs));
     }
     return {
-      request: { compiled, headers, extra },
+      request: { compiled, headers, extra, attempt },
       scope: { timeoutMs: leftMs, signal, outer: inherited?.outer },
     };
   };
@@ -124,6 +126,7 @@ export const transportOn = (
     compiled: request.compiled,
     interceptors: [...interceptors],
     extra: request.extra ?? [],
+    attempt: request.attempt,
     scope,
     contextValues,
   });
@@ -138,7 +141,7 @@ export const transportOn = (
     contextValues?: ContextValues,
   ): Promise<UnaryResponse> => {
     try {
-      const call = prepare(method, signal, timeoutMs, header);
+      const call = prepare(method, signal, timeoutMs, header, contextValues?.get(attemptKey));
       return interceptors.length === 0
         ? callUnary(wire, call.request, message, call.scope)
         : callUnaryIntercepted(intercepted(call, contextValues), message);
@@ -155,7 +158,7 @@ export const transportOn = (
     contextValues?: ContextValues,
   ): Promise<StreamResponse> => {
     try {
-      const call = prepare(method, signal, timeoutMs, header);
+      const call = prepare(method, signal, timeoutMs, header, contextValues?.get(attemptKey));
       return interceptors.length === 0
         ? callStreaming(wire, call.request, input, call.scope)
         : callStreamingIntercepted(intercepted(call, contextValues), input);

@@ -9,6 +9,7 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
+import type { Attempt } from "./attempt.ts";
 import { type ClientMethod, CONTENT_TYPE, USER_AGENT } from "./client-method.ts";
 import type { CallRequest, ClientWire } from "./client-wire.ts";
 import { requestFields } from "./request-fields.ts";
@@ -22,6 +23,7 @@ export interface InterceptedCall {
   readonly interceptors: Interceptor[];
   /** The caller's and inherited fields, name and value in turn. */
   readonly extra: readonly string[];
+  readonly attempt: Attempt | undefined;
   readonly scope: CallScope;
   readonly contextValues: ContextValues | undefined;
 }
@@ -109,10 +111,11 @@ const headerOf = (compiled: ClientMethod, extra: readonly string[]): Headers => 
 };
 
 /** What the interceptors have left of the headers, but for those that make it a gRPC request. */
-const sentAs = ({ compiled }: InterceptedCall, header: Headers): CallRequest => ({
+const sentAs = ({ compiled, attempt }: InterceptedCall, header: Headers): CallRequest => ({
   compiled,
   headers: compiled.bareHeaders,
   extra: requestFields(header).extra,
+  attempt,
 });
 
 const scopeOf = ({ signal }: { signal: AbortSignal }): CallScope => ({

@@ -72,6 +72,14 @@ export declare type Instance = Message<"heddle.registry.v1.Instance"> & {
    * @generated from field: heddle.registry.v1.ServingState state = 8;
    */
   state: ServingState;
+
+  /**
+   * Says where it runs, such as a zone, so that calls stay near where they can, at most 63 letters, digits, dots, dashes and
+   * underscores. Empty when it was not said.
+   *
+   * @generated from field: string locality = 9;
+   */
+  locality: string;
 };
 
 /**

@@ -102,7 +102,10 @@ type Instance struct {
 	// Says when the process started.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// Says whether it takes calls.
-	State         ServingState `protobuf:"varint,8,opt,name=state,proto3,enum=heddle.registry.v1.ServingState" json:"state,omitempty"`
+	State ServingState `protobuf:"varint,8,opt,name=state,proto3,enum=heddle.registry.v1.ServingState" json:"state,omitempty"`
+	// Says where it runs, such as a zone, so that calls stay near where they can, at most 63 letters, digits, dots, dashes and
+	// underscores. Empty when it was not said.
+	Locality      string `protobuf:"bytes,9,opt,name=locality,proto3" json:"locality,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,6 +194,13 @@ func (x *Instance) GetState() ServingState {
 		return x.State
 	}
 	return ServingState_SERVING_STATE_UNSPECIFIED
+}
+
+func (x *Instance) GetLocality() string {
+	if x != nil {
+		return x.Locality
+	}
+	return ""
 }
 
 // PackageOffer is one package version that an instance serves.
@@ -522,7 +532,7 @@ var File_heddle_registry_v1_instance_proto protoreflect.FileDescriptor
 
 const file_heddle_registry_v1_instance_proto_rawDesc = "" +
 	"\n" +
-	"!heddle/registry/v1/instance.proto\x12\x12heddle.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x03\n" +
+	"!heddle/registry/v1/instance.proto\x12\x12heddle.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x03\n" +
 	"\bInstance\x12=\n" +
 	"\vinstance_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{1,64}$R\n" +
 	"instanceId\x12@\n" +
@@ -535,7 +545,8 @@ const file_heddle_registry_v1_instance_proto_rawDesc = "" +
 	"process_id\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\tprocessId\x129\n" +
 	"\n" +
 	"start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12@\n" +
-	"\x05state\x18\b \x01(\x0e2 .heddle.registry.v1.ServingStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"\xf3\x01\n" +
+	"\x05state\x18\b \x01(\x0e2 .heddle.registry.v1.ServingStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x126\n" +
+	"\blocality\x18\t \x01(\tB\x1a\xbaH\x17r\x15\x18?2\x11^[A-Za-z0-9._-]*$R\blocality\"\xf3\x01\n" +
 	"\fPackageOffer\x12C\n" +
 	"\x04name\x18\x01 \x01(\tB/\xbaH,r*\x18\xff\x012%^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$R\x04name\x121\n" +
 	"\bservices\x18\x02 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\b\x01\x10@\x18\x01\"\ar\x05\x10\x01\x18\xff\x01R\bservices\x12:\n" +

@@ -1,0 +1,25 @@
+import { Code } from "@connectrpc/connect";
+
+/**
+ * What a call says of the instance that it went to. `failed`: the instance, or the way to it, is to blame; `overloaded`: it is well,
+ * but has no room; `left`: the caller did not wait for the end, which says nothing.
+ */
+export type Outcome = "ok" | "failed" | "overloaded" | "left";
+
+/** What a status says of the instance that sent it: most errors are the caller's own, and mean that all is well. */
+export const outcomeOf = (code: Code | undefined): Outcome => {
+  switch (code) {
+    case Code.Unavailable:
+    case Code.Internal:
+    case Code.Unknown:
+    case Code.DataLoss:
+    case Code.DeadlineExceeded:
+      return "failed";
+    case Code.ResourceExhausted:
+      return "overloaded";
+    case Code.Canceled:
+      return "left";
+    default:
+      return "ok";
+  }
+};

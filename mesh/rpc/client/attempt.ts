@@ -1,0 +1,12 @@
+import { createContextKey } from "@connectrpc/connect";
+
+/** One of the several times that a call is sent, told to whoever chooses where it goes. */
+export interface Attempt {
+  /** Addresses that the call was sent to before: it goes elsewhere where it can. Whoever chooses adds its choice. */
+  readonly tried: string[];
+}
+
+/** Where a transport finds the attempt that it is asked for, among the context values of the call. */
+export const attemptKey = createContextKey<Attempt | undefined>(undefined, {
+  description: "which of several attempts this is",
+});
