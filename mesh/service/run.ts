@@ -35,6 +35,7 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       log,
       transportFor: (_, of) => (of === undefined ? gateway : addressedTo(gateway, of)),
       neighbours: new Map(),
+      replicaAt: (address) => grpcTransport(`http://${address}`, runtime, config.HEDDLE_WIRE, identity),
       listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
       onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),
     });
