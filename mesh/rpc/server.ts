@@ -1,5 +1,5 @@
 import type { Registry } from "@bufbuild/protobuf";
-import { Code, createContextValues, type Interceptor } from "@connectrpc/connect";
+import { Code, type ConnectError, createContextValues, type Interceptor } from "@connectrpc/connect";
 import { fail, reasons } from "../contract/fail.ts";
 import { createRequestValidator } from "../contract/validate.ts";
 import type { AccessGuard, Entry } from "../identity/access-guard.ts";
@@ -54,6 +54,8 @@ export interface RpcServerOptions {
   readonly around?: ((handle: HttpHandler) => HttpHandler) | undefined;
   /** Answers what no implementation answers; by default UNIMPLEMENTED that names the nearest method. */
   readonly unmatched?: HttpHandler | undefined;
+  /** Hears why the server ends, when it drains, after its GOAWAY. */
+  readonly onDrain?: ((reason: ConnectError) => void) | undefined;
 }
 
 /** A server of gRPC, gRPC-Web, Connect and JSON on one port, over HTTP/1.1 and HTTP/2. */
@@ -177,6 +179,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       connections.goAway();
       const reason = fail(DRAINING, {}, { retryDelayMs: 0 });
       watch.drain(reason);
+      options.onDrain?.(reason);
       const cut = await connections.settled(timeoutMs);
       if (cut > 0) {
         watch.cut(reason);

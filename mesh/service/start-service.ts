@@ -112,6 +112,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       interceptors: serving.interceptors,
       around: serving.around,
       unmatched: serving.unmatched,
+      onDrain: serving.drain,
     });
     own = memoryTransport(server, runtime);
     const bound = deps.listenOn && (await server.listen(deps.listenOn));
