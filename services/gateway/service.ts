@@ -60,6 +60,7 @@ export const gateway = defineService({
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ ...known, own: OWN }),
+      drain: (reason) => carriers.drain(reason),
       async stop() {
         carriers.close();
         await counting.stop();
