@@ -337,7 +337,7 @@ export declare const TrafficService: GenService<{
    * that does the same: of the split or the mirror of the same service, of the route of the same header and value. Fails with
    * NOT_FOUND and reason `TARGET_NOT_FOUND` when a method is named that no contract has, with FAILED_PRECONDITION and reason
    * `TARGET_IS_GATEWAY` when it is the gateway's own, with INVALID_ARGUMENT and reason `FAULT_LIFETIME_TOO_LONG` for a fault of more
-   * than 24 hours, and with RESOURCE_EXHAUSTED and reason `RULES_FULL` when more than 200 rules would be in force.
+   * than 24 hours, or `RULES_OVERLAP` when one rule would take the place of another of the same request, and with RESOURCE_EXHAUSTED and reason `RULES_FULL` when more than 200 rules would be in force.
    *
    * @generated from rpc heddle.traffic.v1.TrafficService.CreateRules
    */
