@@ -6,7 +6,7 @@ import {
   type EndpointReport,
   type Picker,
 } from "@heddle/mesh/discovery";
-import type { Runtime } from "@heddle/mesh/runtime";
+import { clockOfTurns, type Runtime } from "@heddle/mesh/runtime";
 import type { Instances } from "./instances.ts";
 
 /**
@@ -29,7 +29,7 @@ export interface Balancing {
 
 export const createBalancing = ({
   instances,
-  runtime: { clock, random },
+  runtime,
   changed,
 }: {
   instances: Pick<Instances, "serving" | "list" | "changes">;
@@ -39,6 +39,8 @@ export const createBalancing = ({
 }): Balancing => {
   /** By the names of services. */
   const balancers = new Map<string, Balancer>();
+  // A choice is quick next to a look at the clock.
+  const clock = clockOfTurns(runtime.clock);
   let seen = -1;
 
   const refresh = () => {
@@ -55,7 +57,7 @@ export const createBalancing = ({
     refresh();
     const known = balancers.get(serviceName);
     if (known !== undefined) return known;
-    const balancer = createBalancer({ clock, random, ...(changed && { changed }) });
+    const balancer = createBalancer({ clock, random: runtime.random, ...(changed && { changed }) });
     balancer.update(instances.list().filter((instance) => instance.serviceName === serviceName));
     balancers.set(serviceName, balancer);
     return balancer;
