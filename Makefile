@@ -92,6 +92,10 @@ contract-mutations: $(INSTALLED) ## Judge mutated contracts beside buf; exit 1 w
 soak: $(INSTALLED) ## Kill, stop and restart services under load, then check the books; SECONDS=60 SEED=1 ARGS="--json"
 	@node --conditions=source tests/soak/main.ts --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: drill
+drill: $(INSTALLED) ## Restart every instance under load and count every call; CALLS=1000000 RESTARTS=20 ARGS="--json"
+	@node --conditions=source tests/drill/main.ts --calls $(or $(CALLS),1000000) --restarts $(or $(RESTARTS),20) $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## All that CI checks
 	@node tools/generate.ts --check

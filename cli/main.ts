@@ -33,6 +33,8 @@ program.hook("preAction", () => {
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./commands/up.ts")).upCommand(),
   down: async () => (await import("./commands/down.ts")).downCommand(),
+  scale: async () => (await import("./commands/scale.ts")).scaleCommand(),
+  restart: async () => (await import("./commands/restart.ts")).restartCommand(),
   wait: async () => (await import("./commands/wait.ts")).waitCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   events: async () => (await import("./commands/events.ts")).eventsCommand(),

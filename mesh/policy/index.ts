@@ -1,6 +1,8 @@
 export { BoundedCache, type Cached } from "./bounded-cache.ts";
 export { CIRCUIT_BREAKER, CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
 export { ConcurrencyLimit } from "./concurrency-limit.ts";
+export { faultyTransport, heldTooLong, injectedError } from "./inject-fault.ts";
+export { type LiveRules, liveRules } from "./live-rules.ts";
 export { type MethodPolicy, mayRepeat, methodPolicy, type Repeats, type Setting } from "./method-policy.ts";
 export { type Rated, type RateLimit, type RateLimiter, type RateLimiterOptions, rateLimiter } from "./rate-limiter.ts";
 export {
@@ -17,3 +19,11 @@ export {
 } from "./retry.ts";
 export { RETRY_BUDGET, RetryBudget, type RetryBudgetOptions } from "./retry-budget.ts";
 export { type Flight, type SharedCalls, sharedCalls } from "./shared-calls.ts";
+export {
+  type CallRules,
+  compileRules,
+  type HeaderLookup,
+  type InjectedFault,
+  plainVersion,
+  type TrafficRules,
+} from "./traffic-rules.ts";

@@ -117,7 +117,7 @@ export abstract class ServedCall implements Call, HandlerContext {
   end(code: number): void {
     if (this.ended) return;
     logCall(this, code, undefined);
-    this.#end();
+    this.#end(code);
   }
 
   /** Ends the call with what was thrown, and returns the error to answer with. */
@@ -126,7 +126,7 @@ export abstract class ServedCall implements Call, HandlerContext {
     if (!this.ended) {
       // The cause stays here: the caller gets the id, and the id leads to this line.
       logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown, untold }) });
-      this.#end();
+      this.#end(error.code);
     }
     if (this.isExhausted && PASSING.has(error.code)) error.metadata.set(PUSHBACK, NEVER_AGAIN);
     return error;
@@ -137,9 +137,9 @@ export abstract class ServedCall implements Call, HandlerContext {
     return logUnsent(this, cause);
   }
 
-  #end(): void {
+  #end(code: number): void {
     this.ended = true;
-    this.compiled.deps.watch.leave(this);
+    this.compiled.deps.watch.leave(this, code);
     // What was left running for it ends.
     this.#tell(DONE);
   }

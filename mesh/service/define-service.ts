@@ -1,5 +1,5 @@
 import type { DescMessage, DescService } from "@bufbuild/protobuf";
-import type { Client, Interceptor, Transport } from "@connectrpc/connect";
+import type { Client, ConnectError, Interceptor, Transport } from "@connectrpc/connect";
 import type { Subscription, View } from "../events/index.ts";
 import type { AccessGuard } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
@@ -48,6 +48,8 @@ export interface CustomServing {
   readonly descriptors?: DescriptorSource;
   /** What health tells; by default whether this instance serves. */
   readonly health?: HealthSource;
+  /** Hears that the server drains, after its GOAWAY, and why: to end calls that it carries for others and that end by nothing else. */
+  readonly drain?: (reason: ConnectError) => void;
   /** Runs after the last call, before the store closes. */
   readonly stop?: () => void | Promise<void>;
 }

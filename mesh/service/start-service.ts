@@ -9,7 +9,7 @@ import { createEventFeed, Subscriber, subscriptionService } from "../events/inde
 import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
-import type { Address, Runtime } from "../runtime/index.ts";
+import type { Address, ListenOn, Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore } from "../store/index.ts";
 import type { Store } from "../store/store.ts";
@@ -30,7 +30,7 @@ export interface StartDeps {
   /** Servers in this process by address. */
   readonly neighbours: Map<string, RpcServer>;
   /** Where to listen; undefined for a service that is only called within its process. */
-  readonly listenOn: Address | undefined;
+  readonly listenOn: ListenOn | undefined;
   /** What the service sees of its store, for tests that cut it off. Default: the store itself. */
   readonly storeSeen?: ((store: Store) => Store) | undefined;
   /** The store can no longer be trusted: the process must end. */
@@ -112,6 +112,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       interceptors: serving.interceptors,
       around: serving.around,
       unmatched: serving.unmatched,
+      onDrain: serving.drain,
     });
     own = memoryTransport(server, runtime);
     const bound = deps.listenOn && (await server.listen(deps.listenOn));

@@ -4,6 +4,7 @@ import { type Attempt, attemptKey } from "./attempt.ts";
 /** An attempt as the context values by which a transport is told of it, beside those of the caller: one object for each. */
 export class AttemptValues implements Attempt, ContextValues {
   readonly tried: string[];
+  readonly version: string | undefined;
   isAnswered = false;
   running: Attempt["running"] = undefined;
   #callers: ContextValues | undefined;
@@ -11,6 +12,7 @@ export class AttemptValues implements Attempt, ContextValues {
   constructor(callers: ContextValues | undefined, tried: string[] = []) {
     this.#callers = callers;
     this.tried = tried;
+    this.version = callers?.get(attemptKey)?.version;
   }
 
   /** The attempt after this one. */

@@ -8,6 +8,8 @@ export interface Attempt {
   isAnswered?: boolean;
   /** Set by the transport while the attempt runs: by it the attempt is given up. */
   running?: { abandon(): void } | undefined;
+  /** The version of the service that the call is for, without a `v` before it, where an instance of it is there. */
+  readonly version?: string | undefined;
 }
 
 /** Where a transport finds the attempt that it is asked for, among the context values of the call. */

@@ -55,11 +55,11 @@ test("only what is fit is picked", () => {
 test("a picker takes the same turns, and sees every change at once", () => {
   const instances = createInstances();
   const asked: string[] = [];
-  const pick = instances.picker(LOOM, ({ instanceId }) => {
+  const picker = instances.picker(LOOM, ({ instanceId }) => {
     asked.push(instanceId);
     return instanceId !== "c";
   });
-  const next = (count: number) => Array.from({ length: count }, () => pick()?.instanceId);
+  const next = (count: number) => Array.from({ length: count }, () => picker.next()?.instanceId);
   expect(next(2)).toEqual([undefined, undefined]);
   const [leaveA] = ["a", "b", "c"].map((id) => instances.enter(instanceOf(id, loom)));
   expect([...next(3), ...picks(instances, 1)]).toEqual(["a", "b", "a", "a"]);

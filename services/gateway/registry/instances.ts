@@ -1,6 +1,7 @@
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { InstanceChangeKind, ServingState } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
+import { plainVersion } from "@heddle/mesh/policy";
 import { INSTANCE_ENTERED, REGISTRY_FULL } from "../errors.ts";
 
 /** One change of what runs. */
@@ -9,6 +10,14 @@ export interface Change {
   readonly instance: Instance;
   /** Numbers the changes of one run of the registry, from 1. */
   readonly sequence: bigint;
+}
+
+/** Picks among the instances for one kind of call. */
+export interface Picker {
+  /** The next in turn; of one version, without a `v` before it, where one is given. Undefined when there is none. */
+  next(version?: string): Instance | undefined;
+  /** Those that it picks from now. */
+  candidates(): readonly Instance[];
 }
 
 /** What runs. Pure state: no clock, no socket. */
@@ -24,7 +33,7 @@ export interface Instances {
    * Returns what picks like `pick`, and asks what is fit only after a change: for what is asked again and again. It picks none
    * while services of different names would do, which are no replicas of each other, unless `owner` says whose instances.
    */
-  picker(service: string, fit: (instance: Instance) => boolean, owner?: string): () => Instance | undefined;
+  picker(service: string, fit: (instance: Instance) => boolean, owner?: string): Picker;
   /** The names of the services whose instances serve a service by its full name, such as those with an event feed. */
   owners(service: string): string[];
   /** Whether any instance serves a service. */
@@ -129,17 +138,27 @@ export const createInstances = (): Instances => {
     picker(service, fit, owner) {
       let seen = -1;
       let candidates: readonly Instance[] = [];
+      let byVersion = new Map<string, Instance[]>();
       let turn = turnOf(service, owner);
-      return () => {
-        if (seen !== changes) {
-          seen = changes;
-          const fitting = serving(service).filter(
-            (instance) => (owner === undefined || instance.serviceName === owner) && fit(instance),
-          );
-          candidates = namesOf(fitting).length > 1 ? [] : fitting;
-          turn = turnOf(service, owner);
-        }
-        return inTurn(candidates, turn);
+      const look = (): void => {
+        if (seen === changes) return;
+        seen = changes;
+        const fitting = serving(service).filter(
+          (instance) => (owner === undefined || instance.serviceName === owner) && fit(instance),
+        );
+        candidates = namesOf(fitting).length > 1 ? [] : fitting;
+        byVersion = Map.groupBy(candidates, ({ version }) => plainVersion(version));
+        turn = turnOf(service, owner);
+      };
+      return {
+        next(version) {
+          look();
+          return inTurn(version === undefined ? candidates : (byVersion.get(version) ?? []), turn);
+        },
+        candidates() {
+          look();
+          return candidates;
+        },
       };
     },
     list: () =>

@@ -7,6 +7,7 @@ import type { CallPlan } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { unreachable } from "../routing/try-later.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import type { Relay, Route } from "./relay.ts";
 
 /** Takes over an exchange and sends it to the next instance of a method. `end`: the request has no body. */
@@ -18,16 +19,27 @@ export type Carrier = (
 ) => void;
 
 export const createCarrier =
-  ({ routes, relay, timers }: { routes: MethodRoutes; relay: Relay; timers: Timers }): Carrier =>
+  ({
+    routes,
+    relay,
+    timers,
+    traffic,
+  }: {
+    routes: MethodRoutes;
+    relay: Relay;
+    timers: Timers;
+    traffic: Traffic;
+  }): Carrier =>
   (stream, headers, end, { method, plan }) => {
     const { service } = method;
-    const instance = method.next();
+    const version = traffic.of(plan, method, headers)?.version();
+    const instance = method.next(version) ?? method.next();
     if (instance === undefined) {
       respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;
     }
     try {
-      relay.send(stream, headers, end, new NextRoute(method, instance.address, plan));
+      relay.send(stream, headers, end, new NextRoute(method, { address: instance.address, version }, plan));
     } catch (cause) {
       // What an instance says of itself, or a caller sends, must never end the gateway.
       respondError(stream, headers, unreachable(service, cause), timers);
@@ -41,10 +53,16 @@ class NextRoute implements Route {
   readonly answerFields: readonly string[];
   readonly sampler: RequestSampler | undefined;
   readonly #method: MethodRoute;
+  readonly #version: string | undefined;
   readonly #passage: Passage | undefined;
 
-  constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
+  constructor(
+    method: MethodRoute,
+    { address, version }: { readonly address: string; readonly version: string | undefined },
+    { timeoutMs, passage }: CallPlan,
+  ) {
     this.#method = method;
+    this.#version = version;
     this.#passage = passage;
     this.address = address;
     this.timeoutMs = timeoutMs;
@@ -65,6 +83,7 @@ class NextRoute implements Route {
   }
 
   another(): string | undefined {
-    return this.#method.next()?.address;
+    // A call that was sent to a version stays with it, while that has anybody.
+    return (this.#method.next(this.#version) ?? this.#method.next())?.address;
   }
 }

@@ -6,9 +6,12 @@ import { fakeTime } from "@heddle/mesh/testing";
 import { ErrorCode, HeaderList, type HttpStream } from "@heddle/mesh/wire";
 import { expect, test } from "vitest";
 import { methodOptionsOf, methodsWith } from "../fixtures/methods-with.ts";
+import { NO_TRAFFIC } from "../fixtures/no-traffic.ts";
 import { methodRoute } from "../routing/method-route.ts";
 import { cachedBackends } from "./cached-backends.ts";
 import { createReplyCache } from "./reply-cache.ts";
+
+const NOBODY = { next: () => undefined, candidates: () => [] };
 
 const methods = methodsWith({ Ask: methodOptionsOf({ cacheMs: 60_000 }), Do: methodOptionsOf({}) });
 const ask = methods.Ask as DescMethodUnary;
@@ -40,7 +43,8 @@ const start = () => {
       }),
     },
     {
-      routes: { at: (path) => methodRoute(methods[path.split("/")[2] ?? ""] as DescMethodUnary, () => undefined) },
+      routes: { at: (path) => methodRoute(methods[path.split("/")[2] ?? ""] as DescMethodUnary, NOBODY) },
+      traffic: NO_TRAFFIC,
       replies,
       timers: time.timers,
       instanceId: "ins_me",

@@ -1,4 +1,4 @@
-import type { ConnectionPool } from "@heddle/mesh/rpc";
+import type { Attempt, ConnectionPool } from "@heddle/mesh/rpc";
 import type { Session } from "@heddle/mesh/wire";
 import { CountedSession } from "../relay/counted-session.ts";
 import { LOOKS_MAX, type Upstreams } from "../relay/upstreams.ts";
@@ -30,8 +30,8 @@ export class InstancePool implements ConnectionPool {
     this.#owner = owner;
   }
 
-  acquireNow(): Session | undefined {
-    this.#chosen = this.#next();
+  acquireNow(attempt?: Attempt): Session | undefined {
+    this.#chosen = this.#next(attempt?.version);
     if (this.#chosen === undefined) return undefined;
     if (this.#upstreams.load(this.#chosen).isFull) return undefined;
     try {
@@ -44,9 +44,9 @@ export class InstancePool implements ConnectionPool {
   }
 
   /** Rejects with the error that the caller is answered with. */
-  async acquire(signal?: AbortSignal): Promise<Session> {
-    let address = this.#chosen ?? this.#next();
-    for (let attempt = 1; ; attempt++) {
+  async acquire(signal?: AbortSignal, attempt?: Attempt): Promise<Session> {
+    let address = this.#chosen ?? this.#next(attempt?.version);
+    for (let tries = 1; ; tries++) {
       if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
       const load = this.#upstreams.load(address);
       if (load.isFull) throw busy(this.#service, load.max);
@@ -54,7 +54,7 @@ export class InstancePool implements ConnectionPool {
         return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
       } catch (cause) {
         if (signal?.aborted) throw cause;
-        const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
+        const other = tries < ATTEMPTS_MAX ? this.#next(attempt?.version) : undefined;
         if (other === undefined || other === address) throw unreachable(this.#service, cause);
         address = other;
       }
@@ -73,12 +73,12 @@ export class InstancePool implements ConnectionPool {
     });
   }
 
-  /** The next in turn, of those that take another call where there are any. */
-  #next(): string | undefined {
+  /** The next in turn, of a version where that has any, of those that take another call where there are any. */
+  #next(version: string | undefined): string | undefined {
     const route = this.#routes.at(this.#path, this.#owner);
     let address: string | undefined;
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
-      address = route?.next()?.address;
+      address = (route?.next(version) ?? route?.next())?.address;
       if (address === undefined || !this.#upstreams.load(address).isFull) return address;
     }
     return address;
