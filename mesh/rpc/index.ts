@@ -6,6 +6,7 @@ export { AcquireError, type ConnectionPool, createConnectionPool } from "./clien
 export { type HeddleTransport, transportOn } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";
+export { withPolicies } from "./client/with-policies.ts";
 export { type ClientIdentity, grpcTransport, memoryTransport } from "./client.ts";
 export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
 export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";
@@ -16,6 +17,7 @@ export { type Handler, type Implementation, implementation } from "./implementat
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 export { metadataFields } from "./metadata.ts";
 export { nodeClientSession } from "./node-stream-session.ts";
+export { createOverloadGuard, type OverloadGuard } from "./overload-guard.ts";
 export { pathOf } from "./request-path.ts";
 export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
 export { serveUniversal, type UniversalOptions } from "./serve-universal.ts";
