@@ -6,12 +6,13 @@ import {
   type EndpointReport,
   type Picker,
 } from "@heddle/mesh/discovery";
+import { plainVersion } from "@heddle/mesh/policy";
 import { clockOfTurns, type Runtime } from "@heddle/mesh/runtime";
 import type { Instances } from "./instances.ts";
 
 /**
- * Chooses the instance of a call: another than those at the addresses to avoid, where there is one; of one version alone, where it is
- * given. Undefined when there is none.
+ * Chooses the instance of a call: another than those at the addresses to avoid, where there is one; of one version alone, without a
+ * `v` before it, where it is given. Undefined when there is none.
  */
 export type PickInstance = (avoid?: readonly string[], version?: string) => Candidate | undefined;
 
@@ -79,7 +80,7 @@ export const createBalancing = ({
       const ofVersion = (version: string): Picker | undefined => {
         const known = byVersion.get(version);
         if (known !== undefined) return known;
-        const picker = among(fitting.filter((instance) => instance.version === version));
+        const picker = among(fitting.filter((instance) => plainVersion(instance.version) === version));
         // Only of versions that there are, so that they are few.
         if (picker !== undefined) byVersion.set(version, picker);
         return picker;

@@ -8,6 +8,8 @@ import type { CallPlan } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { unreachable } from "../routing/try-later.ts";
+import { pickAnother } from "../traffic/pick-another.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import type { Relay, Route } from "./relay.ts";
 
 /** Takes over an exchange and sends it to an instance of a method. `end`: the request has no body. */
@@ -19,16 +21,27 @@ export type Carrier = (
 ) => void;
 
 export const createCarrier =
-  ({ routes, relay, timers }: { routes: MethodRoutes; relay: Relay; timers: Timers }): Carrier =>
+  ({
+    routes,
+    relay,
+    timers,
+    traffic,
+  }: {
+    routes: MethodRoutes;
+    relay: Relay;
+    timers: Timers;
+    traffic: Traffic;
+  }): Carrier =>
   (stream, headers, end, { method, plan }) => {
     const { service } = method;
-    const candidate = method.pick();
+    const version = traffic.of(plan, method, headers)?.version();
+    const candidate = pickAnother(method, undefined, version);
     if (candidate === undefined) {
       respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;
     }
     try {
-      relay.send(stream, headers, end, new NextRoute(method, candidate, plan));
+      relay.send(stream, headers, end, new NextRoute(method, { candidate, version }, plan));
     } catch (cause) {
       // What an instance says of itself, or a caller sends, must never end the gateway.
       respondError(stream, headers, unreachable(service, cause), timers);
@@ -43,10 +56,16 @@ class NextRoute implements Route {
   readonly answerFields: readonly string[];
   readonly sampler: RequestSampler | undefined;
   readonly #method: MethodRoute;
+  readonly #version: string | undefined;
   readonly #passage: Passage | undefined;
 
-  constructor(method: MethodRoute, candidate: Candidate, { timeoutMs, passage }: CallPlan) {
+  constructor(
+    method: MethodRoute,
+    { candidate, version }: { readonly candidate: Candidate; readonly version: string | undefined },
+    { timeoutMs, passage }: CallPlan,
+  ) {
     this.#method = method;
+    this.#version = version;
     this.#passage = passage;
     this.candidate = candidate;
     this.isUnary = method.method.methodKind === "unary";
@@ -68,6 +87,6 @@ class NextRoute implements Route {
   }
 
   another(avoid: readonly string[]): Candidate | undefined {
-    return this.#method.pick(avoid);
+    return pickAnother(this.#method, avoid, this.#version);
   }
 }

@@ -21,7 +21,7 @@ export const createMethodRoutes = ({
   contracts,
   balancing,
 }: {
-  instances: Pick<Instances, "owners" | "absence">;
+  instances: Pick<Instances, "owners" | "absence" | "serving">;
   contracts: Contracts;
   balancing: Pick<Balancing, "picker">;
 }): MethodRoutes => {
@@ -37,7 +37,12 @@ export const createMethodRoutes = ({
   const find = (path: string, owner: string | undefined): MethodRoute | undefined => {
     const method = contracts.method(path);
     if (method === undefined) return undefined;
-    return methodRoute(method, balancing.picker(method.parent.typeName, having(path), owner));
+    const { typeName } = method.parent;
+    const candidates = () => {
+      const fitting = instances.serving(typeName).filter(having(path));
+      return owner === undefined ? fitting : fitting.filter(({ serviceName }) => serviceName === owner);
+    };
+    return methodRoute(method, balancing.picker(typeName, having(path), owner), candidates);
   };
 
   return {

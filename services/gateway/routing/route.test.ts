@@ -12,6 +12,7 @@ import { HeaderList } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createEdge } from "../edge/edge.ts";
 import { contractOf, instanceOf, type TestContract } from "../fixtures/contract.ts";
+import { NO_TRAFFIC } from "../fixtures/no-traffic.ts";
 import { createBalancing } from "../registry/balancing.ts";
 import { createContracts } from "../registry/contracts.ts";
 import { createInstances } from "../registry/instances.ts";
@@ -50,6 +51,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
         stream.sendData(Buffer.from("relayed"), true);
       }),
     forget: () => undefined,
+    drain: () => undefined,
     close: () => undefined,
   };
   const translated: string[] = [];
@@ -62,7 +64,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
   const runtime = systemRuntime();
   const balancing = createBalancing({ instances, runtime });
   const methodRoutes = createMethodRoutes({ instances, contracts, balancing });
-  const carry = createCarrier({ routes: methodRoutes, relay, timers });
+  const carry = createCarrier({ routes: methodRoutes, relay, timers, traffic: NO_TRAFFIC });
   const server = createRpcServer({
     implementations: [],
     runtime,
@@ -80,6 +82,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
       }),
       translator,
       edge: createEdge([]),
+      traffic: NO_TRAFFIC,
       timers,
       learning: createLearning(timers),
       doors: [],

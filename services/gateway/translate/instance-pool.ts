@@ -6,6 +6,7 @@ import { CountedSession } from "../relay/counted-session.ts";
 import { LOOKS_MAX, type Upstreams } from "../relay/upstreams.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { busy, unreachable } from "../routing/try-later.ts";
+import { pickAnother } from "../traffic/pick-another.ts";
 
 /** Instances that are asked for a connection before the call fails. */
 const ATTEMPTS_MAX = 3;
@@ -35,7 +36,7 @@ export class InstancePool implements ConnectionPool {
   }
 
   acquireNow(attempt?: Attempt): Session | undefined {
-    this.#chosen = this.#choose(attempt?.tried);
+    this.#chosen = this.#choose(attempt?.tried, attempt?.version);
     if (this.#chosen === undefined) return undefined;
     const { address } = this.#chosen.endpoint;
     if (this.#upstreams.load(address).isFull) return undefined;
@@ -53,7 +54,7 @@ export class InstancePool implements ConnectionPool {
   /** Rejects with the error that the caller is answered with. */
   async acquire(signal?: AbortSignal, attempt?: Attempt): Promise<Session> {
     const tried = attempt?.tried ?? [];
-    let candidate = this.#chosen ?? this.#choose(tried);
+    let candidate = this.#chosen ?? this.#choose(tried, attempt?.version);
     for (let count = 1; ; count++) {
       if (candidate === undefined) throw this.#routes.nobody(this.#service, this.#owner);
       const { address } = candidate.endpoint;
@@ -69,7 +70,7 @@ export class InstancePool implements ConnectionPool {
       } catch (cause) {
         candidate.end(signal?.aborted ? "left" : outcomeOfAcquire(cause));
         if (signal?.aborted) throw cause;
-        const other: Candidate | undefined = count < ATTEMPTS_MAX ? this.#choose(tried) : undefined;
+        const other: Candidate | undefined = count < ATTEMPTS_MAX ? this.#choose(tried, attempt?.version) : undefined;
         if (other === undefined || tried.includes(other.endpoint.address)) throw unreachable(this.#service, cause);
         candidate = other;
       }
@@ -91,16 +92,16 @@ export class InstancePool implements ConnectionPool {
     });
   }
 
-  /** One of those that take another call, where there are any. */
-  #choose(tried: readonly string[] | undefined): Candidate | undefined {
+  /** One of those that take another call, where there are any; of a version, where that has any. */
+  #choose(tried: readonly string[] | undefined, version: string | undefined): Candidate | undefined {
     const route = this.#routes.at(this.#path, this.#owner);
-    let candidate = route?.pick(tried);
+    let candidate = route && pickAnother(route, tried, version);
     let avoid = tried;
     for (let looks = 1; looks < LOOKS_MAX && candidate !== undefined; looks++) {
       const { address } = candidate.endpoint;
       if (!this.#upstreams.load(address).isFull) return candidate;
       avoid = [...(avoid ?? []), address];
-      candidate = route?.pick(avoid);
+      candidate = route && pickAnother(route, avoid, version);
     }
     return candidate;
   }
