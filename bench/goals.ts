@@ -34,6 +34,8 @@ export const GOALS: readonly Goal[] = [
   { row: "latency-p99", peer: "grpc-js", bound: "at most", factor: 1 },
   { row: "relay-cpu", peer: "nginx", bound: "at most", factor: 1 },
   { row: "relay-cpu", peer: "haproxy", bound: "at most", factor: 1.5 },
+  { row: "slow-replica-p99", peer: "all healthy", bound: "at most", factor: 1.5 },
+  { row: "slow-replica-extra", bound: "at most", factor: 5 },
   { row: "durable-writes-64", peer: "commit each", bound: "at least", factor: 50 },
   { row: "policies", peer: "policies off", bound: "at least", factor: 0.9 },
   { row: "idle-connections", bound: "at most", factor: 20 },

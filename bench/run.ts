@@ -14,6 +14,7 @@ import { latency } from "./workloads/latency.ts";
 import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
+import { slowReplica } from "./workloads/slow-replica.ts";
 import { strangers } from "./workloads/strangers.ts";
 import { streaming } from "./workloads/streaming.ts";
 import { wholeMesh } from "./workloads/whole-mesh.ts";
@@ -25,6 +26,7 @@ const WORKLOADS: readonly Workload[] = [
   streaming,
   latency,
   relay,
+  slowReplica,
   strangers,
   idleConnections,
   policies,
