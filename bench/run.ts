@@ -11,6 +11,7 @@ import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
 import { latency } from "./workloads/latency.ts";
+import { overload } from "./workloads/overload.ts";
 import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
@@ -30,6 +31,7 @@ const WORKLOADS: readonly Workload[] = [
   strangers,
   idleConnections,
   policies,
+  overload,
   growth,
   placeOrder,
   durableWrites,
