@@ -36,6 +36,8 @@ export const GOALS: readonly Goal[] = [
   { row: "relay-cpu", peer: "haproxy", bound: "at most", factor: 1.5 },
   { row: "durable-writes-64", peer: "commit each", bound: "at least", factor: 50 },
   { row: "policies", peer: "policies off", bound: "at least", factor: 0.9 },
+  { row: "retry-storm", bound: "at most", factor: 1.25 },
+  { row: "retry-storm-down", bound: "at most", factor: 1.25 },
   { row: "idle-connections", bound: "at most", factor: 20 },
   { row: "event-replay", bound: "at least", factor: 100_000 },
   { row: "event-lag-p99", bound: "at most", factor: 20 },

@@ -14,6 +14,7 @@ import { latency } from "./workloads/latency.ts";
 import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
+import { retryStorm } from "./workloads/retry-storm.ts";
 import { strangers } from "./workloads/strangers.ts";
 import { streaming } from "./workloads/streaming.ts";
 import { wholeMesh } from "./workloads/whole-mesh.ts";
@@ -28,6 +29,7 @@ const WORKLOADS: readonly Workload[] = [
   strangers,
   idleConnections,
   policies,
+  retryStorm,
   growth,
   placeOrder,
   durableWrites,
