@@ -71,6 +71,10 @@ test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl, git and strac
 test-interop: $(INSTALLED) ## Run the conformance suites and the peers of other makes
 	@HEDDLE_TEST_INTEROP=1 vitest run tests/interop $(ARGS)
 
+.PHONY: test-chaos
+test-chaos: $(INSTALLED) ## Kill, stop, slow down and cut off instances under load; the network tests need root and iproute2
+	@HEDDLE_TEST_CHAOS=1 vitest run tests/chaos $(ARGS)
+
 # What a user sees of the mesh, and what stands nearest to the wire.
 NODE_WIRE_TESTS := $(addprefix tests/,bad-input call interrupted-stream main-job packed-client supervision) \
 	$(addprefix mesh/rpc/,client.test compile-method complete-errors interceptors respond-error server) \

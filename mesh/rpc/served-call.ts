@@ -2,12 +2,15 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { Caller } from "../identity/caller.ts";
 import { continueTrace, TRACEPARENT } from "../observe/index.ts";
+import type { Priority } from "../policy/index.ts";
 import { NEVER_AGAIN, PUSHBACK } from "../policy/retry.ts";
 import type { Timer } from "../runtime/index.ts";
 import type { Call, Replay } from "./call.ts";
 import { callerKey } from "./caller-key.ts";
 import type { CompiledMethod } from "./compile-method.ts";
 import { logCall, logUnsent, mapThrown } from "./observe-call.ts";
+import { PRIORITY_HEADER } from "./priority-header.ts";
+import { priorityKey } from "./priority-key.ts";
 
 /**
  * One call from its first byte to its last: what the mesh knows of it (`Call`) and what Connect shows its handler
@@ -53,6 +56,8 @@ export abstract class ServedCall implements Call, HandlerContext {
   abstract readonly responseHeader: Headers;
   abstract readonly responseTrailer: Headers;
   abstract readonly values: ContextValues;
+  /** How urgent it is, and so is what is called for it. */
+  protected abstract readonly priority: Priority;
   /** The caller's `authorization`, which goes on to every call that is made for this one. */
   protected abstract readonly authorization: string | undefined;
 
@@ -80,8 +85,11 @@ export abstract class ServedCall implements Call, HandlerContext {
   }
 
   get forwarded(): readonly string[] {
-    const { authorization } = this;
-    return authorization === undefined ? [] : ["authorization", authorization];
+    const { authorization, priority } = this;
+    const fields = authorization === undefined ? [] : ["authorization", authorization];
+    // What is no more urgent than others says nothing.
+    if (priority === "high" || priority === "critical") fields.push(PRIORITY_HEADER, priority);
+    return fields;
   }
 
   onEnd(listener: (reason: unknown) => void): () => void {
@@ -102,6 +110,12 @@ export abstract class ServedCall implements Call, HandlerContext {
   timeoutMs(): number | undefined {
     if (this.deadlineMs === undefined) return undefined;
     return this.deadlineMs - this.compiled.deps.runtime.clock.monotonicMs();
+  }
+
+  /** Throws when the deadline has passed: work that nobody waits for any more is not begun. */
+  refuseLate(): void {
+    const leftMs = this.timeoutMs();
+    if (leftMs !== undefined && leftMs <= 0) throw this.compiled.late();
   }
 
   /** Tells all that work for the call to stop; only the first reason counts. */
@@ -199,6 +213,10 @@ export class ConnectCall extends ServedCall {
 
   get values(): ContextValues {
     return this.#context.values;
+  }
+
+  protected get priority(): Priority {
+    return this.#context.values.get(priorityKey);
   }
 
   protected get authorization(): string | undefined {

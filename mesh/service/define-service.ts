@@ -3,7 +3,7 @@ import type { Client, ConnectError, Interceptor, Transport } from "@connectrpc/c
 import type { Subscription, View } from "../events/index.ts";
 import type { AccessGuard } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
-import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
+import type { HttpHandler, Implementation, OverloadGuard, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { SagaDefinition, Sagas } from "../saga/index.ts";
 import type { Store } from "../store/store.ts";
@@ -76,6 +76,8 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
   readonly neighbours: ReadonlyMap<string, RpcServer>;
   /** Knows who calls, for a service that carries calls of methods that it does not implement. */
   readonly access: AccessGuard;
+  /** Sheds calls when there are too many, for such a service. */
+  readonly overload: OverloadGuard;
   /** Identifies this run of the service. */
   readonly instanceId: string;
 }

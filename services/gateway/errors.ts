@@ -97,7 +97,7 @@ export const CONSUMER_MISMATCH = reasons("heddle.usage.v1")(
 
 const traffic = reasons("heddle.traffic.v1");
 
-export const TARGET_NOT_FOUND = traffic("TARGET_NOT_FOUND", Code.NotFound, "No contract has {target}: {hint}.");
+export const TARGET_NOT_FOUND = traffic("TARGET_NOT_FOUND", Code.NotFound, "No contract has {target}; {hint}");
 export const TARGET_IS_GATEWAY = traffic(
   "TARGET_IS_GATEWAY",
   Code.FailedPrecondition,

@@ -3,6 +3,7 @@ import { createAdmission } from "./admission/admission.ts";
 import { accessCheckpoint } from "./edge/access-checkpoint.ts";
 import { createCors } from "./edge/cors.ts";
 import { createEdge } from "./edge/edge.ts";
+import { overloadCheckpoint } from "./edge/overload-checkpoint.ts";
 import { rateCheckpoint } from "./edge/rate-checkpoint.ts";
 import { OWN, ownServices } from "./handlers/own-services.ts";
 import manifest from "./package.json" with { type: "json" };
@@ -32,7 +33,7 @@ export const gateway = defineService({
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
   async implement(context) {
-    const { clock, timers, random, ids, store, log, config, access, self, neighbours, instanceId } = context;
+    const { clock, timers, random, ids, store, log, config, access, overload, self, neighbours, instanceId } = context;
     const instances = createInstances();
     const contracts = createContracts();
     const catalog = createCatalog(OWN, contracts);
@@ -49,10 +50,10 @@ export const gateway = defineService({
     const traffic = createTraffic({ live: ruleBook.live, instances, random });
 
     // Usage comes last: it counts what those before it have let through.
-    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
-      version: () => access.version(),
-      refused: counting.refused,
-    });
+    const edge = createEdge(
+      [accessCheckpoint(access), overloadCheckpoint(overload), rateCheckpoint({ clock }), counting.checkpoint],
+      { version: () => access.version(), refused: counting.refused },
+    );
     const wire = config.HEDDLE_WIRE;
     const carriers = createCarriers({ ...known, traffic, runtime: context, wire, self, neighbours, instanceId, log });
     /** What answers requests that are no RPC, in this order. */

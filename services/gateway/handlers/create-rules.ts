@@ -1,17 +1,18 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Action, Rule, TrafficService } from "@heddle/contracts/heddle/traffic/v1";
-import { fail, nearestName } from "@heddle/mesh/contract";
+import { fail } from "@heddle/mesh/contract";
 import { ANONYMOUS } from "@heddle/mesh/identity";
 import type { Logger } from "@heddle/mesh/observe";
 import { currentCall, type Handler } from "@heddle/mesh/rpc";
 import type { Clock, Ids } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
-import { FAULT_LIFETIME_TOO_LONG, RULES_FULL, RULES_OVERLAP, TARGET_IS_GATEWAY, TARGET_NOT_FOUND } from "../errors.ts";
+import { FAULT_LIFETIME_TOO_LONG, RULES_FULL, RULES_OVERLAP, TARGET_IS_GATEWAY } from "../errors.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { RuleStore } from "../store/rule-store.ts";
 import type { RuleBook } from "../traffic/rule-book.ts";
 import { ruleSlot } from "../traffic/rule-slot.ts";
+import { knownTargets, targetNotFound } from "../traffic/target-not-found.ts";
 
 /** Milliseconds that a fault lasts where the request does not say: one that is forgotten is over before anybody looks for it. */
 const FAULT_LIFETIME_MS = 10 * 60_000;
@@ -88,11 +89,5 @@ const checkTarget = (
 ): void => {
   const [service = ""] = target.split("/");
   if (catalog.isOwn(service)) throw fail(TARGET_IS_GATEWAY, { target });
-  const known = [...contracts.services(), ...Array.from(contracts.paths(), (path) => path.slice(1))];
-  if (known.includes(target)) return;
-  const nearest = nearestName(target, known);
-  throw fail(TARGET_NOT_FOUND, {
-    target,
-    hint: nearest === undefined ? "heddle list shows what there is" : `did you mean ${nearest}`,
-  });
+  if (!knownTargets(contracts).includes(target)) throw targetNotFound(target, contracts);
 };

@@ -26,6 +26,7 @@ import { createOverride } from "./create-override.ts";
 import { createRules } from "./create-rules.ts";
 import { endRules } from "./end-rules.ts";
 import { getContract } from "./get-contract.ts";
+import { getPolicy } from "./get-policy.ts";
 import { listAdmissions } from "./list-admissions.ts";
 import { listDeprecatedUsage } from "./list-deprecated-usage.ts";
 import { listFieldUsage } from "./list-field-usage.ts";
@@ -97,6 +98,6 @@ export const ownServices = (deps: OwnServicesDeps): readonly Implementation[] =>
     listRules: listRules(deps),
     watchRules: watchRules(deps),
     listComparisons: () => ({}),
-    getPolicy: () => ({}),
+    getPolicy: getPolicy({ ...deps, own: OWN }),
   }),
 ];

@@ -1,7 +1,6 @@
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { InstanceChangeKind, ServingState } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
-import { plainVersion } from "@heddle/mesh/policy";
 import { INSTANCE_ENTERED, REGISTRY_FULL } from "../errors.ts";
 
 /** One change of what runs. */
@@ -12,14 +11,6 @@ export interface Change {
   readonly sequence: bigint;
 }
 
-/** Picks among the instances for one kind of call. */
-export interface Picker {
-  /** The next in turn; of one version, without a `v` before it, where one is given. Undefined when there is none. */
-  next(version?: string): Instance | undefined;
-  /** Those that it picks from now. */
-  candidates(): readonly Instance[];
-}
-
 /** What runs. Pure state: no clock, no socket. */
 export interface Instances {
   /** Throws when an instance cannot enter: its id is entered already, or there are too many. */
@@ -27,13 +18,8 @@ export interface Instances {
   /** Enters an admitted instance; the returned function takes it out. Throws as `check` does. */
   enter(instance: Instance): () => void;
   setState(instanceId: string, state: ServingState): void;
-  /** The next instance, in turn, that serves a service by its full name and is `fit`; undefined when none is. */
-  pick(service: string, fit?: (instance: Instance) => boolean): Instance | undefined;
-  /**
-   * Returns what picks like `pick`, and asks what is fit only after a change: for what is asked again and again. It picks none
-   * while services of different names would do, which are no replicas of each other, unless `owner` says whose instances.
-   */
-  picker(service: string, fit: (instance: Instance) => boolean, owner?: string): Picker;
+  /** Those that serve a service by its full name and take calls. */
+  serving(service: string): readonly Instance[];
   /** The names of the services whose instances serve a service by its full name, such as those with an event feed. */
   owners(service: string): string[];
   /** Whether any instance serves a service. */
@@ -44,6 +30,8 @@ export interface Instances {
   absence(service: string): string | undefined;
   /** The number of the last change. */
   sequence(): bigint;
+  /** The same as a number that costs nothing to compare. */
+  changes(): number;
   /** Calls `changed` at each change until the returned function is called. */
   watch(changed: (change: Change) => void): () => void;
 }
@@ -56,11 +44,9 @@ const DEPARTED_MAX = 1_000;
 export const createInstances = (): Instances => {
   const entered = new Map<string, Instance>();
   const byService = new Map<string, Instance[]>();
-  const turns = new Map<string, { next: number }>();
   const departed = new Map<string, string>();
   const watchers = new Set<(change: Change) => void>();
   let sequence = 0n;
-  /** The same as a number that costs nothing to compare. */
   let changes = 0;
 
   const tell = (kind: InstanceChangeKind, instance: Instance) => {
@@ -73,17 +59,6 @@ export const createInstances = (): Instances => {
   };
   const serving = (service: string) =>
     byService.get(service)?.filter(({ state }) => state === ServingState.SERVING) ?? [];
-  const turnOf = (service: string, owner?: string) => {
-    const key = turnKey(service, owner);
-    const known = turns.get(key);
-    if (known !== undefined) return known;
-    const turn = { next: 0 };
-    // One that nobody serves has no turn to keep.
-    if (byService.get(service)?.some((instance) => owner === undefined || instance.serviceName === owner)) {
-      turns.set(key, turn);
-    }
-    return turn;
-  };
   const servicesOf = (instance: Instance) => instance.packages.flatMap(({ services }) => services);
   const leave = (instance: Instance) => {
     const { instanceId } = instance;
@@ -92,15 +67,11 @@ export const createInstances = (): Instances => {
     entered.delete(instanceId);
     for (const service of servicesOf(instance)) {
       const left = byService.get(service)?.filter((other) => other.instanceId !== instanceId) ?? [];
-      if (left.every((other) => other.serviceName !== instance.serviceName)) {
-        turns.delete(turnKey(service, instance.serviceName));
-      }
       if (left.length > 0) {
         byService.set(service, left);
         continue;
       }
       byService.delete(service);
-      turns.delete(service);
       if (departed.size < DEPARTED_MAX || departed.has(service)) {
         departed.set(service, `its last instance, ${instanceId} at ${instance.address}, left`);
       }
@@ -134,33 +105,7 @@ export const createInstances = (): Instances => {
     },
     owners: (service) => namesOf(serving(service)),
     serves: (service) => serving(service).length > 0,
-    pick: (service, fit = () => true) => inTurn(serving(service).filter(fit), turnOf(service)),
-    picker(service, fit, owner) {
-      let seen = -1;
-      let candidates: readonly Instance[] = [];
-      let byVersion = new Map<string, Instance[]>();
-      let turn = turnOf(service, owner);
-      const look = (): void => {
-        if (seen === changes) return;
-        seen = changes;
-        const fitting = serving(service).filter(
-          (instance) => (owner === undefined || instance.serviceName === owner) && fit(instance),
-        );
-        candidates = namesOf(fitting).length > 1 ? [] : fitting;
-        byVersion = Map.groupBy(candidates, ({ version }) => plainVersion(version));
-        turn = turnOf(service, owner);
-      };
-      return {
-        next(version) {
-          look();
-          return inTurn(version === undefined ? candidates : (byVersion.get(version) ?? []), turn);
-        },
-        candidates() {
-          look();
-          return candidates;
-        },
-      };
-    },
+    serving,
     list: () =>
       [...entered.values()].sort(
         (a, b) => compare(a.serviceName, b.serviceName) || compare(a.instanceId, b.instanceId),
@@ -170,18 +115,13 @@ export const createInstances = (): Instances => {
         ? "its instances are starting, draining, not well, or of a version that lacks the method"
         : departed.get(service),
     sequence: () => sequence,
+    changes: () => changes,
     watch(changed) {
       watchers.add(changed);
       return () => watchers.delete(changed);
     },
   };
 };
-
-const inTurn = (candidates: readonly Instance[], turn: { next: number }): Instance | undefined =>
-  candidates[turn.next++ % candidates.length];
-
-const turnKey = (service: string, owner: string | undefined): string =>
-  owner === undefined ? service : `${owner} ${service}`;
 
 const namesOf = (instances: readonly Instance[]): string[] =>
   [...new Set(instances.map(({ serviceName }) => serviceName))].sort(compare);

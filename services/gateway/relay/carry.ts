@@ -1,4 +1,5 @@
 import type { ConnectError } from "@connectrpc/connect";
+import type { Candidate } from "@heddle/mesh/discovery";
 import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
@@ -7,10 +8,11 @@ import type { CallPlan } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { unreachable } from "../routing/try-later.ts";
+import { pickAnother } from "../traffic/pick-another.ts";
 import type { Traffic } from "../traffic/traffic.ts";
 import type { Relay, Route } from "./relay.ts";
 
-/** Takes over an exchange and sends it to the next instance of a method. `end`: the request has no body. */
+/** Takes over an exchange and sends it to an instance of a method. `end`: the request has no body. */
 export type Carrier = (
   stream: HttpStream,
   headers: HeaderList,
@@ -33,13 +35,13 @@ export const createCarrier =
   (stream, headers, end, { method, plan }) => {
     const { service } = method;
     const version = traffic.of(plan, method, headers)?.version();
-    const instance = method.next(version) ?? method.next();
-    if (instance === undefined) {
+    const candidate = pickAnother(method, undefined, version);
+    if (candidate === undefined) {
       respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;
     }
     try {
-      relay.send(stream, headers, end, new NextRoute(method, { address: instance.address, version }, plan));
+      relay.send(stream, headers, end, new NextRoute(method, { candidate, version }, plan));
     } catch (cause) {
       // What an instance says of itself, or a caller sends, must never end the gateway.
       respondError(stream, headers, unreachable(service, cause), timers);
@@ -48,7 +50,8 @@ export const createCarrier =
 
 /** The route of one call. */
 class NextRoute implements Route {
-  readonly address: string;
+  readonly candidate: Candidate;
+  readonly isUnary: boolean;
   readonly timeoutMs: number | undefined;
   readonly answerFields: readonly string[];
   readonly sampler: RequestSampler | undefined;
@@ -58,13 +61,14 @@ class NextRoute implements Route {
 
   constructor(
     method: MethodRoute,
-    { address, version }: { readonly address: string; readonly version: string | undefined },
+    { candidate, version }: { readonly candidate: Candidate; readonly version: string | undefined },
     { timeoutMs, passage }: CallPlan,
   ) {
     this.#method = method;
     this.#version = version;
     this.#passage = passage;
-    this.address = address;
+    this.candidate = candidate;
+    this.isUnary = method.method.methodKind === "unary";
     this.timeoutMs = timeoutMs;
     this.answerFields = passage?.answerFields ?? [];
     this.sampler = passage?.sampler;
@@ -82,8 +86,7 @@ class NextRoute implements Route {
     this.#passage?.refused(error);
   }
 
-  another(): string | undefined {
-    // A call that was sent to a version stays with it, while that has anybody.
-    return (this.#method.next(this.#version) ?? this.#method.next())?.address;
+  another(avoid: readonly string[]): Candidate | undefined {
+    return pickAnother(this.#method, avoid, this.#version);
   }
 }

@@ -109,6 +109,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     }
     if (instance === undefined) return;
     const more = instance.sendData(piece, end);
+    if (end) this.#way.report.requestEnded();
     // Nothing is said of the room after the end.
     if (more || end) this.takenByInstance();
   }
@@ -142,9 +143,10 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     if (this.#isOver) return;
     this.#response = headers;
     this.#request.drop();
+    this.#way.report.answered();
     const { answerFields } = this.#call.route;
     this.#caller.sendHeaders(headers, answerFields.length === 0 ? undefined : answerFields, end);
-    if (end) this.#endAnswer();
+    if (end) this.#endAnswer(headers);
   }
 
   answerData(chunk: Uint8Array, end: boolean): void {
@@ -152,18 +154,19 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     const more = this.#caller.sendData(chunk.length === 0 ? EMPTY : Buffer.from(chunk), end);
     this.#owedToInstance += chunk.length;
     if (more || end) this.onDrain();
-    if (end) this.#endAnswer();
+    if (end) this.#endAnswer(undefined);
   }
 
   answerTrailers(trailers: HeaderList): void {
     if (this.#isOver) return;
     this.#caller.sendTrailers(trailers, undefined);
-    this.#endAnswer();
+    this.#endAnswer(trailers);
   }
 
   answerReset(code: number, cause: ResetCause): void {
     this.#instance = undefined;
     if (this.#isOver) return;
+    this.#way.report.brokenOff(code, cause);
     // The caller may keep the rest of its request (RFC 9113, 8.1), and was told.
     if (this.#isAnswered) this.#finish();
     else if (cause === "unprocessed" && this.#way.mayGoAgain && this.#request.isWhole) this.#way.goAgain();
@@ -186,6 +189,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       this.#finish();
       return;
     }
+    this.#way.report.end("late");
     this.#stop(fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}));
   }
 
@@ -222,15 +226,18 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     }
     this.#instance = instance;
     if (!request.isBare && request.sendOn(instance)) this.takenByInstance();
+    if (request.ended) this.#way.report.requestEnded();
   }
 
   notConnected(error: ConnectError): void {
     this.#failWith(error);
   }
 
-  #endAnswer(): void {
+  /** `last`: what the answer has ended with, be it trailers or its only headers. */
+  #endAnswer(last: HeaderList | undefined): void {
     if (this.#isOver) return;
     this.#isAnswered = true;
+    this.#way.report.answerEnded(last);
     if (this.#request.ended) {
       this.#finish();
       return;

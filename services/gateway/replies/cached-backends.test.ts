@@ -11,8 +11,6 @@ import { methodRoute } from "../routing/method-route.ts";
 import { cachedBackends } from "./cached-backends.ts";
 import { createReplyCache } from "./reply-cache.ts";
 
-const NOBODY = { next: () => undefined, candidates: () => [] };
-
 const methods = methodsWith({ Ask: methodOptionsOf({ cacheMs: 60_000 }), Do: methodOptionsOf({}) });
 const ask = methods.Ask as DescMethodUnary;
 const REQUEST = HeaderList.of({ ":method": "POST", "content-type": "application/json" });
@@ -43,7 +41,7 @@ const start = () => {
       }),
     },
     {
-      routes: { at: (path) => methodRoute(methods[path.split("/")[2] ?? ""] as DescMethodUnary, NOBODY) },
+      routes: { at: (path) => methodRoute(methods[path.split("/")[2] ?? ""] as DescMethodUnary, () => undefined) },
       traffic: NO_TRAFFIC,
       replies,
       timers: time.timers,

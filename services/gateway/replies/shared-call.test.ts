@@ -14,8 +14,7 @@ const methods = methodsWith({
   Ask: methodOptionsOf({ cacheMs: MAX_AGE_MS }),
   AskAll: methodOptionsOf({ cacheMs: MAX_AGE_MS, isPublic: true }),
 });
-const routeOf = (name: string): MethodRoute =>
-  methodRoute(methods[name] as DescMethod, { next: () => undefined, candidates: () => [] });
+const routeOf = (name: string): MethodRoute => methodRoute(methods[name] as DescMethod, () => undefined);
 
 /** gRPC's text of a message, in Latin-1. */
 const framed = (text: string): string => Buffer.from(encodeEnvelope(0, Buffer.from(text))).toString("latin1");

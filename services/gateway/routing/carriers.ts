@@ -1,7 +1,9 @@
 import type { ConnectError, Transport } from "@connectrpc/connect";
+import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
+import { createBalancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
@@ -50,7 +52,8 @@ export const createCarriers = (options: {
 }): Carriers => {
   const { runtime, instances, contracts, catalog, traffic, self, wire, instanceId, log } = options;
   const { clock, timers, ids } = runtime;
-  const routes = createMethodRoutes({ instances, contracts });
+  const balancing = createBalancing({ instances, runtime, changed: (report) => logChange(log, report) });
+  const routes = createMethodRoutes({ instances, contracts, balancing });
   const upstreams = createUpstreams(wire, runtime, options.neighbours);
   const relay = createRelay({ runtime, instanceId, upstreams });
   const carry = createCarrier({ routes, relay, timers, traffic });
@@ -72,4 +75,11 @@ export const createCarriers = (options: {
     drain: (reason) => relay.drain(reason),
     close: () => relay.close(),
   };
+};
+
+const logChange = (log: Logger, { endpoint, why, ejectedForMs }: EndpointReport): void => {
+  const { serviceName, instanceId, address } = endpoint;
+  const line = { serviceName, instanceId, address };
+  if (ejectedForMs === undefined) log.info(line, "instance gets calls again");
+  else log.warn({ ...line, why, forMs: Math.round(ejectedForMs) }, "instance gets no calls for a while");
 };

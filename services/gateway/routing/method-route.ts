@@ -1,17 +1,18 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { methodOptions } from "@heddle/mesh/contract";
 import { DEFAULT_RPC_LIMITS } from "@heddle/mesh/rpc";
-import type { Picker } from "../registry/instances.ts";
+import type { PickInstance } from "../registry/balancing.ts";
 
 /** Where the calls of one method go. */
 export interface MethodRoute {
   readonly method: DescMethod;
   /** The service's full name. */
   readonly service: string;
-  /** The next instance, in turn, that has the method and serves it; of one version, without a `v` before it, where one is given. */
-  readonly next: Picker["next"];
-  /** All instances that have the method and serve it now. */
-  readonly candidates: Picker["candidates"];
+  /** Chooses among the instances that have the method and serve it. */
+  readonly pick: PickInstance;
+  /** Those that it chooses among. */
+  readonly candidates: () => readonly Instance[];
   /** Milliseconds that the contract says a call may take; undefined where it says nothing. */
   readonly declaredMs: number | undefined;
   /** Milliseconds that a call may take; undefined for a stream without a bound. */
@@ -25,14 +26,18 @@ export interface MethodRoute {
 /** What gRPC puts before a message. */
 const PREFIX_BYTES = 5;
 
-export const methodRoute = (method: DescMethod, { next, candidates }: Picker): MethodRoute => {
+export const methodRoute = (
+  method: DescMethod,
+  pick: PickInstance,
+  candidates: MethodRoute["candidates"] = () => [],
+): MethodRoute => {
   const declaredMs = methodOptions(method).timeoutMs;
   const { methodKind } = method;
   const isOneRequest = methodKind === "unary" || methodKind === "server_streaming";
   return {
     method,
     service: method.parent.typeName,
-    next,
+    pick,
     candidates,
     declaredMs,
     capMs: declaredMs ?? (methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined),

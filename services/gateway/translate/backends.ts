@@ -29,7 +29,7 @@ export interface BackendCall {
 /** Calls methods by messages, for doors that speak anything but gRPC. */
 export interface Backends {
   /**
-   * A transport for the calls of one method on behalf of one request: to an instance, the next in turn and of the service that
+   * A transport for the calls of one method on behalf of one request: to an instance of the service that
    * the request's `heddle-service` names, or to the gateway itself. It forwards the request's metadata, trace and origin; fields
    * that a call gives itself replace them. The contract's deadline holds where a call sets none, and is never exceeded.
    *
@@ -64,7 +64,10 @@ export const createBackends = (options: BackendsOptions): Backends => {
     const compiled = known.get(key);
     if (compiled !== undefined) return compiled;
     const path = methodPath(method);
-    const pool = new InstancePool({ upstreams, routes }, { path, service, owner });
+    const pool = new InstancePool(
+      { upstreams, routes },
+      { path, service, owner, isUnary: method.methodKind === "unary" },
+    );
     const made = transportOn(pool, TARGET, runtime, { acceptGzip: false });
     // Callers choose the name: only those that exist are kept.
     if (owner === undefined || instances.owners(service).includes(owner)) known.set(key, made);
@@ -80,7 +83,7 @@ export const createBackends = (options: BackendsOptions): Backends => {
       const forwarded = forwardedMetadata(headers, peer, instanceId);
       const route = routes.at(methodPath(method), owner);
       if (forwarded.isLoop) {
-        return failing(() => fail(RELAY_LOOP, { service, address: route?.next()?.address ?? "the address" }));
+        return failing(() => fail(RELAY_LOOP, { service, address: route?.pick()?.endpoint.address ?? "the address" }));
       }
       const plan = planOf(headers);
       const version = route && traffic.of(plan, route, headers)?.version();

@@ -39,11 +39,11 @@ export declare type MethodPolicy = Message<"heddle.traffic.v1.MethodPolicy"> & {
   rules: Rule[];
 
   /**
-   * Holds the versions that take its calls now, by name.
+   * Holds the instances that take its calls now, by service, version and id; at most 100.
    *
-   * @generated from field: repeated heddle.traffic.v1.VersionInstances versions = 4;
+   * @generated from field: repeated heddle.traffic.v1.Target targets = 4;
    */
-  versions: VersionInstances[];
+  targets: Target[];
 };
 
 /**
@@ -87,11 +87,11 @@ export declare type Setting = Message<"heddle.traffic.v1.Setting"> & {
 export declare const SettingSchema: GenMessage<Setting>;
 
 /**
- * VersionInstances counts the instances of one version.
+ * Target is one instance that takes calls.
  *
- * @generated from message heddle.traffic.v1.VersionInstances
+ * @generated from message heddle.traffic.v1.Target
  */
-export declare type VersionInstances = Message<"heddle.traffic.v1.VersionInstances"> & {
+export declare type Target = Message<"heddle.traffic.v1.Target"> & {
   /**
    * Names the service, such as `order`.
    *
@@ -107,16 +107,30 @@ export declare type VersionInstances = Message<"heddle.traffic.v1.VersionInstanc
   version: string;
 
   /**
-   * Counts the instances that take calls.
+   * Identifies the instance.
    *
-   * @generated from field: int32 instances = 3;
+   * @generated from field: string instance_id = 3;
    */
-  instances: number;
+  instanceId: string;
+
+  /**
+   * Holds where it listens, as `host:port`.
+   *
+   * @generated from field: string address = 4;
+   */
+  address: string;
+
+  /**
+   * Says how it does in the eyes of the gateway, for a person. Empty where nothing is known.
+   *
+   * @generated from field: string condition = 5;
+   */
+  condition: string;
 };
 
 /**
- * Describes the message heddle.traffic.v1.VersionInstances.
- * Use `create(VersionInstancesSchema)` to create a new message.
+ * Describes the message heddle.traffic.v1.Target.
+ * Use `create(TargetSchema)` to create a new message.
  */
-export declare const VersionInstancesSchema: GenMessage<VersionInstances>;
+export declare const TargetSchema: GenMessage<Target>;
 

@@ -9,7 +9,7 @@ import { file_heddle_traffic_v1_rule } from "./rule_pb.js";
  * Describes the file heddle/traffic/v1/policy.proto.
  */
 export const file_heddle_traffic_v1_policy = /*@__PURE__*/
-  fileDesc("Ch5oZWRkbGUvdHJhZmZpYy92MS9wb2xpY3kucHJvdG8SEWhlZGRsZS50cmFmZmljLnYxIqsBCgxNZXRob2RQb2xpY3kSDgoGbWV0aG9kGAEgASgJEiwKCHNldHRpbmdzGAIgAygLMhouaGVkZGxlLnRyYWZmaWMudjEuU2V0dGluZxImCgVydWxlcxgDIAMoCzIXLmhlZGRsZS50cmFmZmljLnYxLlJ1bGUSNQoIdmVyc2lvbnMYBCADKAsyIy5oZWRkbGUudHJhZmZpYy52MS5WZXJzaW9uSW5zdGFuY2VzIjMKB1NldHRpbmcSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRILCgN3aHkYAyABKAkiRwoQVmVyc2lvbkluc3RhbmNlcxIPCgdzZXJ2aWNlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEQoJaW5zdGFuY2VzGAMgASgFYgZwcm90bzM", [file_heddle_traffic_v1_rule]);
+  fileDesc("Ch5oZWRkbGUvdHJhZmZpYy92MS9wb2xpY3kucHJvdG8SEWhlZGRsZS50cmFmZmljLnYxIqABCgxNZXRob2RQb2xpY3kSDgoGbWV0aG9kGAEgASgJEiwKCHNldHRpbmdzGAIgAygLMhouaGVkZGxlLnRyYWZmaWMudjEuU2V0dGluZxImCgVydWxlcxgDIAMoCzIXLmhlZGRsZS50cmFmZmljLnYxLlJ1bGUSKgoHdGFyZ2V0cxgEIAMoCzIZLmhlZGRsZS50cmFmZmljLnYxLlRhcmdldCIzCgdTZXR0aW5nEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSCwoDd2h5GAMgASgJImMKBlRhcmdldBIPCgdzZXJ2aWNlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEwoLaW5zdGFuY2VfaWQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIRCgljb25kaXRpb24YBSABKAliBnByb3RvMw", [file_heddle_traffic_v1_rule]);
 
 /**
  * Describes the message heddle.traffic.v1.MethodPolicy.
@@ -26,9 +26,9 @@ export const SettingSchema = /*@__PURE__*/
   messageDesc(file_heddle_traffic_v1_policy, 1);
 
 /**
- * Describes the message heddle.traffic.v1.VersionInstances.
- * Use `create(VersionInstancesSchema)` to create a new message.
+ * Describes the message heddle.traffic.v1.Target.
+ * Use `create(TargetSchema)` to create a new message.
  */
-export const VersionInstancesSchema = /*@__PURE__*/
+export const TargetSchema = /*@__PURE__*/
   messageDesc(file_heddle_traffic_v1_policy, 2);
 
