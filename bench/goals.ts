@@ -41,6 +41,8 @@ export const GOALS: readonly Goal[] = [
   { row: "overload-2", peer: "best", bound: "at least", factor: 0.9 },
   { row: "overload-5", peer: "best", bound: "at least", factor: 0.9 },
   { row: "overload-10", peer: "best", bound: "at least", factor: 0.9 },
+  { row: "retry-storm", bound: "at most", factor: 1.25 },
+  { row: "retry-storm-down", bound: "at most", factor: 1.25 },
   { row: "idle-connections", bound: "at most", factor: 20 },
   { row: "event-replay", bound: "at least", factor: 100_000 },
   { row: "event-lag-p99", bound: "at most", factor: 20 },

@@ -15,6 +15,7 @@ import { overload } from "./workloads/overload.ts";
 import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
+import { retryStorm } from "./workloads/retry-storm.ts";
 import { slowReplica } from "./workloads/slow-replica.ts";
 import { strangers } from "./workloads/strangers.ts";
 import { streaming } from "./workloads/streaming.ts";
@@ -32,6 +33,7 @@ const WORKLOADS: readonly Workload[] = [
   idleConnections,
   policies,
   overload,
+  retryStorm,
   growth,
   placeOrder,
   durableWrites,
