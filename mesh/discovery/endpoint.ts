@@ -9,6 +9,8 @@ export interface Endpoint {
   readonly version: string;
   /** Where it runs, such as a zone: calls stay near where they can. Empty when nobody has said. */
   readonly locality: string;
+  /** Names the contract by which it serves what was asked for; absent when nobody has said. Others may have other methods. */
+  readonly contractHash?: string | undefined;
 }
 
 /** Knows where services answer: the registry, a list, the names of a DNS. */

@@ -45,11 +45,32 @@ const accessMode = makeValidator<AccessMode>((text) => {
   return mode;
 });
 
-const httpUrl = makeValidator<string>((text) => {
+/** Gateways that an instance registers with. */
+const GATEWAYS_MAX = 16;
+
+const gatewayUrls = makeValidator<readonly [string, ...string[]]>((text) => {
+  const [first, ...others] = text.split(",").map((part) => httpUrl(part.trim()));
+  if (first === undefined || others.length >= GATEWAYS_MAX)
+    throw new EnvError(`are more than ${GATEWAYS_MAX} gateways`);
+  return [first, ...others.filter((other, index) => other !== first && others.indexOf(other) === index)];
+});
+
+const httpUrl = (text: string): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "http:" || url.pathname !== "/")
     throw new EnvError(`"${text}" is not like http://127.0.0.1:8080`);
   return url.origin;
+};
+
+const locality = makeValidator<string>((text) => {
+  if (!/^[A-Za-z0-9._-]{1,63}$/.test(text))
+    throw new EnvError(`"${text}" is no locality: 1 to 63 letters, digits, dots, dashes and underscores`);
+  return text;
+});
+
+const onOrOff = makeValidator<"on" | "off">((text) => {
+  if (text !== "on" && text !== "off") throw new EnvError(`"${text}" is neither on nor off`);
+  return text;
 });
 
 const nonEmpty = makeValidator<string>((text) => {
@@ -76,7 +97,18 @@ export const variable = { integer, nonEmpty };
 export const MESH_VARIABLES = {
   HEDDLE_HOST: hostName({ default: "127.0.0.1", desc: "address to listen on" }),
   HEDDLE_PORT: portNumber({ default: 8080, desc: "the gateway's port; services take a free one" }),
-  HEDDLE_GATEWAY: httpUrl({ default: "http://127.0.0.1:8080", desc: "where services find the gateway" }),
+  HEDDLE_GATEWAY: gatewayUrls({
+    default: ["http://127.0.0.1:8080"],
+    desc: "where services find the gateway; several, with commas between them, where there are several",
+  }),
+  HEDDLE_DIRECT: onOrOff({
+    default: "on",
+    desc: "on: services call each other's instances themselves; off: every call goes through the gateway",
+  }),
+  HEDDLE_LOCALITY: locality({
+    default: "",
+    desc: "where this process runs, such as a zone: calls stay near where they can",
+  }),
   HEDDLE_ACCESS: accessMode({
     default: "local",
     desc: "enforced, or local on a loopback address: whoever calls from this machine without credentials may do everything",

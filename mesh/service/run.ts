@@ -1,15 +1,16 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
-import { type Refusal, register } from "../discovery/index.ts";
+import { type Refusal, registerWithAll } from "../discovery/index.ts";
 import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
-import { addressedTo, type ClientIdentity, grpcTransport } from "../rpc/index.ts";
+import type { ClientIdentity } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { readIdentityKey } from "./open-access.ts";
 import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
 import { type RunningService, startService } from "./start-service.ts";
+import { wayToOthers } from "./way-to-others.ts";
 
 /**
  * Runs one service as this process: reads the environment, opens and migrates the store, listens, registers with the gateway,
@@ -26,14 +27,14 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   try {
     const instanceId = runtime.ids.next("ins");
     const identity = clientIdentity({ definition, instanceId }, config, runtime);
-    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE, identity);
+    const others = wayToOthers({ definition, instanceId, config, identity, runtime, log });
     const isGateway = definition.role === "gateway";
     const running = await startService(definition, {
       instanceId,
       env: process.env,
       runtime,
       log,
-      transportFor: (_, of) => (of === undefined ? gateway : addressedTo(gateway, of)),
+      transportFor: others.transportFor,
       neighbours: new Map(),
       listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
       onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),
@@ -44,11 +45,19 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
     if (isEnforced) await Promise.race([asked, runtime.timers.sleep(FIRST_KEYS_MS)]);
     const registration = isGateway
       ? undefined
-      : register({ instance: running, transport: gateway, runtime, log, onRefused: tellRefusal(running) });
+      : registerWithAll(others.gateways, {
+          instance: { ...running, locality: config.HEDDLE_LOCALITY },
+          runtime,
+          log,
+          onRefused: tellRefusal(running),
+        });
+    others.start();
     end.onSignal(async () => {
       // First, so that the gateway sends nothing more here that would have to be refused.
       await registration?.leave();
-      return stopAll([running], config, log);
+      const code = await stopAll([running], config, log);
+      await others.stop();
+      return code;
     });
     await registration?.registered;
     if (isEnforced) await Promise.race([running.keys.known, runtime.timers.sleep(KEYS_WAIT_MS)]);

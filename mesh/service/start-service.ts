@@ -8,7 +8,7 @@ import { assertAccessDeclared } from "../contract/options.ts";
 import { createEventFeed, Subscriber, subscriptionService } from "../events/index.ts";
 import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
-import { createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
+import { answersFor, createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
 import type { Address, Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore } from "../store/index.ts";
@@ -95,7 +95,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     };
     serving = withSagas(asCustom(await definition.implement(context)), engine, seen);
     await engine?.check();
-    const { stop } = serving;
+    const { stop, around = (handle) => handle } = serving;
     const ownEvents = await followEvents(definition, serving, store && seen, context);
     events = ownEvents;
     const implementations = [...serving.implementations, ...ownEvents.implementations];
@@ -110,7 +110,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       wire: config.HEDDLE_WIRE,
       access: access.guard,
       interceptors: serving.interceptors,
-      around: serving.around,
+      around: definition.role === "gateway" ? around : (handle) => answersFor(definition.name)(around(handle)),
       unmatched: serving.unmatched,
     });
     own = memoryTransport(server, runtime);

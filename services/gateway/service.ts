@@ -55,7 +55,7 @@ export const gateway = defineService({
       createRestDoor({ catalog, backends: carriers.backends, edge, learning, timers, ids, log }),
     ];
     return {
-      implementations: ownServices({ ...known, ...stores, admission, counting, clock, timers, ids, log }),
+      implementations: ownServices({ ...known, ...stores, learning, admission, counting, clock, timers, ids, log }),
       unmatched: routeCalls({ ...carriers, contracts, edge, timers, learning, doors, own: OWN }),
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),

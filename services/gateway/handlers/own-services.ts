@@ -12,6 +12,7 @@ import type { Admission } from "../admission/admission.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
+import type { Learning } from "../registry/learning.ts";
 import type { AdmissionStore } from "../store/admission-store.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 import type { OverrideStore } from "../store/override-store.ts";
@@ -40,6 +41,7 @@ export const OWN = [RegistryService, ContractService, UsageService, Health, Serv
 /** What the gateway's own services answer from. */
 export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids"> {
   readonly instances: Instances;
+  readonly learning: Learning;
   readonly contracts: Contracts;
   readonly catalog: Catalog;
   readonly admission: Admission;

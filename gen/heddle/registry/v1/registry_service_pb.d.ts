@@ -298,6 +298,14 @@ export declare type Snapshot = Message<"heddle.registry.v1.Snapshot"> & {
    * @generated from field: repeated heddle.registry.v1.Instance instances = 1;
    */
   instances: Instance[];
+
+  /**
+   * Says that the registry has just started: instances that are not among these may well run and not have come back yet. Whoever
+   * knew of them goes on with them until a snapshot comes without it, which follows within seconds.
+   *
+   * @generated from field: bool learning = 2;
+   */
+  learning: boolean;
 };
 
 /**
