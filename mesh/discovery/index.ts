@@ -1,6 +1,6 @@
-export type { Balancer, Candidate } from "./balancer.ts";
+export { type BalancerOptions, createBalancer } from "./balance/balance.ts";
+export type { Balancer, Candidate, EndpointReport, Picker } from "./balancer.ts";
 export { createDirectCalls } from "./direct/direct-calls.ts";
-export { leastInFlight } from "./direct/least-in-flight.ts";
 export type { Endpoint, EndpointSource } from "./endpoint.ts";
 export { endpointFile } from "./endpoint-file.ts";
 export { createOutbound, type Outbound } from "./outbound.ts";

@@ -1,6 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
-import { createDirectCalls, endpointFile, leastInFlight, registryEndpoints } from "../discovery/index.ts";
+import { createBalancer, createDirectCalls, endpointFile, registryEndpoints } from "../discovery/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { addressedTo, addressPool, type ClientIdentity, failoverPool, transportOver } from "../rpc/index.ts";
 import { parseAddress, type Runtime } from "../runtime/index.ts";
@@ -61,7 +61,7 @@ export const wayToOthers = (deps: {
     wire,
     runtime,
     identity,
-    balancer: () => leastInFlight(runtime.random),
+    balancer: () => createBalancer({ ...runtime, locality: config.HEDDLE_LOCALITY }),
     count: reporter.count,
   });
   return {

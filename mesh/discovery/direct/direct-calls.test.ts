@@ -7,10 +7,10 @@ import { startEcho } from "../../rpc/fixtures/echo-server.ts";
 import { addressPool, answersFor, attemptKey, WIRES, type WireChoice } from "../../rpc/index.ts";
 import { systemRuntime } from "../../runtime/index.ts";
 import { fakeClock } from "../../testing/fake-clock.ts";
+import { createBalancer } from "../balance/balance.ts";
 import type { Candidate } from "../balancer.ts";
 import type { Endpoint, EndpointSource } from "../endpoint.ts";
 import { createDirectCalls } from "./direct-calls.ts";
-import { leastInFlight } from "./least-in-flight.ts";
 
 const runtime = systemRuntime();
 
@@ -70,18 +70,27 @@ const start = async ({ wire = "heddle", gatewayPort }: { wire?: WireChoice; gate
     runtime: { ...runtime, clock: { ...runtime.clock, monotonicMs: () => clock.monotonicMs() } },
     identity: {},
     balancer() {
-      const inner = leastInFlight(runtime.random);
+      const inner = createBalancer({
+        random: runtime.random,
+        clock: { ...runtime.clock, monotonicMs: () => clock.monotonicMs() },
+      });
       const seen = (candidate: Candidate | undefined): Candidate | undefined =>
         candidate && {
           endpoint: candidate.endpoint,
           begin: () => candidate.begin(),
-          answered: (latencyMs) => candidate.answered(latencyMs),
-          end(outcome) {
+          sent: () => candidate.sent(),
+          answered: (sent) => candidate.answered(sent),
+          end(outcome, sent) {
             outcomes.push(outcome);
-            candidate.end(outcome);
+            candidate.end(outcome, sent);
           },
         };
-      return { update: (endpoints) => inner.update(endpoints), pick: (avoid) => seen(inner.pick(avoid)) };
+      return {
+        update: (endpoints) => inner.update(endpoints),
+        among: (fits) => inner.among(fits),
+        describe: () => inner.describe(),
+        pick: (avoid) => seen(inner.pick(avoid)),
+      };
     },
     count: (method) => counted.push(method.name),
   });
@@ -211,5 +220,5 @@ test("a caller that leaves says nothing of the instance, one that waited in vain
   const late = of().say({ text: "x" }, { timeoutMs: 30 });
   clock.advance(30);
   await expect(late).rejects.toMatchObject({ code: Code.DeadlineExceeded });
-  expect(outcomes).toEqual(["ok", "left", "failed"]);
+  expect(outcomes).toEqual(["ok", "left", "late"]);
 });

@@ -44,10 +44,10 @@ export const createDirectCalls = (deps: DirectCallsDeps): DirectCalls => {
   const transports = new Map<string, Transport>();
   const stops: (() => void)[] = [];
 
-  const open = ({ typeName }: DescService, of: string | undefined): Transport => {
-    const toOwner = of === undefined ? undefined : new AddressedHeaders(of);
-    const pool = new EndpointPool({ balancer: balancer(), connections, gateway, toOwner, clock });
-    stops.push(source.watch(typeName, (endpoints) => pool.update(callable(endpoints, of))));
+  const open = (service: DescService, of: string | undefined): Transport => {
+    const toOwner = of === undefined ? undefined : new AddressedHeaders(service, of);
+    const pool = new EndpointPool({ service, balancer: balancer(), connections, gateway, toOwner, clock });
+    stops.push(source.watch(service.typeName, (endpoints) => pool.update(callable(endpoints, of))));
     return counting(transportOver(pool, authority, runtime, identity), count);
   };
   return {

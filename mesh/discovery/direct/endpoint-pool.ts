@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { AcquireError, type Attempt, type ConnectionPool } from "../../rpc/index.ts";
 import type { Clock } from "../../runtime/index.ts";
 import type { Session } from "../../wire/index.ts";
@@ -114,7 +115,7 @@ export class EndpointPool implements ConnectionPool {
     if (attempt instanceof DirectAttempt) attempt.isDirect = true;
     let headers = this.#headers.get(serviceName);
     if (headers === undefined) {
-      headers = new AddressedHeaders(serviceName);
+      headers = new AddressedHeaders(this.#deps.service, serviceName);
       this.#headers.set(serviceName, headers);
     }
     return new ObservedSession(session, headers, { candidate, clock: this.#deps.clock });
@@ -129,6 +130,7 @@ export class EndpointPool implements ConnectionPool {
 }
 
 export interface EndpointPoolDeps {
+  readonly service: DescService;
   readonly balancer: Balancer;
   readonly connections: Connections;
   /** The way that always is. */

@@ -1,4 +1,6 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Code } from "@connectrpc/connect";
+import { methodPath } from "../../contract/method-name.ts";
 import { GRPC_STATUS, parseGrpcTimeout } from "../../rpc/grpc-status.ts";
 import { SERVICE_HEADER } from "../../rpc/index.ts";
 import type { Clock } from "../../runtime/index.ts";
@@ -13,19 +15,33 @@ import {
 import type { Candidate } from "../balancer.ts";
 import { type Outcome, outcomeOf } from "../outcome.ts";
 
+/** The headers of one method's calls to one service. */
+interface Addressed {
+  readonly headers: HeaderList;
+  /** Whether the answer is one message, which comes as soon as it can. */
+  readonly isOneAnswer: boolean;
+}
+
 /** Says in each call's headers which service it is for: made once for each list of headers, so that the wire knows it again. */
 export class AddressedHeaders {
-  readonly #service: string;
-  readonly #known = new WeakMap<HeaderList, HeaderList>();
+  readonly #methods: ReadonlyMap<string, DescMethod>;
+  readonly #name: string;
+  readonly #known = new WeakMap<HeaderList, Addressed>();
 
-  constructor(service: string) {
-    this.#service = service;
+  /** `name`: of the service that serves `service`; empty: nobody has said. */
+  constructor(service: DescService, name: string) {
+    this.#methods = new Map(service.methods.map((method) => [methodPath(method), method]));
+    this.#name = name;
   }
 
-  of(headers: HeaderList): HeaderList {
+  of(headers: HeaderList): Addressed {
     const known = this.#known.get(headers);
     if (known !== undefined) return known;
-    const made = new HeaderList([...headers.fields, SERVICE_HEADER, this.#service]);
+    const kind = this.#methods.get(headers.get(":path") ?? "")?.methodKind;
+    const made: Addressed = {
+      headers: this.#name === "" ? headers : new HeaderList([...headers.fields, SERVICE_HEADER, this.#name]),
+      isOneAnswer: kind === "unary" || kind === "client_streaming",
+    };
     this.#known.set(headers, made);
     return made;
   }
@@ -69,11 +85,11 @@ export class ObservedSession implements Session {
   }
 
   request(headers: HeaderList, extra: readonly string[] | undefined, end: boolean, handler: StreamHandler): HttpStream {
-    const addressed = this.#headers.of(headers);
+    const { headers: addressed, isOneAnswer } = this.#headers.of(headers);
     if (this.#observer === undefined) return this.#session.request(addressed, extra, end, handler);
     const { candidate, clock } = this.#observer;
-    const observed = new ObservedStream(handler, candidate, { clock, timeoutMs: timeoutOf(extra) });
-    observed.open((inner) => this.#session.request(addressed, extra, end, inner));
+    const observed = new ObservedStream(handler, candidate, { clock, timeoutMs: timeoutOf(extra), isOneAnswer });
+    observed.open((inner) => this.#session.request(addressed, extra, end, inner), end);
     return observed;
   }
 
@@ -97,25 +113,30 @@ class ObservedStream implements HttpStream, StreamHandler {
   readonly #clock: Clock;
   readonly #startMs: number;
   readonly #timeoutMs: number;
+  readonly #isOneAnswer: boolean;
   #candidate: Candidate | undefined;
+  /** What the balancer measures the wait for the answer from: since the request was sent, until the answer has begun. */
+  #sent: number | undefined = undefined;
   /** The status that came with the headers, where the answer is nothing else. */
   #headStatus: string | undefined = undefined;
 
   constructor(
     handler: StreamHandler,
     candidate: Candidate,
-    scope: { readonly clock: Clock; readonly timeoutMs: number },
+    scope: { readonly clock: Clock; readonly timeoutMs: number; readonly isOneAnswer: boolean },
   ) {
     this.handler = handler;
     this.#candidate = candidate;
     this.#clock = scope.clock;
     this.#startMs = scope.clock.monotonicMs();
     this.#timeoutMs = scope.timeoutMs;
+    this.#isOneAnswer = scope.isOneAnswer;
   }
 
-  open(request: (handler: StreamHandler) => HttpStream): void {
+  open(request: (handler: StreamHandler) => HttpStream, end: boolean): void {
     this.#stream = request(this);
     this.#candidate?.begin();
+    if (end) this.#requested();
   }
 
   get peer(): string {
@@ -135,6 +156,7 @@ class ObservedStream implements HttpStream, StreamHandler {
   }
 
   sendData(chunk: Uint8Array, end: boolean, prefix?: Uint8Array): boolean {
+    if (end) this.#requested();
     return this.#stream?.sendData(chunk, end, prefix) ?? true;
   }
 
@@ -146,16 +168,17 @@ class ObservedStream implements HttpStream, StreamHandler {
     this.#stream?.consume(bytes);
   }
 
-  /** The caller ends it: because time is up, which is the instance's fault, or for reasons of its own, which are not. */
+  /** The caller ends it: because time is up, or for reasons of its own, which say nothing of the instance. */
   reset(code: number): void {
     this.handler = IGNORE;
     const isLate = this.#clock.monotonicMs() - this.#startMs >= this.#timeoutMs - LATE_SLACK_MS;
-    this.#end(isLate ? "failed" : "left");
+    this.#end(isLate ? "late" : "left");
     this.#stream?.reset(code);
   }
 
   onHeaders(headers: HeaderList, end: boolean): void {
-    this.#candidate?.answered(this.#clock.monotonicMs() - this.#startMs);
+    if (this.#sent !== undefined) this.#candidate?.answered(this.#sent);
+    this.#sent = undefined;
     if (end) this.#endBy(headers.get(GRPC_STATUS));
     else this.#headStatus = headers.get(GRPC_STATUS);
     this.handler.onHeaders(headers, end);
@@ -186,8 +209,12 @@ class ObservedStream implements HttpStream, StreamHandler {
     else this.#end(status === "0" ? "ok" : outcomeOf(Number(status) as Code));
   }
 
+  #requested(): void {
+    if (this.#isOneAnswer) this.#sent ??= this.#candidate?.sent();
+  }
+
   #end(outcome: Outcome): void {
-    this.#candidate?.end(outcome);
+    this.#candidate?.end(outcome, this.#sent);
     this.#candidate = undefined;
   }
 }
