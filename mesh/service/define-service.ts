@@ -48,6 +48,8 @@ export interface CustomServing {
   readonly descriptors?: DescriptorSource;
   /** What health tells; by default whether this instance serves. */
   readonly health?: HealthSource;
+  /** Runs when the service begins to stop, before those who call it are told. */
+  readonly drain?: () => void;
   /** Runs after the last call, before the store closes. */
   readonly stop?: () => void | Promise<void>;
 }

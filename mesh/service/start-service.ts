@@ -136,6 +136,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       keys: access.keys,
       stopEvents: () => ownEvents.stop(),
       async stop(timeoutMs) {
+        serving?.drain?.();
         health.set(ServingStatus.NOT_SERVING);
         await ownEvents.stop();
         const cut = await server.drain(timeoutMs);
