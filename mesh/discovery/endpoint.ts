@@ -20,4 +20,6 @@ export interface EndpointSource {
    * those that are known, and whenever they have changed, until the returned function is called.
    */
   watch(service: string, changed: (endpoints: readonly Endpoint[]) => void): () => void;
+  /** Hears that an endpoint of a service could not be reached: a source that looks from time to time looks soon. */
+  doubt?(service: string): void;
 }

@@ -20,6 +20,10 @@ export const parseAddress = (text: string): Address => {
   return { host, port: Number(port) };
 };
 
+/** An address as `parseAddress` reads it. */
+export const formatAddress = ({ host, port }: Address): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
 /** A listening endpoint. */
 export interface Listener {
   /** The address in force, with the real port. */

@@ -22,6 +22,7 @@ test("an empty environment gives the defaults, and an empty variable is one that
     HEDDLE_PORT: 8080,
     HEDDLE_GATEWAY: ["http://127.0.0.1:8080"],
     HEDDLE_DIRECT: "on",
+    HEDDLE_ENDPOINTS: "",
     HEDDLE_LOCALITY: "",
     HEDDLE_ACCESS: "local",
     HEDDLE_CORS_ORIGINS: [],

@@ -1,4 +1,5 @@
 import { cleanEnv, EnvError, makeValidator, type ValidatorSpec } from "envalid";
+import { parsePlaces } from "../discovery/place.ts";
 import { ACCESS_MODES, type AccessMode } from "../identity/access-mode.ts";
 import { isLoopbackHost } from "../identity/local-call.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/index.ts";
@@ -68,6 +69,15 @@ const locality = makeValidator<string>((text) => {
   return text;
 });
 
+const endpointPlaces = makeValidator<string>((text) => {
+  try {
+    parsePlaces(text);
+  } catch (error) {
+    throw new EnvError((error as TypeError).message);
+  }
+  return text;
+});
+
 const onOrOff = makeValidator<"on" | "off">((text) => {
   if (text !== "on" && text !== "off") throw new EnvError(`"${text}" is neither on nor off`);
   return text;
@@ -104,6 +114,10 @@ export const MESH_VARIABLES = {
   HEDDLE_DIRECT: onOrOff({
     default: "on",
     desc: "on: services call each other's instances themselves; off: every call goes through the gateway",
+  }),
+  HEDDLE_ENDPOINTS: endpointPlaces({
+    default: "",
+    desc: "where packages are served, where no gateway knows: customer.v1=10.0.0.1:4000,dns:customer.internal:4000;order.v1=srv:_grpc._tcp.order.internal",
   }),
   HEDDLE_LOCALITY: locality({
     default: "",

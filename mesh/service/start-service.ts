@@ -9,7 +9,7 @@ import { createEventFeed, Subscriber, subscriptionService } from "../events/inde
 import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { answersFor, createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
-import type { Address, Runtime } from "../runtime/index.ts";
+import { type Address, formatAddress, type Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore } from "../store/index.ts";
 import type { Store } from "../store/store.ts";
@@ -115,7 +115,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     });
     own = memoryTransport(server, runtime);
     const bound = deps.listenOn && (await server.listen(deps.listenOn));
-    const address = bound === undefined ? `${definition.name}.memory:0` : hostPort(bound);
+    const address = bound === undefined ? `${definition.name}.memory:0` : formatAddress(bound);
     // One that listens is reached over the network, and the gateway not at all: it must not find itself here.
     if (bound === undefined) deps.neighbours.set(address, server);
     health.set(ServingStatus.SERVING);
@@ -233,8 +233,6 @@ const withStandardServices = (
   const described = [...own.map(({ service }) => service), ServerReflection, ServerReflectionAlpha];
   return [...own, ...reflectionImplementations(serving.descriptors ?? descriptorsOf(described))];
 };
-
-const hostPort = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
 
 /** Stands in for the store of a service without one, so that a forgotten `migrations` is told at the first use. */
 const noStore = (name: string): Store => {

@@ -184,3 +184,10 @@ test("with HEDDLE_DIRECT=off every call goes through the gateway", async () => {
   expect(await say()).toBe("gateway");
   expect(gateway.watchers()).toBe(0);
 });
+
+test("a package whose places are written down is called there, whatever the gateway knows", async () => {
+  const { port } = await startInstance("written");
+  const gateway = await startGateway("gateway", [await startInstance("one")]);
+  const { say } = start(gateway.url, folder(), { HEDDLE_ENDPOINTS: `echo.v1=127.0.0.1:${port}` });
+  expect(await say()).toBe("written");
+});

@@ -1,9 +1,17 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
-import { createBalancer, createDirectCalls, endpointFile, registryEndpoints } from "../discovery/index.ts";
+import {
+  createBalancer,
+  createDirectCalls,
+  type EndpointSource,
+  endpointFile,
+  parsePlaces,
+  placedEndpoints,
+  registryEndpoints,
+} from "../discovery/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { addressedTo, addressPool, type ClientIdentity, failoverPool, transportOver } from "../rpc/index.ts";
-import { parseAddress, type Runtime } from "../runtime/index.ts";
+import { parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
 import { createUsageReporter } from "../usage/index.ts";
 import type { MeshConfig } from "./config.ts";
 
@@ -52,7 +60,11 @@ export const wayToOthers = (deps: {
     };
   }
   const memory = endpointFile(`${config.HEDDLE_DATA}/${definition.name}/endpoints.json`, instanceId);
-  const source = registryEndpoints({ transport: anyGateway, memory, runtime, log });
+  const registry = registryEndpoints({ transport: anyGateway, memory, runtime, log });
+  const written = [...parsePlaces(config.HEDDLE_ENDPOINTS)].map(
+    ([packageName, places]) => [packageName, placedEndpoints(places, { names: systemNames, runtime, log })] as const,
+  );
+  const source = byPackage(new Map(written), registry);
   const reporter = createUsageReporter({ consumer: definition, ...runtime, log });
   const direct = createDirectCalls({
     source,
@@ -70,9 +82,19 @@ export const wayToOthers = (deps: {
     start: () => reporter.start(instanceId, anyGateway),
     async stop() {
       await reporter.stop();
-      source.stop();
+      registry.stop();
+      for (const [, placed] of written) placed.stop();
       direct.close();
     },
+  };
+};
+
+/** Each package's own source, and one for all others. */
+const byPackage = (sources: ReadonlyMap<string, EndpointSource>, others: EndpointSource): EndpointSource => {
+  const of = (service: string) => sources.get(service.slice(0, service.lastIndexOf("."))) ?? others;
+  return {
+    watch: (service, changed) => of(service).watch(service, changed),
+    doubt: (service) => of(service).doubt?.(service),
   };
 };
 

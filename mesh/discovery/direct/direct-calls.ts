@@ -46,7 +46,15 @@ export const createDirectCalls = (deps: DirectCallsDeps): DirectCalls => {
 
   const open = (service: DescService, of: string | undefined): Transport => {
     const toOwner = of === undefined ? undefined : new AddressedHeaders(service, of);
-    const pool = new EndpointPool({ service, balancer: balancer(), connections, gateway, toOwner, clock });
+    const pool = new EndpointPool({
+      service,
+      balancer: balancer(),
+      connections,
+      gateway,
+      toOwner,
+      clock,
+      doubt: () => source.doubt?.(service.typeName),
+    });
     stops.push(source.watch(service.typeName, (endpoints) => pool.update(callable(endpoints, of))));
     return counting(transportOver(pool, authority, runtime, identity), count);
   };

@@ -80,6 +80,7 @@ export class EndpointPool implements ConnectionPool {
         candidate.begin();
         candidate.end(cause instanceof AcquireError && cause.reason === "exhausted" ? "overloaded" : "failed");
         attempt.tried.push(address);
+        this.#deps.doubt();
       }
       failures++;
       candidate = this.#pick(attempt.tried);
@@ -133,6 +134,8 @@ export interface EndpointPoolDeps {
   readonly service: DescService;
   readonly balancer: Balancer;
   readonly connections: Connections;
+  /** Told when an endpoint could not be reached. */
+  readonly doubt: () => void;
   /** The way that always is. */
   readonly gateway: ConnectionPool;
   /** Names the service that is meant, where several serve the contract. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { connect } from "node:http2";
-import type { Address, Network, Timers } from "../../runtime/index.ts";
+import { type Address, formatAddress, type Network, type Timers } from "../../runtime/index.ts";
 import type { Session } from "../../wire/index.ts";
 import { DEFAULT_RPC_LIMITS } from "../limits.ts";
 import { nodeClientSession } from "../node-stream-session.ts";
@@ -16,8 +16,7 @@ export const nodePool = (
   { network, timers }: { readonly network: Network; readonly timers: Timers },
   { connectTimeoutMs = DEFAULT_POOL_LIMITS.connectTimeoutMs }: { readonly connectTimeoutMs?: number | undefined } = {},
 ): ConnectionPool => {
-  const { host, port } = address;
-  const place = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const place = formatAddress(address);
   let open: Session | undefined;
   let opening: Promise<Session> | undefined;
   let closed = false;
