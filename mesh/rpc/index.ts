@@ -17,6 +17,7 @@ export { compressGzip, inflateGzip } from "./gzip.ts";
 export { type Handler, type Implementation, implementation } from "./implementation.ts";
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 export { metadataFields } from "./metadata.ts";
+export { createOverloadGuard, type OverloadGuard } from "./overload-guard.ts";
 export { pathOf } from "./request-path.ts";
 export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
 export { serveUniversal, type UniversalOptions } from "./serve-universal.ts";

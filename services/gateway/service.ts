@@ -3,6 +3,7 @@ import { createAdmission } from "./admission/admission.ts";
 import { accessCheckpoint } from "./edge/access-checkpoint.ts";
 import { createCors } from "./edge/cors.ts";
 import { createEdge } from "./edge/edge.ts";
+import { overloadCheckpoint } from "./edge/overload-checkpoint.ts";
 import { rateCheckpoint } from "./edge/rate-checkpoint.ts";
 import { OWN, ownServices } from "./handlers/own-services.ts";
 import manifest from "./package.json" with { type: "json" };
@@ -22,7 +23,10 @@ import { admissionStore } from "./store/admission-store.ts";
 import { contractStore } from "./store/contract-store.ts";
 import { instanceStore } from "./store/instance-store.ts";
 import { overrideStore } from "./store/override-store.ts";
+import { ruleStore } from "./store/rule-store.ts";
 import { usageStore } from "./store/usage-store.ts";
+import { openRuleBook } from "./traffic/rule-book.ts";
+import { createTraffic } from "./traffic/traffic.ts";
 import { startUsage } from "./usage/usage.ts";
 
 export const gateway = defineService({
@@ -31,7 +35,7 @@ export const gateway = defineService({
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
   async implement(context) {
-    const { clock, timers, ids, store, log, config, access, self, neighbours, instanceId } = context;
+    const { clock, timers, random, ids, store, log, config, access, overload, self, neighbours, instanceId } = context;
     const instances = createInstances();
     const contracts = createContracts();
     const catalog = createCatalog(OWN, contracts);
@@ -51,13 +55,17 @@ export const gateway = defineService({
     });
     const counting = await startUsage({ store, usage, contracts, isOwn: catalog.isOwn, clock, timers, log });
 
+    const rules = ruleStore();
+    const ruleBook = await openRuleBook({ store, rules, clock, timers });
+    const traffic = createTraffic({ live: ruleBook.live, instances, random });
+
     // Usage comes last: it counts what those before it have let through.
-    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
-      version: () => access.version(),
-      refused: counting.refused,
-    });
+    const edge = createEdge(
+      [accessCheckpoint(access), overloadCheckpoint(overload), rateCheckpoint({ clock }), counting.checkpoint],
+      { version: () => access.version(), refused: counting.refused },
+    );
     const wire = config.HEDDLE_WIRE;
-    const carriers = createCarriers({ ...known, runtime: context, wire, self, neighbours, instanceId, log });
+    const carriers = createCarriers({ ...known, traffic, runtime: context, wire, self, neighbours, instanceId, log });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ ...known, learning, timers }),
@@ -65,14 +73,30 @@ export const gateway = defineService({
       createRestDoor({ catalog, backends: carriers.backends, edge, learning, timers, ids, log }),
     ];
     return {
-      implementations: ownServices({ ...known, ...stores, learning, admission, counting, clock, timers, ids, log }),
-      unmatched: routeCalls({ ...carriers, contracts, edge, timers, learning, doors, own: OWN }),
+      implementations: ownServices({
+        ...known,
+        ...stores,
+        rules,
+        ruleBook,
+        learning,
+        admission,
+        counting,
+        clock,
+        timers,
+        ids,
+        log,
+      }),
+      unmatched: routeCalls({ ...carriers, contracts, edge, traffic, timers, learning, doors, own: OWN }),
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ ...known, own: OWN }),
-      drain: () => remembered.keep(),
+      drain(reason) {
+        remembered.keep();
+        carriers.drain(reason);
+      },
       async stop() {
         carriers.close();
+        ruleBook.live.stop();
         await counting.stop();
       },
     };

@@ -23,13 +23,8 @@ export interface Instances {
    */
   remember(instance: Instance): () => void;
   setState(instanceId: string, state: ServingState): void;
-  /** The next instance, in turn, that serves a service by its full name and is `fit`; undefined when none is. */
-  pick(service: string, fit?: (instance: Instance) => boolean): Instance | undefined;
-  /**
-   * Returns what picks like `pick`, and asks what is fit only after a change: for what is asked again and again. It picks none
-   * while services of different names would do, which are no replicas of each other, unless `owner` says whose instances.
-   */
-  picker(service: string, fit: (instance: Instance) => boolean, owner?: string): () => Instance | undefined;
+  /** Those that serve a service by its full name and take calls. */
+  serving(service: string): readonly Instance[];
   /** The names of the services whose instances serve a service by its full name, such as those with an event feed. */
   owners(service: string): string[];
   /** Whether any instance serves a service. */
@@ -40,6 +35,8 @@ export interface Instances {
   absence(service: string): string | undefined;
   /** The number of the last change. */
   sequence(): bigint;
+  /** The same as a number that costs nothing to compare. */
+  changes(): number;
   /** Calls `changed` at each change until the returned function is called. */
   watch(changed: (change: Change) => void): () => void;
 }
@@ -52,13 +49,11 @@ const DEPARTED_MAX = 1_000;
 export const createInstances = (): Instances => {
   const entered = new Map<string, Instance>();
   const byService = new Map<string, Instance[]>();
-  const turns = new Map<string, { next: number }>();
   const departed = new Map<string, string>();
   /** Those that are remembered alone, and have not come back. */
   const remembered = new Map<string, Instance>();
   const watchers = new Set<(change: Change) => void>();
   let sequence = 0n;
-  /** The same as a number that costs nothing to compare. */
   let changes = 0;
 
   const tell = (kind: InstanceChangeKind, instance: Instance) => {
@@ -71,17 +66,6 @@ export const createInstances = (): Instances => {
   };
   const serving = (service: string) =>
     byService.get(service)?.filter(({ state }) => state === ServingState.SERVING) ?? [];
-  const turnOf = (service: string, owner?: string) => {
-    const key = turnKey(service, owner);
-    const known = turns.get(key);
-    if (known !== undefined) return known;
-    const turn = { next: 0 };
-    // One that nobody serves has no turn to keep.
-    if (byService.get(service)?.some((instance) => owner === undefined || instance.serviceName === owner)) {
-      turns.set(key, turn);
-    }
-    return turn;
-  };
   const leave = (instance: Instance) => {
     const { instanceId } = instance;
     // It left before, and its id may be another's by now.
@@ -90,15 +74,11 @@ export const createInstances = (): Instances => {
     remembered.delete(instanceId);
     for (const service of servicesOf(instance)) {
       const left = byService.get(service)?.filter((other) => other.instanceId !== instanceId) ?? [];
-      if (left.every((other) => other.serviceName !== instance.serviceName)) {
-        turns.delete(turnKey(service, instance.serviceName));
-      }
       if (left.length > 0) {
         byService.set(service, left);
         continue;
       }
       byService.delete(service);
-      turns.delete(service);
       if (departed.size < DEPARTED_MAX || departed.has(service)) {
         departed.set(service, `its last instance, ${instanceId} at ${instance.address}, left`);
       }
@@ -153,23 +133,7 @@ export const createInstances = (): Instances => {
     },
     owners: (service) => namesOf(serving(service)),
     serves: (service) => serving(service).length > 0,
-    pick: (service, fit = () => true) => inTurn(serving(service).filter(fit), turnOf(service)),
-    picker(service, fit, owner) {
-      let seen = -1;
-      let candidates: readonly Instance[] = [];
-      let turn = turnOf(service, owner);
-      return () => {
-        if (seen !== changes) {
-          seen = changes;
-          const fitting = serving(service).filter(
-            (instance) => (owner === undefined || instance.serviceName === owner) && fit(instance),
-          );
-          candidates = namesOf(fitting).length > 1 ? [] : fitting;
-          turn = turnOf(service, owner);
-        }
-        return inTurn(candidates, turn);
-      };
-    },
+    serving,
     list: () =>
       [...entered.values()].sort(
         (a, b) => compare(a.serviceName, b.serviceName) || compare(a.instanceId, b.instanceId),
@@ -179,6 +143,7 @@ export const createInstances = (): Instances => {
         ? "its instances are starting, draining, not well, or of a version that lacks the method"
         : departed.get(service),
     sequence: () => sequence,
+    changes: () => changes,
     watch(changed) {
       watchers.add(changed);
       return () => watchers.delete(changed);
@@ -193,12 +158,6 @@ const isSame = (a: Instance, b: Instance): boolean =>
   servicesOf(a).sort().join() === servicesOf(b).sort().join();
 
 const servicesOf = (instance: Instance) => instance.packages.flatMap(({ services }) => services);
-
-const inTurn = (candidates: readonly Instance[], turn: { next: number }): Instance | undefined =>
-  candidates[turn.next++ % candidates.length];
-
-const turnKey = (service: string, owner: string | undefined): string =>
-  owner === undefined ? service : `${owner} ${service}`;
 
 const namesOf = (instances: readonly Instance[]): string[] =>
   [...new Set(instances.map(({ serviceName }) => serviceName))].sort(compare);

@@ -27,7 +27,7 @@ const CONNECTIONS_MAX = 128;
  * than these find another instance, or are told to come back. Well below the streams of all connections, so that callers hear of
  * it at once instead of waiting for a stream.
  */
-const CALLS_PER_INSTANCE_MAX = 16_384;
+export const CALLS_PER_INSTANCE_MAX = 16_384;
 
 /** Instances that are looked at for one that takes another call. */
 export const LOOKS_MAX = 8;
