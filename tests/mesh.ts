@@ -56,7 +56,15 @@ export const startMesh = async (
       process.execPath,
       ["--conditions=source", join(ROOT, "services", serviceOf(service), "main.ts")],
       {
-        env: { ...process.env, HEDDLE_PORT: String(port), HEDDLE_DATA: dataFolder, HEDDLE_LOG_LEVEL: "info", ...env },
+        // HEDDLE_GATEWAY as well: one of the shell would have the services register with another mesh.
+        env: {
+          ...process.env,
+          HEDDLE_GATEWAY: url,
+          HEDDLE_PORT: String(port),
+          HEDDLE_DATA: dataFolder,
+          HEDDLE_LOG_LEVEL: "info",
+          ...env,
+        },
         stdio: ["ignore", "pipe", "pipe", "ipc"],
       },
     );

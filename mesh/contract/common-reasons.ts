@@ -49,6 +49,11 @@ const declare = (domain: string) => {
       "The message is larger than the {limitBytes} bytes that are accepted.",
     ),
     RESOURCE_EXHAUSTED: reason("RESOURCE_EXHAUSTED", Code.ResourceExhausted, "A limit of the service is reached."),
+    OVERLOADED: reason(
+      "OVERLOADED",
+      Code.ResourceExhausted,
+      "The call was not begun: this instance has more to do than it can.",
+    ),
     COMPRESSION_UNKNOWN: reason(
       "COMPRESSION_UNKNOWN",
       Code.Unimplemented,
@@ -75,6 +80,11 @@ const declare = (domain: string) => {
     ),
     CANCELLED: reason("CANCELLED", Code.Canceled, "The call was cancelled."),
     UNAVAILABLE: reason("UNAVAILABLE", Code.Unavailable, "A service that the call needs is not available."),
+    CIRCUIT_OPEN: reason(
+      "CIRCUIT_OPEN",
+      Code.Unavailable,
+      "The call was not sent: most calls to {service} fail now, and it is given time to recover.",
+    ),
     INTERNAL: reason("INTERNAL", Code.Internal, "Internal error {errorId}."),
   } as const;
 };

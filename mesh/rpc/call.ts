@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import { ANONYMOUS, type Caller } from "../identity/caller.ts";
+import { PRIORITY_HEADER } from "./priority-header.ts";
 
 /** The one call that the current code runs for; made by the server once per call. */
 export interface Call {
@@ -22,6 +23,8 @@ export interface Call {
   readonly replay: Replay | undefined;
   /** Metadata that goes to every call made for this one, such as the caller's authorization: name and value in turn. */
   readonly forwarded: readonly string[];
+  /** A call that was made for this one was tried often enough: whoever asked for this one must not try again (gRFC A6, pushback). */
+  isExhausted?: boolean;
   /** Calls `listener` when `signal` would abort, without making one; the returned function takes it back. */
   onEnd(listener: (reason: unknown) => void): () => void;
 }
@@ -57,8 +60,14 @@ export const currentCall = (): Call | undefined => calls.getStore();
 /** Runs `work` as part of `call`. */
 export const runInCall = <T>(call: Call, work: () => T): T => calls.run(call, work);
 
-/** What work runs in that belongs to a trace and to no caller: it has no deadline, and nobody can cancel it. */
-export const backgroundCall = (traceparent: string): Call => new BackgroundCall(traceparent);
+/**
+ * What work runs in that belongs to a trace and to no caller: it has no deadline, and nobody can cancel it. `isCritical`: the calls
+ * that are made for it are not shed, wherever they go.
+ */
+export const backgroundCall = (traceparent: string, { isCritical = false } = {}): Call =>
+  new BackgroundCall(traceparent, isCritical ? CRITICAL : []);
+
+const CRITICAL = [PRIORITY_HEADER, "critical"];
 
 class BackgroundCall implements Call {
   readonly traceparent: string;
@@ -68,9 +77,11 @@ class BackgroundCall implements Call {
   readonly peer = "";
   readonly caller = ANONYMOUS;
   readonly replay = undefined;
-  readonly forwarded: readonly string[] = [];
-  constructor(traceparent: string) {
+  readonly forwarded: readonly string[];
+  isExhausted = false;
+  constructor(traceparent: string, forwarded: readonly string[]) {
     this.traceparent = traceparent;
+    this.forwarded = forwarded;
   }
   get signal(): AbortSignal {
     return NEVER;

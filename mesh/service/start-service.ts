@@ -7,8 +7,15 @@ import { assertAccessDeclared } from "../contract/options.ts";
 import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { fileBeats, type LeasedWork, type Replicas, SharedStoreReplicas, soleReplica } from "../replicas/index.ts";
-import { createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
-import type { Address, Runtime } from "../runtime/index.ts";
+import {
+  answersFor,
+  createOverloadGuard,
+  createRpcServer,
+  type Implementation,
+  memoryTransport,
+  type RpcServer,
+} from "../rpc/index.ts";
+import { formatAddress, type ListenOn, type Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore, type SqliteStore } from "../store/index.ts";
 import type { Store } from "../store/store.ts";
@@ -35,7 +42,7 @@ export interface StartDeps {
    */
   readonly replicaAt?: ((address: string) => Transport) | undefined;
   /** Where to listen; undefined for a service that is only called within its process. */
-  readonly listenOn: Address | undefined;
+  readonly listenOn: ListenOn | undefined;
   /** What the service sees of its store, for tests that cut it off. Default: the store itself. */
   readonly storeSeen?: ((store: Store) => Store) | undefined;
   /** The store can no longer be trusted: the process must end. */
@@ -69,6 +76,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     Variables);
   const instanceId = deps.instanceId ?? runtime.ids.next("ins");
   const access = openAccess({ config, runtime, log, auth: () => deps.transportFor(AuthService) });
+  const overload = createOverloadGuard({ ...runtime, log });
   const store = await openOwnStore(definition, config.HEDDLE_DATA, deps);
   let serving: CustomServing | undefined;
   let engine: SagaEngine | undefined;
@@ -106,11 +114,12 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       leases: members,
       neighbours: deps.neighbours,
       access: access.guard,
+      overload,
       instanceId,
     };
     serving = withSagas(asCustom(await definition.implement(context)), engine, seen);
     await engine?.check();
-    const { stop } = serving;
+    const { stop, around = (handle) => handle } = serving;
     const ownEvents = await followEvents(definition, serving, store && seen, context, members, deps.replicaAt);
     const implementations = [...serving.implementations, ...ownEvents.implementations];
     for (const { service } of implementations) assertAccessDeclared(service);
@@ -123,13 +132,15 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       findReply: store && ((method, requestId) => store.findReply(method, requestId)),
       wire: config.HEDDLE_WIRE,
       access: access.guard,
+      overload,
       interceptors: serving.interceptors,
-      around: serving.around,
+      around: definition.role === "gateway" ? around : (handle) => answersFor(definition.name)(around(handle)),
       unmatched: serving.unmatched,
+      onDrain: serving.drain,
     });
     own = memoryTransport(server, runtime);
     const bound = deps.listenOn && (await server.listen(deps.listenOn));
-    const address = bound === undefined ? `${definition.name}.memory:0` : hostPort(bound);
+    const address = bound === undefined ? `${definition.name}.memory:0` : formatAddress(bound);
     // One that listens is reached over the network, and the gateway not at all: it must not find itself here.
     if (bound === undefined) deps.neighbours.set(address, server);
     health.set(ServingStatus.SERVING);
@@ -234,8 +245,6 @@ const withStandardServices = (
   const described = [...own.map(({ service }) => service), ServerReflection, ServerReflectionAlpha];
   return [...own, ...reflectionImplementations(serving.descriptors ?? descriptorsOf(described))];
 };
-
-const hostPort = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
 
 /** Stands in for the store of a service without one, so that a forgotten `migrations` is told at the first use. */
 const noStore = (name: string): Store => {
