@@ -24,6 +24,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 }, 30_000);
 
+const ADD_NOTE = "ALTER TABLE customers ADD COLUMN note TEXT;";
+
 interface Process {
   readonly service: string;
   readonly replica: number;
@@ -80,11 +82,20 @@ test("a service is restarted under load without a failed call", async () => {
   expect(await pidsOf("customer")).not.toEqual(before);
 }, 120_000);
 
+test("the gateway is restarted at its address under load without a failed call, and the services stay as they are", async () => {
+  const others = await pidsOf("customer", "creditscore");
+  const [before] = await pidsOf("gateway");
+  expect((await underLoad("restart", "gateway")).code).toBe(0);
+  const [after] = await pidsOf("gateway");
+  expect(after).not.toBe(before);
+  expect(await pidsOf("customer", "creditscore")).toEqual(others);
+}, 120_000);
+
 test("a release with a migration is deployed under load without a failed call, takes its share, and can be undone", async () => {
   const others = await pidsOf("gateway", "creditscore");
   const path = save({
     version: "0.2.0",
-    add: { "files/services/customer/migrations/0002-add-a-note.sql": "ALTER TABLE customers ADD COLUMN note TEXT;" },
+    add: { "files/services/customer/migrations/0002-add-a-note.sql": ADD_NOTE },
   });
   const { code, stderr } = await underLoad("deploy", "customer", "--from", path, "--watch", "2s");
   expect([code, stderr]).toEqual([0, expect.stringContaining("0002-add-a-note")]);
@@ -147,15 +158,22 @@ test.each<[string, Alteration, RegExp]>([
   60_000,
 );
 
-test("a release whose migration the running one does not survive is refused before anything starts", async () => {
-  const migration = "files/services/customer/migrations/0002-drop-phone.sql";
+test("a release whose migrations the running one does not survive is refused before anything starts", async () => {
   const before = await pidsOf("customer");
-  // The file has had another 0002 by now, from the release that was undone.
-  const path = save({ version: "0.4.0", add: { [migration]: "ALTER TABLE customers DROP COLUMN phone;" } });
-  const refused = await up.heddle("deploy", "customer", "--from", path);
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("0002-add-a-note")]);
+  const second = "files/services/customer/migrations/0002-add-a-note.sql";
+  const third = "files/services/customer/migrations/0003-drop-phone.sql";
+  const drop = "ALTER TABLE customers DROP COLUMN phone;";
+  // The file has had the second one by now, from the release that was undone: another one in its place is no way on.
+  const other = save({ version: "0.4.0", add: { [second]: drop } });
+  const narrowing = save({ version: "0.4.1", add: { [second]: ADD_NOTE, [third]: drop } });
+  expect((await up.heddle("deploy", "customer", "--from", other)).stderr).toContain("was edited after it ran");
+  const refused = await up.heddle("deploy", "customer", "--from", narrowing, "--contract");
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringMatching(/no(t have a)? column named phone|no such column: phone/),
+  ]);
   expect(await pidsOf("customer")).toEqual(before);
-});
+}, 120_000);
 
 test("a package that was changed is refused", async () => {
   const broken = Buffer.from(packed);
