@@ -5,6 +5,7 @@ import { CustomerService } from "@heddle/contracts/customer/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type HeddleUp, heddleUp, runHeddle } from "./heddle-up.ts";
 import { type Alteration, alteredPackage } from "./rollout/altered-package.ts";
+import { grpcJsLoad } from "./rollout/grpc-js-load.ts";
 import { steadyLoad } from "./rollout/steady-load.ts";
 
 let up: HeddleUp;
@@ -46,15 +47,15 @@ const save = (alteration: Alteration): string => {
   return path;
 };
 
-/** Runs a command under load; every call of every caller must succeed. */
+/** Runs a command under load, of Connect's client and of grpc-js; every call of every caller must succeed. */
 const underLoad = async (...command: string[]) => {
-  const load = steadyLoad(up.url, 4);
-  const finished = await up.heddle(...command).finally(async () => {
-    const { calls, failures } = await load.stop();
-    expect(failures).toEqual([]);
-    expect(calls).toBeGreaterThan(0);
+  const loads = [steadyLoad(up.url, 4), grpcJsLoad(up.url, 2)];
+  return up.heddle(...command).finally(async () => {
+    for (const { calls, failures } of await Promise.all(loads.map((load) => load.stop()))) {
+      expect(failures).toEqual([]);
+      expect(calls).toBeGreaterThan(0);
+    }
   });
-  return finished;
 };
 
 test("a service grows and shrinks under load without a failed call, and the others stay as they are", async () => {
