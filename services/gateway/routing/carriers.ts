@@ -8,6 +8,7 @@ import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
 import { type Carrier, createCarrier } from "../relay/carry.ts";
+import { EndlessCalls } from "../relay/endless-calls.ts";
 import { createRelay } from "../relay/relay.ts";
 import { createUpstreams } from "../relay/upstreams.ts";
 import { cachedBackends } from "../replies/cached-backends.ts";
@@ -15,6 +16,7 @@ import { createSharedReplies, type SharedReplies } from "../replies/share-replie
 import { faultyBackends } from "../traffic/faulty-backends.ts";
 import type { Traffic } from "../traffic/traffic.ts";
 import { type Backends, createBackends } from "../translate/backends.ts";
+import { endingBackends } from "../translate/ending-backends.ts";
 import { createTranslator, type Translator } from "../translate/translate.ts";
 import { createMethodRoutes, type MethodRoutes } from "./method-routes.ts";
 
@@ -63,7 +65,8 @@ export const createCarriers = (options: {
   const own = { isOwn: catalog.isOwn, transport: self };
   const plain = createBackends({ runtime, instances, routes, upstreams, traffic, own, instanceId });
   const cached = cachedBackends(plain, { routes, traffic, replies: shared.replies, timers, instanceId });
-  const backends = faultyBackends(cached, { routes, traffic, timers });
+  const streams = new EndlessCalls();
+  const backends = endingBackends(faultyBackends(cached, { routes, traffic, timers }), streams);
   const translator = createTranslator({ contracts, backends, timers, ids, log });
   instances.watch(({ instance }) => {
     if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
@@ -75,7 +78,10 @@ export const createCarriers = (options: {
     shared,
     translator,
     backends,
-    drain: (reason) => relay.drain(reason),
+    drain(reason) {
+      relay.drain(reason);
+      streams.interrupt(reason);
+    },
     close: () => relay.close(),
   };
 };
