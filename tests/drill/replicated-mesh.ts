@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Timers } from "@heddle/mesh/runtime";
 import { dataFolder } from "../../cli/data-folder.ts";
 import { askSupervisor } from "../../cli/rollout/ask-supervisor.ts";
-import { readState, replicaName, type ServiceState } from "../../cli/state-file.ts";
+import { readState, replicaName } from "../../cli/state-file.ts";
 import { runHeddle } from "../heddle-up.ts";
 import { ALL_SERVICES, freePort } from "../mesh.ts";
 
@@ -16,8 +16,6 @@ export interface ReplicatedMesh {
   /** The gateways', `host:port` each. */
   readonly addresses: readonly string[];
   readonly services: readonly string[];
-  /** Processes that run now. */
-  processes(): readonly ServiceState[];
   /** `heddle restart`: each process of the service gets a successor. Resolves to how many did. */
   restart(service: string): Promise<number>;
   /** `ws://…` of the inspector of one of the service's processes. */
@@ -89,7 +87,6 @@ export const startReplicatedMesh = async (options: {
   return {
     addresses: [`127.0.0.1:${port}`],
     services: ALL_SERVICES,
-    processes: () => state()?.services ?? [],
     async restart(service) {
       let replaced = 0;
       const request = { type: "restart", service, timeoutMs: READY_MS_MAX } as const;
