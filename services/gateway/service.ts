@@ -68,6 +68,7 @@ export const gateway = defineService({
         ...stores,
         rules,
         ruleBook,
+        balancing: carriers.balancing,
         admission,
         counting,
         clock,
