@@ -27,13 +27,14 @@ export interface DrillResult {
   readonly tallies: Readonly<Record<string, Tally>>;
   /** Restarts that were done, by service. */
   readonly restarts: Readonly<Record<string, number>>;
-  /** By service, before the load and after it, when nothing runs. */
-  readonly held: Readonly<Record<string, { readonly before: Held; readonly after: Held }>>;
+  /** Before the load and after it, when nothing runs. */
+  readonly held: Readonly<Record<Measured, { readonly before: Held; readonly after: Held }>>;
   readonly badEnds: readonly string[];
 }
 
-/** Instances whose sessions and heap are measured: one that is called by everybody, and one that is called. */
-const MEASURED = ["gateway", "order"];
+/** Whose sessions and heap are measured: the one that everybody calls, and all the others together. */
+type Measured = "gateway" | "services";
+
 /** Services of which an instance is restarted at a time. More on two cores would starve the calls. */
 const LANES = 2;
 /** Calls at a time of each client, beside its streams. */
@@ -83,15 +84,14 @@ export const drill = async (options: DrillOptions): Promise<DrillResult> => {
     progress("letting it settle");
     await timers.sleep(SETTLED_MS);
     const after = await heldByAll(mesh);
-    const held = MEASURED.flatMap((service) => {
-      const [was, is] = [before.get(service), after.get(service)];
-      return was === undefined || is === undefined ? [] : [[service, { before: was, after: is }] as const];
-    });
     return {
       tookMs,
       tallies,
       restarts: Object.fromEntries(done),
-      held: Object.fromEntries(held),
+      held: {
+        gateway: { before: before.gateway, after: after.gateway },
+        services: { before: before.services, after: after.services },
+      },
       badEnds: mesh.badEnds(),
     };
   } finally {
@@ -148,8 +148,14 @@ const untilCalls = async (loads: readonly Load[], calls: number, timers: Timers)
   while (progressOf(loads).calls < calls) await timers.sleep(LOOK_EVERY_MS);
 };
 
-const heldByAll = async (mesh: ReplicatedMesh): Promise<Map<string, Held>> => {
-  const held = new Map<string, Held>();
-  for (const service of MEASURED) held.set(service, await heldBy(await mesh.inspector(service)));
-  return held;
+/** What the gateway holds, and what all the others do together. */
+const heldByAll = async (mesh: ReplicatedMesh): Promise<Record<Measured, Held>> => {
+  const sums = { gateway: { heapBytes: 0, sessions: 0 }, services: { heapBytes: 0, sessions: 0 } };
+  for (const one of mesh.processes()) {
+    const { heapBytes, sessions } = await heldBy(await mesh.inspector(one));
+    const sum = sums[one.name === "gateway" ? "gateway" : "services"];
+    sum.heapBytes += heapBytes;
+    sum.sessions += sessions;
+  }
+  return sums;
 };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Timers } from "@heddle/mesh/runtime";
 import { dataFolder } from "../../cli/data-folder.ts";
 import { askSupervisor } from "../../cli/rollout/ask-supervisor.ts";
-import { readState, replicaName } from "../../cli/state-file.ts";
+import { readState, replicaName, type ServiceState } from "../../cli/state-file.ts";
 import { runHeddle } from "../heddle-up.ts";
 import { ALL_SERVICES, freePort } from "../mesh.ts";
 
@@ -18,8 +18,10 @@ export interface ReplicatedMesh {
   readonly services: readonly string[];
   /** `heddle restart`: each process of the service gets a successor. Resolves to how many did. */
   restart(service: string): Promise<number>;
-  /** `ws://…` of the inspector of one of the service's processes. */
-  inspector(service: string): Promise<string>;
+  /** Processes that run now. */
+  processes(): readonly ServiceState[];
+  /** `ws://…` of the inspector of one of them. */
+  inspector(one: ServiceState): Promise<string>;
   /** Processes that ended by themselves, and those that cut calls when they were to end. */
   badEnds(): readonly string[];
   stop(): Promise<void>;
@@ -98,11 +100,11 @@ export const startReplicatedMesh = async (options: {
       if (outcome !== "done") throw new Error(`${service} was not restarted: ${reason}`);
       return replaced;
     },
-    async inspector(service) {
-      const one = state()?.services.find(({ name }) => name === service);
-      const pid = one?.process?.pid;
-      if (one === undefined || pid === undefined) throw new Error(`there is no process of ${service}`);
-      const log = folder.logFile(replicaName(service, one.replica));
+    processes: () => state()?.services ?? [],
+    async inspector({ name, replica, process: own }) {
+      const pid = own?.pid;
+      if (pid === undefined) throw new Error(`there is no process of ${name}`);
+      const log = folder.logFile(replicaName(name, replica));
       const told = () => [...readFileSync(log, "utf8").matchAll(/Debugger listening on (ws:\S+)/g)];
       const before = told().length;
       if (!inspectors.has(pid)) process.kill(pid, "SIGUSR1");
@@ -112,7 +114,7 @@ export const startReplicatedMesh = async (options: {
         if (url !== undefined) inspectors.set(pid, url);
       }
       const url = inspectors.get(pid);
-      if (url === undefined) throw new Error(`process ${pid} of ${service} does not open its inspector`);
+      if (url === undefined) throw new Error(`process ${pid} of ${name} does not open its inspector`);
       return url;
     },
     badEnds: () => [...cut, ...output.split("\n").filter((line) => BAD_END.test(line))],
