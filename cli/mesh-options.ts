@@ -11,7 +11,11 @@ export const gatewayOption = (): Option =>
 
 /** `--timeout`, whose value is milliseconds. */
 export const timeoutOption = (description: string, defaultMs: number): Option =>
-  new Option("--timeout <duration>", `${description}, such as 30s or 2m`)
+  durationOption("--timeout", description, defaultMs);
+
+/** An option whose value is milliseconds. */
+export const durationOption = (flag: `--${string}`, description: string, defaultMs: number): Option =>
+  new Option(`${flag} <duration>`, `${description}, such as 30s or 2m`)
     .default(defaultMs, formatDuration(defaultMs))
     .argParser((text: string) => {
       const timeoutMs = parseDurationMs(text);
@@ -38,4 +42,7 @@ export const gatewayUrl = (
   option: string | undefined,
   running: { readonly gateway: string } | undefined,
   env: NodeJS.ProcessEnv = process.env,
-): string => option ?? running?.gateway ?? (env.HEDDLE_GATEWAY || `http://127.0.0.1:${env.HEDDLE_PORT || 8080}`);
+): string =>
+  option ??
+  running?.gateway ??
+  (env.HEDDLE_GATEWAY?.split(",")[0]?.trim() || `http://127.0.0.1:${env.HEDDLE_PORT || 8080}`);

@@ -41,7 +41,8 @@ export const requestIdReused = (method: DescMethod, requestId: string): ConnectE
 
 const fields = new WeakMap<DescMessage, DescField | null>();
 
-const requestIdField = (input: DescMessage): DescField | undefined => {
+/** The field by which a mutation is told from its repetition; undefined where the message has none. */
+export const requestIdField = (input: DescMessage): DescField | undefined => {
   let field = fields.get(input);
   if (field === undefined) {
     field =

@@ -1,10 +1,11 @@
 import { Code } from "@connectrpc/connect";
 
 /**
- * What a call says of the instance that it went to. `failed`: the instance, or the way to it, is to blame; `overloaded`: it is well,
- * but has no room; `left`: the caller did not wait for the end, which says nothing.
+ * What a call says of the instance that it went to. `failed`: the instance, or the way to it, is to blame; `late`: its deadline has
+ * passed, for which the instance is to blame where it had long enough; `overloaded`: it is well, but has no room; `left`: the caller
+ * did not wait for the end, which says nothing.
  */
-export type Outcome = "ok" | "failed" | "overloaded" | "left";
+export type Outcome = "ok" | "failed" | "late" | "overloaded" | "left";
 
 /** What a status says of the instance that sent it: most errors are the caller's own, and mean that all is well. */
 export const outcomeOf = (code: Code | undefined): Outcome => {
@@ -13,8 +14,9 @@ export const outcomeOf = (code: Code | undefined): Outcome => {
     case Code.Internal:
     case Code.Unknown:
     case Code.DataLoss:
-    case Code.DeadlineExceeded:
       return "failed";
+    case Code.DeadlineExceeded:
+      return "late";
     case Code.ResourceExhausted:
       return "overloaded";
     case Code.Canceled:

@@ -3,6 +3,7 @@ import { Code, ConnectError, type ContextValues, type HandlerContext } from "@co
 import type { Caller } from "../identity/caller.ts";
 import { TRACEPARENT, Trace } from "../observe/index.ts";
 import type { Priority } from "../policy/index.ts";
+import { NEVER_AGAIN, PUSHBACK } from "../policy/retry.ts";
 import type { Timer } from "../runtime/index.ts";
 import type { Call, Replay } from "./call.ts";
 import { callerKey } from "./caller-key.ts";
@@ -22,6 +23,7 @@ export abstract class ServedCall implements Call, HandlerContext {
   readonly startMs: number;
   readonly deadlineMs: number | undefined;
   replay: Replay | undefined = undefined;
+  isExhausted = false;
   /** Hears that the call must end, once: the deadline passed, the caller left, the server stops. */
   onAbort: ((reason: unknown) => void) | undefined = undefined;
   /** Armed when the call outlives the turn in which it began. */
@@ -141,7 +143,7 @@ export abstract class ServedCall implements Call, HandlerContext {
   end(code: number): void {
     if (this.ended) return;
     logCall(this, code, undefined);
-    this.#end();
+    this.#end(code);
   }
 
   /** Ends the call with what was thrown, and returns the error to answer with. */
@@ -150,8 +152,9 @@ export abstract class ServedCall implements Call, HandlerContext {
     if (!this.ended) {
       // The cause stays here: the caller gets the id, and the id leads to this line.
       logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown, untold }) });
-      this.#end();
+      this.#end(error.code);
     }
+    if (this.isExhausted && PASSING.has(error.code)) error.metadata.set(PUSHBACK, NEVER_AGAIN);
     return error;
   }
 
@@ -160,9 +163,9 @@ export abstract class ServedCall implements Call, HandlerContext {
     return logUnsent(this, cause);
   }
 
-  #end(): void {
+  #end(code: number): void {
     this.ended = true;
-    this.compiled.deps.watch.leave(this);
+    this.compiled.deps.watch.leave(this, code);
     // What was left running for it ends.
     this.#tell(DONE);
   }
@@ -175,6 +178,9 @@ export abstract class ServedCall implements Call, HandlerContext {
     for (const listener of listeners) listener(reason);
   }
 }
+
+/** Codes that callers try again: those of which they must be told not to. */
+const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.ResourceExhausted]);
 
 const DONE = new ConnectError("The call that this was for has ended.", Code.Canceled);
 

@@ -5,12 +5,12 @@ import { createRequestValidator } from "../contract/validate.ts";
 import type { AccessGuard, Entry } from "../identity/access-guard.ts";
 import { ANONYMOUS } from "../identity/caller.ts";
 import type { Logger } from "../observe/index.ts";
-import type { Address, Runtime } from "../runtime/index.ts";
+import type { Address, ListenOn, Runtime } from "../runtime/index.ts";
 import type { RecordedReply } from "../store/store.ts";
 import { type HeaderList, type HttpStream, memorySession, type Session, type WireLimits } from "../wire/index.ts";
 import { acceptHttp } from "./accept-http.ts";
 import { type TlsOptions, tlsAcceptor } from "./accept-tls.ts";
-import { CallWatch } from "./call-watch.ts";
+import { type CallCounts, CallWatch } from "./call-watch.ts";
 import { callerKey } from "./caller-key.ts";
 import type { CompiledMethod, MethodDeps } from "./compile-method.ts";
 import { type Connections, trackConnections } from "./connections.ts";
@@ -59,6 +59,8 @@ export interface RpcServerOptions {
   readonly around?: ((handle: HttpHandler) => HttpHandler) | undefined;
   /** Answers what no implementation answers; by default UNIMPLEMENTED that names the nearest method. */
   readonly unmatched?: HttpHandler | undefined;
+  /** Hears why the server ends, when it drains, after its GOAWAY. */
+  readonly onDrain?: ((reason: ConnectError) => void) | undefined;
 }
 
 /** A server of gRPC, gRPC-Web, Connect and JSON on one port, over HTTP/1.1 and HTTP/2. */
@@ -68,7 +70,9 @@ export interface RpcServer {
   /** A way to call it from within the process. */
   connect(): Session;
   /** Listens; port 0 takes a free one. Resolves to the address in force. */
-  listen(address: Address): Promise<Address>;
+  listen(address: ListenOn): Promise<Address>;
+  /** How the calls of its own methods have ended so far. */
+  counts(): CallCounts;
   /**
    * Stops: accepts no connection, tells peers by GOAWAY (RFC 9113, 6.8), lets the calls that run finish for at most
    * `timeoutMs` milliseconds, then cuts what is left. Resolves to the number of calls that were cut.
@@ -196,11 +200,13 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       stopListening = () => listener.close();
       return listener.address;
     },
+    counts: () => watch.counts,
     async drain(timeoutMs) {
       await stopListening();
       connections.goAway();
       const reason = fail(DRAINING, {}, { retryDelayMs: 0 });
       watch.drain(reason);
+      options.onDrain?.(reason);
       const cut = await connections.settled(timeoutMs);
       if (cut > 0) {
         watch.cut(reason);

@@ -1,15 +1,17 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
-import { type Refusal, register } from "../discovery/index.ts";
+import type { Transport } from "@connectrpc/connect";
+import { type Refusal, registerWithAll } from "../discovery/index.ts";
 import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
-import { addressedTo, type ClientIdentity, grpcTransport } from "../rpc/index.ts";
+import { type ClientIdentity, grpcTransport, withPolicies } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { readIdentityKey } from "./open-access.ts";
 import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
-import { type RunningService, startService } from "./start-service.ts";
+import { type RunningService, type StartDeps, startService } from "./start-service.ts";
+import { wayToOthers } from "./way-to-others.ts";
 
 /**
  * Runs one service as this process: reads the environment, opens and migrates the store, listens, registers with the gateway,
@@ -26,16 +28,19 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   try {
     const instanceId = runtime.ids.next("ins");
     const identity = clientIdentity({ definition, instanceId }, config, runtime);
-    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE, identity);
+    const others = wayToOthers({ definition, instanceId, config, identity, runtime, log });
     const isGateway = definition.role === "gateway";
     const running = await startService(definition, {
       instanceId,
       env: process.env,
       runtime,
       log,
-      transportFor: (_, of) => (of === undefined ? gateway : addressedTo(gateway, of)),
+      transportFor: policed(others.transportFor, runtime),
       neighbours: new Map(),
-      listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
+      replicaAt: (address) => grpcTransport(`http://${address}`, runtime, config.HEDDLE_WIRE, identity),
+      listenOn: isGateway
+        ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT, fd: config.HEDDLE_LISTEN_FD }
+        : { host: config.HEDDLE_HOST, port: 0 },
       onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),
     });
     const asked = running.keys.ask();
@@ -44,24 +49,49 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
     if (isEnforced) await Promise.race([asked, runtime.timers.sleep(FIRST_KEYS_MS)]);
     const registration = isGateway
       ? undefined
-      : register({ instance: running, transport: gateway, runtime, log, onRefused: tellRefusal(running) });
+      : registerWithAll(others.gateways, {
+          instance: { ...running, locality: config.HEDDLE_LOCALITY },
+          runtime,
+          log,
+          onRefused: tellRefusal(running),
+        });
+    others.start();
     end.onSignal(async () => {
       // First, so that the gateway sends nothing more here that would have to be refused.
       await registration?.leave();
-      return stopAll([running], config, log);
+      // Those who call directly hear of it from the registry in their turn, and are answered until they have.
+      if (registration !== undefined) await runtime.timers.sleep(LEAVE_NEWS_MS);
+      const code = await stopAll([running], config, log);
+      await others.stop();
+      return code;
     });
     await registration?.registered;
     if (isEnforced) await Promise.race([running.keys.known, runtime.timers.sleep(KEYS_WAIT_MS)]);
+    answerCounts(running);
     announce(running, runtime, startMs, log);
   } catch (error) {
     failStart(error, config, end);
   }
 };
 
+/** Each way with what contracts allow. Kept, since what is learned of a service must not be forgotten with a client. */
+const policed = (transportFor: StartDeps["transportFor"], runtime: Runtime): StartDeps["transportFor"] => {
+  const ways = new Map<string, Transport>();
+  return (service, of) => {
+    const key = `${service.typeName} ${of ?? ""}`;
+    const known = ways.get(key) ?? withPolicies(transportFor(service, of), runtime);
+    ways.set(key, known);
+    return known;
+  };
+};
+
 /** Milliseconds that a start waits for auth's keys before it registers: one that is there answers within a few. */
 const FIRST_KEYS_MS = 200;
 /** Milliseconds that it waits for an auth that starts at the same time, before it calls itself ready; others go on without. */
 const KEYS_WAIT_MS = 3_000;
+
+/** Milliseconds between the leave and the GOAWAY, in which the news reaches those who watch the registry. */
+const LEAVE_NEWS_MS = 100;
 
 /** What a service says of itself with its calls. */
 export const clientIdentity = (
@@ -127,6 +157,13 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
     instanceId,
     address,
     startMs: tookMs,
+  });
+};
+
+/** Tells a supervisor that asks how the calls have ended, so that it can judge a version by them. */
+const answerCounts = ({ definition, server }: RunningService): void => {
+  process.on("message", (message: { readonly type?: unknown } | null) => {
+    if (message?.type === "count") process.send?.({ type: "counts", service: definition.name, ...server.counts() });
   });
 };
 

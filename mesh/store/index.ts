@@ -1,12 +1,14 @@
 export { backupFile } from "./backup.ts";
 export type { StoreContents } from "./contents.ts";
 export { StoreStartError } from "./errors.ts";
-export { eventsAfter, type StoredEvent } from "./events.ts";
+export { eventsAfter, lastEventSequence, type StoredEvent } from "./events.ts";
+export { readMigrations } from "./migration-files.ts";
 export { type OpenStoreOptions, openStore } from "./open-store.ts";
 export { openTestStore, type TestStore } from "./open-test-store.ts";
 export { APPLICATION_ID } from "./own-file.ts";
+export { type MigrationPlan, type PlannedMigration, planMigrations } from "./plan-migrations.ts";
 export { type Restored, restoreFile, verifyCopy } from "./restore.ts";
 export type { SqliteStore } from "./sqlite-store.ts";
-export { type NoParams, type Params, type Statement, sql } from "./statement.ts";
+export { declaredStatements, type NoParams, type Params, type Statement, sql } from "./statement.ts";
 export type { BackupProgress, Reader, RecordedReply, Store, Tx, WriteOptions } from "./store.ts";
 export { isUniqueViolation } from "./unique-violation.ts";

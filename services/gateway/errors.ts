@@ -95,6 +95,31 @@ export const CONSUMER_MISMATCH = reasons("heddle.usage.v1")(
   "{service} reports calls of {consumerName}: a service reports its own.",
 );
 
+const traffic = reasons("heddle.traffic.v1");
+
+export const TARGET_NOT_FOUND = traffic("TARGET_NOT_FOUND", Code.NotFound, "No contract has {target}; {hint}");
+export const TARGET_IS_GATEWAY = traffic(
+  "TARGET_IS_GATEWAY",
+  Code.FailedPrecondition,
+  "{target} is served by the gateway itself, whose calls no rule concerns: whoever ends a rule must get through.",
+);
+export const RULE_NOT_FOUND = traffic("RULE_NOT_FOUND", Code.NotFound, "There is no rule {ruleId}.");
+export const RULES_FULL = traffic(
+  "RULES_FULL",
+  Code.ResourceExhausted,
+  "More than {rules} rules would be in force: end those that are not needed.",
+);
+export const RULES_OVERLAP = traffic(
+  "RULES_OVERLAP",
+  Code.InvalidArgument,
+  "Two of the rules would take one place, {slot}: leave one out.",
+);
+export const FAULT_LIFETIME_TOO_LONG = traffic(
+  "FAULT_LIFETIME_TOO_LONG",
+  Code.InvalidArgument,
+  "A fault lasts at most 24 hours: ask for a shorter lifetime, and for another when it is over.",
+);
+
 const gateway = reasons("heddle.gateway");
 
 export const SERVICE_UNAVAILABLE = gateway(

@@ -8,68 +8,32 @@ const loom = contractOf("loom.v1", { LoomService: ["Weave"] });
 const mill = contractOf("mill.v1", { MillService: ["Grind"] });
 const LOOM = "loom.v1.LoomService";
 
-const picks = (instances: ReturnType<typeof createInstances>, count: number) =>
-  Array.from({ length: count }, () => instances.pick(LOOM)?.instanceId);
+const serving = (instances: ReturnType<typeof createInstances>) =>
+  instances.serving(LOOM).map(({ instanceId }) => instanceId);
 
-test("instances of a service are picked in turn", () => {
-  const instances = createInstances();
-  for (const id of ["a", "b", "c"]) instances.enter(instanceOf(id, loom));
-  instances.enter(instanceOf("other", mill));
-  expect(picks(instances, 6)).toEqual(["a", "b", "c", "a", "b", "c"]);
-});
-
-test("one that leaves is picked no more, and the turn goes on among the others", () => {
+test("those that serve a service are told by its name", () => {
   const instances = createInstances();
   const [leaveA] = ["a", "b", "c"].map((id) => instances.enter(instanceOf(id, loom)));
+  instances.enter(instanceOf("other", mill));
+  expect(serving(instances)).toEqual(["a", "b", "c"]);
   leaveA?.();
   leaveA?.();
-  expect(new Set(picks(instances, 4))).toEqual(new Set(["b", "c"]));
+  expect(serving(instances)).toEqual(["b", "c"]);
 });
 
-test("one that does not serve is not picked until it does", () => {
+test("one that takes no calls does not serve until it does", () => {
   const instances = createInstances();
   for (const id of ["a", "b"]) instances.enter(instanceOf(id, loom));
   for (const state of [ServingState.STARTING, ServingState.DRAINING, ServingState.NOT_SERVING]) {
     instances.setState("a", state);
-    expect(picks(instances, 3)).toEqual(["b", "b", "b"]);
+    expect(serving(instances)).toEqual(["b"]);
   }
   expect(instances.serves(LOOM)).toBe(true);
   instances.setState("b", ServingState.DRAINING);
   expect(instances.serves(LOOM)).toBe(false);
   expect(instances.absence(LOOM)).toContain("draining");
   instances.setState("a", ServingState.SERVING);
-  expect(picks(instances, 2)).toEqual(["a", "a"]);
-});
-
-test("only what is fit is picked", () => {
-  const instances = createInstances();
-  for (const id of ["a", "b"]) instances.enter(instanceOf(id, loom));
-  expect([1, 2, 3].map(() => instances.pick(LOOM, ({ instanceId }) => instanceId === "b")?.instanceId)).toEqual([
-    "b",
-    "b",
-    "b",
-  ]);
-  expect(instances.pick(LOOM, () => false)).toBeUndefined();
-});
-
-test("a picker takes the same turns, and sees every change at once", () => {
-  const instances = createInstances();
-  const asked: string[] = [];
-  const pick = instances.picker(LOOM, ({ instanceId }) => {
-    asked.push(instanceId);
-    return instanceId !== "c";
-  });
-  const next = (count: number) => Array.from({ length: count }, () => pick()?.instanceId);
-  expect(next(2)).toEqual([undefined, undefined]);
-  const [leaveA] = ["a", "b", "c"].map((id) => instances.enter(instanceOf(id, loom)));
-  expect([...next(3), ...picks(instances, 1)]).toEqual(["a", "b", "a", "a"]);
-  expect(asked).toEqual(["a", "b", "c"]);
-  instances.setState("b", ServingState.DRAINING);
-  expect(next(2)).toEqual(["a", "a"]);
-  leaveA?.();
-  expect(next(1)).toEqual([undefined]);
-  instances.setState("b", ServingState.SERVING);
-  expect(next(1)).toEqual(["b"]);
+  expect(serving(instances)).toEqual(["a"]);
 });
 
 test("the absence of a service is explained once it was there", () => {
@@ -100,7 +64,7 @@ test("a late leave does not take out another instance that has the id by now", (
   leaveFirst();
   instances.enter(instanceOf("a", loom));
   leaveFirst();
-  expect(instances.pick(LOOM)?.instanceId).toBe("a");
+  expect(serving(instances)).toEqual(["a"]);
 });
 
 test("the list is sorted by service, then by id", () => {
@@ -139,6 +103,46 @@ describe("watchers", () => {
       [InstanceChangeKind.UPDATED, ServingState.DRAINING, 2n],
       [InstanceChangeKind.REMOVED, ServingState.DRAINING, 3n],
     ]);
-    expect(instances.sequence()).toBe(4n);
+    expect([instances.sequence(), instances.changes()]).toEqual([4n, 4]);
+  });
+});
+
+describe("an instance that was here before the gateway restarted", () => {
+  const remembered = (instanceId: string, address: string) => ({ ...instanceOf(instanceId, loom), address });
+
+  test("takes calls, and is told of once when it comes back", () => {
+    const instances = createInstances();
+    const kinds: string[] = [];
+    instances.watch(({ kind }) => kinds.push(InstanceChangeKind[kind]));
+    const forget = instances.remember(remembered("a", "127.0.0.1:4001"));
+    expect(instances.serves("loom.v1.LoomService")).toBe(true);
+    const leave = instances.enter(remembered("a", "127.0.0.1:4001"));
+    expect(instances.list()).toHaveLength(1);
+    // It is no longer what was remembered.
+    forget();
+    expect(instances.serves("loom.v1.LoomService")).toBe(true);
+    leave();
+    expect(instances.serves("loom.v1.LoomService")).toBe(false);
+    expect(kinds).toEqual(["ADDED", "UPDATED", "REMOVED"]);
+  });
+
+  test("is forgotten when another has its address, and when it does not come in time", () => {
+    const instances = createInstances();
+    const ids = () => instances.list().map(({ instanceId }) => instanceId);
+    instances.remember(remembered("a", "127.0.0.1:4001"));
+    const forget = instances.remember(remembered("b", "127.0.0.1:4002"));
+    instances.enter(remembered("c", "127.0.0.1:4001"));
+    expect(ids()).toEqual(["b", "c"]);
+    forget();
+    expect(ids()).toEqual(["c"]);
+  });
+
+  test("is replaced by one that has its id and serves something else", () => {
+    const instances = createInstances();
+    instances.remember(remembered("a", "127.0.0.1:4001"));
+    instances.enter({ ...instanceOf("a", mill), address: "127.0.0.1:4003" });
+    expect(instances.serves("loom.v1.LoomService")).toBe(false);
+    expect(instances.serves("mill.v1.MillService")).toBe(true);
+    expect(() => instances.enter(remembered("a", "127.0.0.1:4001"))).toThrow("a");
   });
 });

@@ -6,6 +6,7 @@ import { FakeStream, fakeTime } from "@heddle/mesh/testing";
 import { ErrorCode, HeaderList } from "@heddle/mesh/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type FakeCandidate, fakeCandidate } from "../fixtures/fake-candidate.ts";
 import { fakeInstances } from "../fixtures/fake-instances.ts";
 import { createRelay, type Route } from "./relay.ts";
 
@@ -28,21 +29,24 @@ const start = ({ callsMax = 2, addresses = ADDRESSES } = {}) => {
     upstreams: instances.upstreams,
   });
   let turn = 0;
-  const next = () => addresses[turn++ % addresses.length] as string;
+  const candidates = addresses.map(fakeCandidate);
+  const next = () => candidates[turn++ % addresses.length] as FakeCandidate;
   const call = (route: Partial<Route> = {}) => {
     const caller = new FakeStream();
     relay.send(caller, HeaderList.of(REQUEST), false, {
       service: "loom.v1.LoomService",
-      address: next(),
+      candidate: next(),
+      isUnary: true,
       timeoutMs: 5_000,
       answerFields: [],
-      another: next,
+      another: (avoid) => candidates.find(({ endpoint }) => !avoid.includes(endpoint.address)),
       ...route,
     });
     return caller;
   };
   const running = () => addresses.map((address) => instances.running(address));
-  return { ...instances, time, call, running };
+  const told = () => candidates.flatMap((candidate) => candidate.told);
+  return { ...instances, time, call, running, told };
 };
 
 const errorOf = ({ sent }: FakeStream) => {
@@ -57,9 +61,9 @@ const errorOf = ({ sent }: FakeStream) => {
 describe("an instance takes so many calls at once", () => {
   test("and those beyond go to the others, or are told to come back", () => {
     const { call, asked, running } = start({ callsMax: 1 });
-    call({ address: "loom:1" });
-    call({ address: "loom:1" });
-    call({ address: "loom:1" });
+    call({ candidate: fakeCandidate("loom:1") });
+    call({ candidate: fakeCandidate("loom:1") });
+    call({ candidate: fakeCandidate("loom:1") });
     expect(new Set(asked.map(({ address }) => address))).toEqual(new Set(ADDRESSES));
     expect(running()).toEqual([1, 1, 1]);
     const refused: string[] = [];
@@ -113,7 +117,7 @@ describe("an instance takes so many calls at once", () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 60 }), async (actions) => {
-        const { call, asked, dead, running, time } = start();
+        const { call, asked, dead, running, time, told } = start();
         dead.add("loom:3");
         const callers: FakeStream[] = [];
         for (const { what, which, waitMs } of actions) {
@@ -140,11 +144,16 @@ describe("an instance takes so many calls at once", () => {
         // Deadlines end what is left.
         await time.advance(20_000);
         expect(running()).toEqual([0, 0, 0]);
+        const begins = told().filter((word) => word === "begin").length;
+        const ends = told().filter((word) => OUTCOME.test(word)).length;
+        expect(ends).toBe(begins);
       }),
       { numRuns: 300 },
     );
   });
 });
+
+const OUTCOME = /^(ok|failed|late|overloaded|left)\b/;
 
 /** Streams whose answer has begun. */
 const begun = new WeakSet<FakeStream>();

@@ -1,4 +1,5 @@
 import type { ConnectError } from "@connectrpc/connect";
+import type { Candidate } from "@heddle/mesh/discovery";
 import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
@@ -7,9 +8,11 @@ import type { CallPlan } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { unreachable } from "../routing/try-later.ts";
+import { pickAnother } from "../traffic/pick-another.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import type { Relay, Route } from "./relay.ts";
 
-/** Takes over an exchange and sends it to the next instance of a method. `end`: the request has no body. */
+/** Takes over an exchange and sends it to an instance of a method. `end`: the request has no body. */
 export type Carrier = (
   stream: HttpStream,
   headers: HeaderList,
@@ -18,16 +21,27 @@ export type Carrier = (
 ) => void;
 
 export const createCarrier =
-  ({ routes, relay, timers }: { routes: MethodRoutes; relay: Relay; timers: Timers }): Carrier =>
+  ({
+    routes,
+    relay,
+    timers,
+    traffic,
+  }: {
+    routes: MethodRoutes;
+    relay: Relay;
+    timers: Timers;
+    traffic: Traffic;
+  }): Carrier =>
   (stream, headers, end, { method, plan }) => {
     const { service } = method;
-    const instance = method.next();
-    if (instance === undefined) {
+    const version = traffic.of(plan, method, headers)?.version();
+    const candidate = pickAnother(method, undefined, version);
+    if (candidate === undefined) {
       respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;
     }
     try {
-      relay.send(stream, headers, end, new NextRoute(method, instance.address, plan));
+      relay.send(stream, headers, end, new NextRoute(method, { candidate, version }, plan));
     } catch (cause) {
       // What an instance says of itself, or a caller sends, must never end the gateway.
       respondError(stream, headers, unreachable(service, cause), timers);
@@ -36,17 +50,25 @@ export const createCarrier =
 
 /** The route of one call. */
 class NextRoute implements Route {
-  readonly address: string;
+  readonly candidate: Candidate;
+  readonly isUnary: boolean;
   readonly timeoutMs: number | undefined;
   readonly answerFields: readonly string[];
   readonly sampler: RequestSampler | undefined;
   readonly #method: MethodRoute;
+  readonly #version: string | undefined;
   readonly #passage: Passage | undefined;
 
-  constructor(method: MethodRoute, address: string, { timeoutMs, passage }: CallPlan) {
+  constructor(
+    method: MethodRoute,
+    { candidate, version }: { readonly candidate: Candidate; readonly version: string | undefined },
+    { timeoutMs, passage }: CallPlan,
+  ) {
     this.#method = method;
+    this.#version = version;
     this.#passage = passage;
-    this.address = address;
+    this.candidate = candidate;
+    this.isUnary = method.method.methodKind === "unary";
     this.timeoutMs = timeoutMs;
     this.answerFields = passage?.answerFields ?? [];
     this.sampler = passage?.sampler;
@@ -64,7 +86,7 @@ class NextRoute implements Route {
     this.#passage?.refused(error);
   }
 
-  another(): string | undefined {
-    return this.#method.next()?.address;
+  another(avoid: readonly string[]): Candidate | undefined {
+    return pickAnother(this.#method, avoid, this.#version);
   }
 }

@@ -1,19 +1,21 @@
 import { ConcurrencyLimit } from "@heddle/mesh/policy";
 import { ErrorCode, HeaderList, IGNORE } from "@heddle/mesh/wire";
 import { expect, test } from "vitest";
+import { fakeCandidate } from "../fixtures/fake-candidate.ts";
 import { type AskedInstance, fakeInstances } from "../fixtures/fake-instances.ts";
 import { CountedSession } from "./counted-session.ts";
 
 const start = () => {
   const { upstreams, asked } = fakeInstances();
   const load = new ConcurrencyLimit(10);
+  const candidate = fakeCandidate("loom:1");
   const session = upstreams.to("loom:1").acquireNow() ?? expect.fail("no session");
-  const counted = new CountedSession(session, { load, resets: upstreams.resets("loom:1") });
+  const counted = new CountedSession(session, { candidate, load, resets: upstreams.resets("loom:1"), isUnary: true });
   const open = () => {
     const stream = counted.request(new HeaderList([]), undefined, false, IGNORE);
     return { stream, instance: (asked.at(-1) as AskedInstance).stream };
   };
-  return { load, counted, open, session };
+  return { load, counted, open, session, told: candidate.told };
 };
 
 test("a stream counts until its answer has ended, or either side has reset it, and once", () => {
@@ -38,10 +40,33 @@ test("a stream counts until its answer has ended, or either side has reset it, a
 });
 
 test("a stream that cannot be opened does not count", () => {
-  const { load, counted, session } = start();
+  const { load, counted, session, told } = start();
   session.request = () => {
     throw new RangeError("no stream is free");
   };
   expect(() => counted.request(new HeaderList([]), undefined, false, IGNORE)).toThrow(RangeError);
   expect(load.running).toBe(0);
+  expect(told).toEqual(["begin", "left"]);
+});
+
+test("the balancer hears how a stream went, once", () => {
+  const { open, told } = start();
+  const heard = () => told.splice(0);
+  const well = open();
+  well.stream.sendData(new Uint8Array(5), true);
+  well.instance.headers({ ":status": "200" });
+  well.instance.trailers({ "grpc-status": "0" });
+  well.stream.reset(ErrorCode.CANCEL);
+  expect(heard()).toEqual(["begin", "sent", "answered", "ok"]);
+  const bare = open();
+  bare.instance.headers({ ":status": "200", "grpc-status": "14" }, true);
+  expect(heard()).toEqual(["begin", "failed"]);
+  const left = open();
+  left.stream.sendData(new Uint8Array(5), true);
+  left.stream.reset(ErrorCode.CANCEL);
+  left.instance.breaks(ErrorCode.CANCEL, "connection");
+  expect(heard()).toEqual(["begin", "sent", "left unanswered"]);
+  const broken = open();
+  broken.instance.breaks(ErrorCode.CANCEL, "connection");
+  expect(heard()).toEqual(["begin", "failed"]);
 });

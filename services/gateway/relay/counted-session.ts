@@ -1,3 +1,4 @@
+import type { Candidate } from "@heddle/mesh/discovery";
 import type { ConcurrencyLimit } from "@heddle/mesh/policy";
 import {
   type HeaderList,
@@ -7,15 +8,22 @@ import {
   type Session,
   type StreamHandler,
 } from "@heddle/mesh/wire";
+import { CallReport } from "./call-report.ts";
 import type { PacedResets } from "./paced-resets.ts";
 
 /** What is kept of one instance for all calls to it. */
 export interface InstanceState {
+  readonly candidate: Candidate;
   readonly load: ConcurrencyLimit;
   readonly resets: PacedResets;
+  /** One message each way: how long its answer takes is the instance's doing. */
+  readonly isUnary: boolean;
 }
 
-/** A session to an instance whose streams are counted in its load until they have ended, and reset at a pace that it bears. */
+/**
+ * A session to an instance whose streams are counted in its load until they have ended, and reset at a pace that it bears. Its
+ * balancer is told how they went.
+ */
 export class CountedSession implements Session {
   readonly #session: Session;
   readonly #instance: InstanceState;
@@ -69,11 +77,14 @@ class CountedStream implements HttpStream, StreamHandler {
   handler: StreamHandler;
   #stream: HttpStream | undefined = undefined;
   readonly #resets: PacedResets;
+  readonly #report: CallReport;
   #load: ConcurrencyLimit | undefined;
 
-  constructor(handler: StreamHandler, { load, resets }: InstanceState) {
+  constructor(handler: StreamHandler, { candidate, load, resets, isUnary }: InstanceState) {
     this.handler = handler;
     this.#resets = resets;
+    this.#report = new CallReport(isUnary);
+    this.#report.begin(candidate);
     // One that is over the bound by a turn, because it was chosen together with others, is let in uncounted.
     this.#load = load.enter() ? load : undefined;
   }
@@ -83,6 +94,7 @@ class CountedStream implements HttpStream, StreamHandler {
       this.#stream = request(this);
     } catch (error) {
       this.#leave();
+      this.#report.end("left");
       throw error;
     }
   }
@@ -104,7 +116,9 @@ class CountedStream implements HttpStream, StreamHandler {
   }
 
   sendData(chunk: Uint8Array, end: boolean, prefix?: Uint8Array): boolean {
-    return this.#stream?.sendData(chunk, end, prefix) ?? true;
+    const more = this.#stream?.sendData(chunk, end, prefix) ?? true;
+    if (end) this.#report.requestEnded();
+    return more;
   }
 
   sendTrailers(trailers: HeaderList, extra: readonly string[] | undefined): void {
@@ -120,31 +134,39 @@ class CountedStream implements HttpStream, StreamHandler {
     const load = this.#load;
     this.#load = undefined;
     this.handler = IGNORE;
+    this.#report.end("left");
     if (this.#stream !== undefined) this.#resets.reset(this.#stream, code, load);
   }
 
   onHeaders(headers: HeaderList, end: boolean): void {
-    if (end) this.#leave();
+    this.#report.answered();
+    if (end) this.#endAnswer(headers);
     this.handler.onHeaders(headers, end);
   }
 
   onData(chunk: Uint8Array, end: boolean): void {
-    if (end) this.#leave();
+    if (end) this.#endAnswer(undefined);
     this.handler.onData(chunk, end);
   }
 
   onTrailers(trailers: HeaderList): void {
-    this.#leave();
+    this.#endAnswer(trailers);
     this.handler.onTrailers(trailers);
   }
 
   onReset(code: number, cause: ResetCause): void {
     this.#leave();
+    this.#report.brokenOff(code, cause);
     this.handler.onReset(code, cause);
   }
 
   onDrain(): void {
     this.handler.onDrain();
+  }
+
+  #endAnswer(last: HeaderList | undefined): void {
+    this.#leave();
+    this.#report.answerEnded(last);
   }
 
   #leave(): void {

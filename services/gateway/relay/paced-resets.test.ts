@@ -12,6 +12,7 @@ import {
   type StreamHandler,
 } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test } from "vitest";
+import { fakeCandidate } from "../fixtures/fake-candidate.ts";
 import { PacedResets } from "./paced-resets.ts";
 import { createRelay } from "./relay.ts";
 import { createUpstreams } from "./upstreams.ts";
@@ -94,7 +95,8 @@ test("callers who leave in crowds, each within its bounds, break off nobody else
   });
   const relay = createRelay({ runtime, instanceId: "ins_me", upstreams: createUpstreams("heddle", runtime) });
   onTestFinished(() => relay.close());
-  const route = { service: "loom.v1.Loom", address: `127.0.0.1:${instance}`, timeoutMs: undefined, answerFields: [] };
+  const candidate = fakeCandidate(`127.0.0.1:${instance}`);
+  const route = { service: "loom.v1.Loom", candidate, isUnary: false, timeoutMs: undefined, answerFields: [] };
   const gateway = await listen((stream, headers, end) => relay.send(stream, headers, end, route));
   const caller = () => {
     const socket = connect(gateway, "127.0.0.1").on("error", () => undefined);

@@ -14,6 +14,7 @@ import { createRpcServer } from "@heddle/mesh/rpc";
 import { systemRuntime } from "@heddle/mesh/runtime";
 import { ErrorCode } from "@heddle/mesh/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { fakeCandidate } from "../fixtures/fake-candidate.ts";
 import { createRelay } from "./relay.ts";
 import { createUpstreams } from "./upstreams.ts";
 
@@ -40,7 +41,8 @@ const start = async (wire: "heddle" | "node", answer: Answer) => {
   const relay = createRelay({ runtime, instanceId: "ins_me", upstreams: createUpstreams(wire, runtime) });
   const route = {
     service: "loom.v1.LoomService",
-    address: `127.0.0.1:${instancePort}`,
+    candidate: fakeCandidate(`127.0.0.1:${instancePort}`),
+    isUnary: false,
     timeoutMs: undefined,
     answerFields: [],
   };

@@ -7,10 +7,11 @@ import { systemRuntime } from "@heddle/mesh/runtime";
 import { FakeStream, fakeTime } from "@heddle/mesh/testing";
 import { ErrorCode, HeaderList } from "@heddle/mesh/wire";
 import { describe, expect, test } from "vitest";
+import { fakeCandidate } from "../fixtures/fake-candidate.ts";
 import { type AskedInstance, fakeInstances } from "../fixtures/fake-instances.ts";
 import { createRelay, type Route } from "./relay.ts";
 
-const ROUTE: Route = { service: "loom.v1.LoomService", address: "loom:1", timeoutMs: undefined, answerFields: [] };
+const ROUTE = { service: "loom.v1.LoomService", isUnary: true, timeoutMs: undefined, answerFields: [] };
 const REQUEST = {
   ":method": "POST",
   ":scheme": "https",
@@ -25,6 +26,7 @@ const start = () => {
   const { upstreams } = instances;
   const runtime = { ...systemRuntime(), ...time };
   const relay = createRelay({ runtime, instanceId: "ins_me", upstreams });
+  const candidate = fakeCandidate("loom:1");
   /** A caller's exchange, sent to the relay. */
   const call = ({
     headers = {},
@@ -36,12 +38,12 @@ const start = () => {
     route?: Partial<Route>;
   } = {}) => {
     const caller = new FakeStream({ receivedEnd: end });
-    relay.send(caller, HeaderList.of({ ...REQUEST, ...headers }), end, { ...ROUTE, ...route });
+    relay.send(caller, HeaderList.of({ ...REQUEST, ...headers }), end, { ...ROUTE, candidate, ...route });
     return caller;
   };
   /** The instance that was asked last. */
   const instance = (): AskedInstance => instances.asked.at(-1) ?? expect.fail("no instance was asked");
-  return { ...instances, relay, time, call, instance };
+  return { ...instances, relay, time, call, instance, candidate, told: candidate.told };
 };
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -145,14 +147,17 @@ describe("a call passes as it is", () => {
   });
 
   test("calls that differ in their caller, trace and deadline alone share one header list", () => {
-    const { relay, asked } = start();
+    const { relay, asked, candidate } = start();
     for (const [peer, timeout] of [
       ["192.0.2.1:1", "1S"],
       ["192.0.2.2:2", "2S"],
     ] as const) {
-      relay.send(new FakeStream({ peer }), HeaderList.of({ ...REQUEST, "grpc-timeout": timeout }), true, ROUTE);
+      relay.send(new FakeStream({ peer }), HeaderList.of({ ...REQUEST, "grpc-timeout": timeout }), true, {
+        ...ROUTE,
+        candidate,
+      });
     }
-    relay.send(new FakeStream(), HeaderList.of({ ...REQUEST, "user-agent": "other" }), true, ROUTE);
+    relay.send(new FakeStream(), HeaderList.of({ ...REQUEST, "user-agent": "other" }), true, { ...ROUTE, candidate });
     const [first, second, third] = asked.map(({ list }) => list);
     expect(second).toBe(first);
     expect(third).not.toBe(first);
@@ -315,7 +320,7 @@ describe("an answer that is complete before its request", () => {
 describe("a call that the instance did not begin", () => {
   test("is sent again, to the next one, with what there is of its body", () => {
     const { call, asked } = start();
-    const caller = call({ route: { another: () => "loom:2" } });
+    const caller = call({ route: { another: () => fakeCandidate("loom:2") } });
     caller.data("all", true);
     asked[0]?.stream.breaks(ErrorCode.REFUSED_STREAM, "unprocessed");
     expect(caller.sent).toEqual([]);
@@ -396,8 +401,8 @@ describe("a call that waits for a connection", () => {
   test("goes to another instance when there is none, and is UNAVAILABLE when there is no other", async () => {
     const { call, asked, dead } = start();
     dead.add("loom:1");
-    const caller = call({ end: true, route: { another: () => "loom:2" } });
-    const alone = call({ end: true, route: { another: () => "loom:1" } });
+    const caller = call({ end: true, route: { another: () => fakeCandidate("loom:2") } });
+    const alone = call({ end: true, route: { another: () => fakeCandidate("loom:1") } });
     await turn();
     expect(asked.map(({ address }) => address)).toEqual(["loom:2"]);
     expect(caller.sent).toEqual([]);
@@ -445,5 +450,104 @@ describe("an instance that is hung", () => {
     }
     await time.advance(200);
     expect(time.pending()).toBe(0);
+  });
+});
+
+describe("the balancer hears of a call", () => {
+  const GRPC = { ":status": "200", "content-type": "application/grpc" };
+
+  test("that it is sent, answered, and over when its answer is", () => {
+    const { call, instance, told } = start();
+    const caller = call();
+    expect(told).toEqual(["begin"]);
+    caller.data("all", true);
+    expect(told).toEqual(["begin", "sent"]);
+    instance().stream.headers(GRPC);
+    instance().stream.data("cloth");
+    expect(told).toEqual(["begin", "sent", "answered"]);
+    instance().stream.trailers({ "grpc-status": "0" });
+    caller.breaks(ErrorCode.CANCEL, "peer");
+    expect(told).toEqual(["begin", "sent", "answered", "ok"]);
+  });
+
+  test("what its status says of the instance, from trailers or where these are all there is", () => {
+    for (const [status, outcome] of [
+      ["5", "ok"],
+      ["13", "failed"],
+      ["14", "failed"],
+      ["8", "overloaded"],
+      ["1", "left"],
+    ] as const) {
+      const { call, instance, told } = start();
+      call({ end: true });
+      instance().stream.headers({ ...GRPC, "grpc-status": status }, true);
+      expect(told.at(-1)).toBe(outcome);
+    }
+    const { call, instance, told } = start();
+    call({ end: true });
+    instance().stream.headers({ ":status": "502" });
+    instance().stream.data("bad gateway", true);
+    expect(told.at(-1)).toBe("failed");
+  });
+
+  test("that its caller has left, its time is up, or the way to the instance is broken", async () => {
+    const gone = start();
+    gone.call({ end: true }).breaks(ErrorCode.CANCEL, "peer");
+    expect(gone.told).toEqual(["begin", "sent", "left unanswered"]);
+
+    const late = start();
+    late.call({ end: true, route: { timeoutMs: 1_000 } });
+    await late.time.advance(1_200);
+    expect(late.told).toEqual(["begin", "sent", "late unanswered"]);
+
+    for (const [code, cause, outcome] of [
+      [ErrorCode.INTERNAL_ERROR, "connection", "failed unanswered"],
+      [ErrorCode.INTERNAL_ERROR, "peer", "failed unanswered"],
+      [ErrorCode.ENHANCE_YOUR_CALM, "peer", "overloaded unanswered"],
+      [ErrorCode.CANCEL, "peer", "left unanswered"],
+    ] as const) {
+      const { call, instance, told } = start();
+      call({ end: true });
+      instance().stream.breaks(code, cause);
+      expect(told.at(-1)).toBe(outcome);
+    }
+  });
+
+  test("of each instance that it is sent to, or could not be for want of a connection", async () => {
+    const { call, asked, dead, told } = start();
+    dead.add("loom:1");
+    const other = fakeCandidate("loom:2");
+    const third = fakeCandidate("loom:3");
+    const avoided: string[][] = [];
+    call({
+      end: true,
+      route: {
+        another(avoid) {
+          avoided.push([...avoid]);
+          return avoid.includes("loom:2") ? third : other;
+        },
+      },
+    });
+    await turn();
+    asked[0]?.stream.breaks(ErrorCode.REFUSED_STREAM, "unprocessed");
+    asked[1]?.stream.headers({ ...GRPC, "grpc-status": "0" }, true);
+    expect([told, other.told, third.told]).toEqual([
+      ["begin", "failed"],
+      ["begin", "sent", "overloaded unanswered"],
+      ["begin", "sent", "answered", "ok"],
+    ]);
+    expect(avoided).toEqual([["loom:1"], ["loom:1", "loom:2"]]);
+  });
+
+  test("no time of a stream, which answers when there is something to say, nor of what the caller is slow to send", () => {
+    const { call, instance, told } = start();
+    call({ end: true, route: { isUnary: false } });
+    instance().stream.headers(GRPC);
+    instance().stream.trailers({ "grpc-status": "0" });
+    expect(told).toEqual(["begin", "ok"]);
+    const early = start();
+    early.call().data("begin");
+    early.instance().stream.headers({ ...GRPC, "grpc-status": "12" }, true);
+    expect(early.told).toEqual(["begin", "ok"]);
   });
 });

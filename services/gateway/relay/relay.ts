@@ -1,5 +1,6 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { fail } from "@heddle/mesh/contract";
+import type { Candidate } from "@heddle/mesh/discovery";
 import { continueTrace } from "@heddle/mesh/observe";
 import { respondError } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
@@ -7,6 +8,7 @@ import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { RELAY_LOOP } from "../errors.ts";
 import { planOf } from "../routing/call-plan.ts";
+import { EndlessCalls } from "./endless-calls.ts";
 import { createForwarder } from "./forwarded-headers.ts";
 import { HangGuard } from "./hang-guard.ts";
 import { RelayedCall } from "./relayed-call.ts";
@@ -16,8 +18,10 @@ import type { Upstreams } from "./upstreams.ts";
 export interface Route {
   /** Full name of the service, for errors. */
   readonly service: string;
-  /** The instance's `host:port`. */
-  readonly address: string;
+  /** The instance. */
+  readonly candidate: Candidate;
+  /** One message each way: how long its answer takes is the instance's doing. */
+  readonly isUnary: boolean;
   /** Milliseconds after which the instance is taken for hung; undefined for streams without a deadline. */
   readonly timeoutMs: number | undefined;
   /** Bytes of the request's body, beyond which it is refused; undefined where only single messages are bounded. */
@@ -28,8 +32,8 @@ export interface Route {
   readonly sampler?: RequestSampler | undefined;
   /** Hears that the call is refused, for want of room or because it is too large. */
   refused?(error: ConnectError): void;
-  /** The next instance in turn, for a call that the first one has not begun; undefined when there is none. */
-  another?(): string | undefined;
+  /** Another instance than those at these addresses where there is one, for a call that the first one has not begun; or none. */
+  another?(avoid: readonly string[]): Candidate | undefined;
 }
 
 /**
@@ -45,6 +49,8 @@ export interface Relay {
   send(stream: HttpStream, headers: HeaderList, end: boolean, route: Route): void;
   /** Lets the calls to an address finish and closes its connections. */
   forget(address: string): void;
+  /** Ends the calls without a deadline, now and from now on, with the reason why the gateway ends; the others may finish. */
+  drain(reason: ConnectError): void;
   /** Closes every connection. */
   close(): void;
 }
@@ -60,20 +66,24 @@ export interface RelayOptions {
 export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): Relay => {
   const { timers, random } = runtime;
   const forward = createForwarder(instanceId);
-  const deps = { upstreams, timers, guard: new HangGuard(timers) };
+  const endless = new EndlessCalls();
+  const deps = { upstreams, timers, guard: new HangGuard(timers), endless };
   return {
     send(stream, headers, end, route) {
       const plan = planOf(headers);
       plan.forwarded ??= forward(headers, stream.peer);
       const { forwarded } = plan;
       if (forwarded.isLoop) {
-        respondError(stream, headers, fail(RELAY_LOOP, { service: route.service, address: route.address }), timers);
+        const { service, candidate } = route;
+        const loop = fail(RELAY_LOOP, { service, address: candidate.endpoint.address });
+        respondError(stream, headers, loop, timers);
         return;
       }
       const extra = ["traceparent", continueTrace(forwarded.traceparent, random), ...forwarded.changing];
       new RelayedCall(deps, { stream, headers, end, route, sent: forwarded.list, extra }).open();
     },
     forget: (address) => upstreams.forget(address),
+    drain: (reason) => endless.interrupt(reason),
     close: () => upstreams.close(),
   };
 };

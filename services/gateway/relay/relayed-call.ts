@@ -12,6 +12,7 @@ import {
 } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { firstMessage } from "../usage/first-message.ts";
+import type { Endless, EndlessCalls } from "./endless-calls.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
 import type { Guarded, HangGuard } from "./hang-guard.ts";
 import type { Route } from "./relay.ts";
@@ -24,6 +25,8 @@ export interface RelayDeps {
   readonly upstreams: Upstreams;
   readonly timers: Timers;
   readonly guard: HangGuard;
+  /** Ends calls that would go on for ever when the gateway drains. */
+  readonly endless: EndlessCalls;
 }
 
 /** One call as it came. */
@@ -45,7 +48,7 @@ const LEFTOVER_MS = 1_000;
  * One call on its way: handles what comes from the caller, and by `FromInstance` what comes from the instance. A piece that one
  * side has sent is acknowledged when the other side's queue has room.
  */
-export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guarded {
+export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guarded, Endless {
   guard: Guarded["guard"] = undefined;
   readonly #deps: RelayDeps;
   readonly #call: CallToRelay;
@@ -79,7 +82,9 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       this.#finish();
       throw error;
     }
-    if (timeoutMs !== undefined && !this.#isOver) this.#deps.guard.watch(this, timeoutMs);
+    if (this.#isOver) return;
+    if (timeoutMs === undefined) this.#deps.endless.add(this);
+    else this.#deps.guard.watch(this, timeoutMs);
   }
 
   // From the caller.
@@ -104,6 +109,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     }
     if (instance === undefined) return;
     const more = instance.sendData(piece, end);
+    if (end) this.#way.report.requestEnded();
     // Nothing is said of the room after the end.
     if (more || end) this.takenByInstance();
   }
@@ -137,9 +143,10 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     if (this.#isOver) return;
     this.#response = headers;
     this.#request.drop();
+    this.#way.report.answered();
     const { answerFields } = this.#call.route;
     this.#caller.sendHeaders(headers, answerFields.length === 0 ? undefined : answerFields, end);
-    if (end) this.#endAnswer();
+    if (end) this.#endAnswer(headers);
   }
 
   answerData(chunk: Uint8Array, end: boolean): void {
@@ -147,18 +154,19 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     const more = this.#caller.sendData(chunk.length === 0 ? EMPTY : Buffer.from(chunk), end);
     this.#owedToInstance += chunk.length;
     if (more || end) this.onDrain();
-    if (end) this.#endAnswer();
+    if (end) this.#endAnswer(undefined);
   }
 
   answerTrailers(trailers: HeaderList): void {
     if (this.#isOver) return;
     this.#caller.sendTrailers(trailers, undefined);
-    this.#endAnswer();
+    this.#endAnswer(trailers);
   }
 
   answerReset(code: number, cause: ResetCause): void {
     this.#instance = undefined;
     if (this.#isOver) return;
+    this.#way.report.brokenOff(code, cause);
     // The caller may keep the rest of its request (RFC 9113, 8.1), and was told.
     if (this.#isAnswered) this.#finish();
     else if (cause === "unprocessed" && this.#way.mayGoAgain && this.#request.isWhole) this.#way.goAgain();
@@ -181,7 +189,13 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       this.#finish();
       return;
     }
+    this.#way.report.end("late");
     this.#stop(fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}));
+  }
+
+  /** The gateway drains: the caller is told to go on elsewhere. */
+  interrupt(reason: ConnectError): void {
+    if (!this.#isOver && !this.#isAnswered) this.#stop(reason);
   }
 
   /** Ends both sides: the caller's with an error. */
@@ -212,15 +226,18 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     }
     this.#instance = instance;
     if (!request.isBare && request.sendOn(instance)) this.takenByInstance();
+    if (request.ended) this.#way.report.requestEnded();
   }
 
   notConnected(error: ConnectError): void {
     this.#failWith(error);
   }
 
-  #endAnswer(): void {
+  /** `last`: what the answer has ended with, be it trailers or its only headers. */
+  #endAnswer(last: HeaderList | undefined): void {
     if (this.#isOver) return;
     this.#isAnswered = true;
+    this.#way.report.answerEnded(last);
     if (this.#request.ended) {
       this.#finish();
       return;
@@ -262,6 +279,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#isOver = true;
     this.#instance = undefined;
     this.#request.drop();
+    if (this.#call.route.timeoutMs === undefined) this.#deps.endless.delete(this);
     this.#deps.guard.forget(this);
     this.#way.leave();
   }

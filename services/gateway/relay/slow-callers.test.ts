@@ -7,6 +7,7 @@ import { systemRuntime } from "@heddle/mesh/runtime";
 import { fakeTime } from "@heddle/mesh/testing";
 import { DEFAULT_WIRE_LIMITS, ErrorCode } from "@heddle/mesh/wire";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { fakeCandidate } from "../fixtures/fake-candidate.ts";
 import { createRelay } from "./relay.ts";
 import { createUpstreams } from "./upstreams.ts";
 
@@ -30,6 +31,7 @@ const start = async (answer: (stream: ServerHttp2Stream) => void, timeoutMs: num
   instance.listen(0, "127.0.0.1");
   await once(instance, "listening");
   const address = `127.0.0.1:${(instance.address() as AddressInfo).port}`;
+  const candidate = fakeCandidate(address);
   // Pings of the own wire would need an answer in no time.
   const upstreams = createUpstreams("node", runtime);
   const relay = createRelay({ runtime, instanceId: "ins_me", upstreams });
@@ -39,7 +41,13 @@ const start = async (answer: (stream: ServerHttp2Stream) => void, timeoutMs: num
     wire: "heddle",
     log: createLog({ service: "test", level: "silent", clock: runtime.clock, destination: { write: () => undefined } }),
     unmatched: (stream, headers, end) =>
-      relay.send(stream, headers, end, { service: "loom.v1.LoomService", address, timeoutMs, answerFields: [] }),
+      relay.send(stream, headers, end, {
+        service: "loom.v1.LoomService",
+        candidate,
+        isUnary: false,
+        timeoutMs,
+        answerFields: [],
+      }),
   });
   const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
   const open: { destroy(): void }[] = [];

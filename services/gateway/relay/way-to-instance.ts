@@ -1,7 +1,9 @@
 import type { ConnectError } from "@connectrpc/connect";
+import type { Candidate } from "@heddle/mesh/discovery";
 import type { ConcurrencyLimit } from "@heddle/mesh/policy";
 import type { HttpStream, Session } from "@heddle/mesh/wire";
 import { busy, unreachable } from "../routing/try-later.ts";
+import { CallReport } from "./call-report.ts";
 import type { Route } from "./relay.ts";
 import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
 
@@ -20,10 +22,14 @@ export interface Traveller {
  * place is taken before anything is sent, and free again when the call has left or the instance is rid of its stream.
  */
 export class WayToInstance {
+  /** To be told what the instance makes of the call. */
+  readonly report: CallReport;
   readonly #upstreams: Upstreams;
   readonly #route: Route;
   readonly #traveller: Traveller;
-  #address: string;
+  #candidate: Candidate;
+  /** Where it was sent, or could not be for want of room, before. */
+  #tried: string[] | undefined = undefined;
   #load: ConcurrencyLimit | undefined = undefined;
   #attempts = 0;
   /** Calls off the wait for a connection. */
@@ -33,7 +39,8 @@ export class WayToInstance {
     this.#upstreams = upstreams;
     this.#route = route;
     this.#traveller = traveller;
-    this.#address = route.address;
+    this.#candidate = route.candidate;
+    this.report = new CallReport(route.isUnary);
   }
 
   /** True while the call may be sent once more. */
@@ -50,6 +57,7 @@ export class WayToInstance {
       return;
     }
     this.#attempts++;
+    this.report.begin(this.#candidate);
     const pool = this.#upstreams.to(this.#address);
     const session = pool.acquireNow();
     if (session !== undefined) {
@@ -65,21 +73,24 @@ export class WayToInstance {
       },
       (cause: unknown) => {
         this.#waiting = undefined;
-        if (!waiting.signal.aborted) this.goElsewhere(cause);
+        if (waiting.signal.aborted) return;
+        this.report.notConnected(cause);
+        this.goElsewhere(cause);
       },
     );
   }
 
   /** Nothing was sent: another instance may do. */
   goElsewhere(cause: unknown): void {
-    const other = this.mayGoAgain ? this.#route.another?.() : undefined;
-    if (other === undefined || other === this.#address) this.#traveller.notConnected(this.unreachable(cause));
+    this.report.end("left");
+    const other = this.mayGoAgain ? this.#another() : undefined;
+    if (other === undefined) this.#traveller.notConnected(this.unreachable(cause));
     else this.#goTo(other);
   }
 
-  /** The instance did not begin the call: to the next in turn, or the same where there is no other. */
+  /** The instance did not begin the call: to another, or the same where there is none. */
   goAgain(): void {
-    this.#goTo(this.#route.another?.() ?? this.#address);
+    this.#goTo(this.#another() ?? this.#candidate);
   }
 
   /** Ends the stream to the instance, which may have to do with it for a while: it stays counted until then. */
@@ -90,6 +101,7 @@ export class WayToInstance {
 
   /** The call is over. */
   leave(): void {
+    this.report.end("left");
     this.#load?.leave();
     this.#load = undefined;
     this.#waiting?.abort();
@@ -99,8 +111,20 @@ export class WayToInstance {
     return unreachable(this.#route.service, cause);
   }
 
-  #goTo(address: string): void {
-    this.#address = address;
+  get #address(): string {
+    return this.#candidate.endpoint.address;
+  }
+
+  /** One where the call was not before. */
+  #another(): Candidate | undefined {
+    this.#tried ??= [];
+    this.#tried.push(this.#address);
+    const other = this.#route.another?.(this.#tried);
+    return other !== undefined && this.#tried.includes(other.endpoint.address) ? undefined : other;
+  }
+
+  #goTo(candidate: Candidate): void {
+    this.#candidate = candidate;
     try {
       this.go();
     } catch (cause) {
@@ -108,7 +132,7 @@ export class WayToInstance {
     }
   }
 
-  /** Takes a place at the instance, or at one of the next in turn when it has as many calls as it may. */
+  /** Takes a place at the instance, or at another when it has as many calls as it may. */
   #enter(): boolean {
     this.#load?.leave();
     this.#load = undefined;
@@ -118,7 +142,9 @@ export class WayToInstance {
         this.#load = load;
         return true;
       }
-      this.#address = this.#route.another?.() ?? this.#address;
+      const other = this.#another();
+      if (other === undefined) return false;
+      this.#candidate = other;
     }
     return false;
   }

@@ -6,6 +6,7 @@ import { fakeTime } from "@heddle/mesh/testing";
 import { ErrorCode, HeaderList, type HttpStream } from "@heddle/mesh/wire";
 import { expect, test } from "vitest";
 import { methodOptionsOf, methodsWith } from "../fixtures/methods-with.ts";
+import { NO_TRAFFIC } from "../fixtures/no-traffic.ts";
 import { methodRoute } from "../routing/method-route.ts";
 import { cachedBackends } from "./cached-backends.ts";
 import { createReplyCache } from "./reply-cache.ts";
@@ -41,6 +42,7 @@ const start = () => {
     },
     {
       routes: { at: (path) => methodRoute(methods[path.split("/")[2] ?? ""] as DescMethodUnary, () => undefined) },
+      traffic: NO_TRAFFIC,
       replies,
       timers: time.timers,
       instanceId: "ins_me",

@@ -12,6 +12,7 @@ import { planOf } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { unreachable } from "../routing/try-later.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import type { BackendCall, Backends } from "../translate/backends.ts";
 import type { Answer, Ending } from "./collected-answer.ts";
 import { isOneMessage, type Question, REQUEST_BYTES_MAX, type ReplyCache } from "./reply-cache.ts";
@@ -23,6 +24,7 @@ export const cachedBackends = (
   backends: Backends,
   deps: {
     readonly routes: Pick<MethodRoutes, "at">;
+    readonly traffic: Traffic;
     readonly replies: ReplyCache;
     readonly timers: Timers;
     /** This gateway's own. */
@@ -32,9 +34,10 @@ export const cachedBackends = (
   transportFor(method, call) {
     const alone = backends.transportFor(method, call);
     const route = deps.routes.at(methodPath(method), call.headers.get(SERVICE_HEADER));
-    if (route?.cacheMs === undefined) return alone;
+    const plan = planOf(call.headers);
+    if (route?.cacheMs === undefined || deps.traffic.of(plan, route, call.headers)?.isPinned) return alone;
     const sharing = sharingOf(route, call.headers, deps.instanceId);
-    const sampler = planOf(call.headers).passage?.sampler;
+    const sampler = plan.passage?.sampler;
     return sharing === undefined ? alone : sharedTransport(alone, { ...deps, call, route, sharing, sampler });
   },
 });

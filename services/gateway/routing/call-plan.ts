@@ -3,6 +3,7 @@ import type { HeaderList } from "@heddle/mesh/wire";
 import type { Edge, Passage } from "../edge/edge.ts";
 import type { ForwardedHeaders } from "../relay/forwarded-headers.ts";
 import type { Sharing } from "../replies/sharing.ts";
+import type { CallTraffic } from "../traffic/traffic.ts";
 import type { MethodRoute } from "./method-route.ts";
 
 /** What the gateway has found out about a header list: a caller that sends the same headers again costs no second look. */
@@ -23,6 +24,9 @@ export class CallPlan {
   /** It speaks gRPC, as every instance does. */
   isRelayed = true;
   forwarded: ForwardedHeaders | undefined = undefined;
+  /** What traffic rules say of its calls, as of `trafficVersion`; undefined: nothing. */
+  traffic: CallTraffic | undefined = undefined;
+  trafficVersion = -1;
 }
 
 /** The plan that a header list carries; a new one where it carries none. */

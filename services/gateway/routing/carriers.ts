@@ -1,7 +1,9 @@
-import type { Transport } from "@connectrpc/connect";
+import type { ConnectError, Transport } from "@connectrpc/connect";
+import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
+import { type Balancing, createBalancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
@@ -10,12 +12,16 @@ import { createRelay } from "../relay/relay.ts";
 import { createUpstreams } from "../relay/upstreams.ts";
 import { cachedBackends } from "../replies/cached-backends.ts";
 import { createSharedReplies, type SharedReplies } from "../replies/share-replies.ts";
+import { faultyBackends } from "../traffic/faulty-backends.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import { type Backends, createBackends } from "../translate/backends.ts";
 import { createTranslator, type Translator } from "../translate/translate.ts";
 import { createMethodRoutes, type MethodRoutes } from "./method-routes.ts";
 
 /** What takes calls to instances, all of it over the same connections. */
 export interface Carriers {
+  /** Which instance each call goes to. */
+  readonly balancing: Balancing;
   readonly routes: MethodRoutes;
   /** gRPC, as it comes. */
   readonly carry: Carrier;
@@ -25,6 +31,8 @@ export interface Carriers {
   readonly translator: Translator;
   /** Messages, whatever they were made of. */
   readonly backends: Backends;
+  /** Ends the streams that would go on for ever: the gateway drains. */
+  drain(reason: ConnectError): void;
   /** Closes every connection. */
   close(): void;
 }
@@ -34,6 +42,7 @@ export const createCarriers = (options: {
   instances: Instances;
   contracts: Contracts;
   catalog: Catalog;
+  traffic: Traffic;
   /** To what the gateway serves itself. */
   self: Transport;
   wire: WireChoice;
@@ -43,23 +52,37 @@ export const createCarriers = (options: {
   instanceId: string;
   log: Logger;
 }): Carriers => {
-  const { runtime, instances, contracts, catalog, self, wire, instanceId, log } = options;
+  const { runtime, instances, contracts, catalog, traffic, self, wire, instanceId, log } = options;
   const { clock, timers, ids } = runtime;
-  const routes = createMethodRoutes({ instances, contracts });
+  const balancing = createBalancing({ instances, runtime, changed: (report) => logChange(log, report) });
+  const routes = createMethodRoutes({ instances, contracts, balancing });
   const upstreams = createUpstreams(wire, runtime, options.neighbours);
   const relay = createRelay({ runtime, instanceId, upstreams });
-  const carry = createCarrier({ routes, relay, timers });
+  const carry = createCarrier({ routes, relay, timers, traffic });
   const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
   const own = { isOwn: catalog.isOwn, transport: self };
-  const backends = cachedBackends(createBackends({ runtime, instances, routes, upstreams, own, instanceId }), {
-    routes,
-    replies: shared.replies,
-    timers,
-    instanceId,
-  });
+  const plain = createBackends({ runtime, instances, routes, upstreams, traffic, own, instanceId });
+  const cached = cachedBackends(plain, { routes, traffic, replies: shared.replies, timers, instanceId });
+  const backends = faultyBackends(cached, { routes, traffic, timers });
   const translator = createTranslator({ contracts, backends, timers, ids, log });
   instances.watch(({ instance }) => {
     if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
   });
-  return { routes, carry, shared, translator, backends, close: () => relay.close() };
+  return {
+    balancing,
+    routes,
+    carry,
+    shared,
+    translator,
+    backends,
+    drain: (reason) => relay.drain(reason),
+    close: () => relay.close(),
+  };
+};
+
+const logChange = (log: Logger, { endpoint, why, ejectedForMs }: EndpointReport): void => {
+  const { serviceName, instanceId, address } = endpoint;
+  const line = { serviceName, instanceId, address };
+  if (ejectedForMs === undefined) log.info(line, "instance gets calls again");
+  else log.warn({ ...line, why, forMs: Math.round(ejectedForMs) }, "instance gets no calls for a while");
 };

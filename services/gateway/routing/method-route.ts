@@ -2,14 +2,17 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { methodOptions } from "@heddle/mesh/contract";
 import { DEFAULT_RPC_LIMITS } from "@heddle/mesh/rpc";
+import type { PickInstance } from "../registry/balancing.ts";
 
 /** Where the calls of one method go. */
 export interface MethodRoute {
   readonly method: DescMethod;
   /** The service's full name. */
   readonly service: string;
-  /** The next instance, in turn, that has the method and serves it. */
-  readonly next: () => Instance | undefined;
+  /** Chooses among the instances that have the method and serve it. */
+  readonly pick: PickInstance;
+  /** Those that it chooses among. */
+  readonly candidates: () => readonly Instance[];
   /** Milliseconds that the contract says a call may take; undefined where it says nothing. */
   readonly declaredMs: number | undefined;
   /** Milliseconds that a call may take; undefined for a stream without a bound. */
@@ -23,14 +26,19 @@ export interface MethodRoute {
 /** What gRPC puts before a message. */
 const PREFIX_BYTES = 5;
 
-export const methodRoute = (method: DescMethod, next: () => Instance | undefined): MethodRoute => {
+export const methodRoute = (
+  method: DescMethod,
+  pick: PickInstance,
+  candidates: MethodRoute["candidates"] = () => [],
+): MethodRoute => {
   const declaredMs = methodOptions(method).timeoutMs;
   const { methodKind } = method;
   const isOneRequest = methodKind === "unary" || methodKind === "server_streaming";
   return {
     method,
     service: method.parent.typeName,
-    next,
+    pick,
+    candidates,
     declaredMs,
     capMs: declaredMs ?? (methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined),
     requestBytesMax: isOneRequest ? DEFAULT_RPC_LIMITS.messageBytesMax + PREFIX_BYTES : undefined,

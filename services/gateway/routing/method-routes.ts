@@ -2,6 +2,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
 import { SERVICE_AMBIGUOUS } from "../errors.ts";
+import type { Balancing } from "../registry/balancing.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
 import { type MethodRoute, methodRoute } from "./method-route.ts";
@@ -18,9 +19,11 @@ export interface MethodRoutes {
 export const createMethodRoutes = ({
   instances,
   contracts,
+  balancing,
 }: {
-  instances: Instances;
+  instances: Pick<Instances, "owners" | "absence" | "serving">;
   contracts: Contracts;
+  balancing: Pick<Balancing, "picker">;
 }): MethodRoutes => {
   const methods = new Map<string, MethodRoute>();
   let methodsVersion = -1;
@@ -34,22 +37,29 @@ export const createMethodRoutes = ({
   const find = (path: string, owner: string | undefined): MethodRoute | undefined => {
     const method = contracts.method(path);
     if (method === undefined) return undefined;
-    return methodRoute(method, instances.picker(method.parent.typeName, having(path), owner));
+    const { typeName } = method.parent;
+    const candidates = () => {
+      const fitting = instances.serving(typeName).filter(having(path));
+      return owner === undefined ? fitting : fitting.filter(({ serviceName }) => serviceName === owner);
+    };
+    return methodRoute(method, balancing.picker(typeName, having(path), owner), candidates);
   };
 
   return {
     at(path, owner) {
-      // Not kept: callers choose the name.
-      if (owner !== undefined) return find(path, owner);
       const version = contracts.version();
       if (methodsVersion !== version) {
         methods.clear();
         methodsVersion = version;
       }
-      const known = methods.get(path);
+      const key = owner === undefined ? path : `${owner} ${path}`;
+      const known = methods.get(key);
       if (known !== undefined) return known;
-      const found = find(path, undefined);
-      if (found !== undefined) methods.set(path, found);
+      const found = find(path, owner);
+      // Callers choose the name: only those that exist are kept.
+      if (found !== undefined && (owner === undefined || instances.owners(found.service).includes(owner))) {
+        methods.set(key, found);
+      }
       return found;
     },
     nobody(service, owner) {

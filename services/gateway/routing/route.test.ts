@@ -12,6 +12,8 @@ import { HeaderList } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createEdge } from "../edge/edge.ts";
 import { contractOf, instanceOf, type TestContract } from "../fixtures/contract.ts";
+import { NO_TRAFFIC } from "../fixtures/no-traffic.ts";
+import { createBalancing } from "../registry/balancing.ts";
 import { createContracts } from "../registry/contracts.ts";
 import { createInstances } from "../registry/instances.ts";
 import { createLearning, LEARNING_MS } from "../registry/learning.ts";
@@ -33,6 +35,8 @@ const silent = createLog({
   destination: { write: () => undefined },
 });
 
+const addressOf = ({ candidate }: Route): string => candidate.endpoint.address;
+
 /** A router on a port, whose relay answers with where it would have gone. */
 const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime().timers) => {
   const instances = createInstances();
@@ -47,6 +51,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
         stream.sendData(Buffer.from("relayed"), true);
       }),
     forget: () => undefined,
+    drain: () => undefined,
     close: () => undefined,
   };
   const translated: string[] = [];
@@ -57,8 +62,9 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
     },
   };
   const runtime = systemRuntime();
-  const methodRoutes = createMethodRoutes({ instances, contracts });
-  const carry = createCarrier({ routes: methodRoutes, relay, timers });
+  const balancing = createBalancing({ instances, runtime });
+  const methodRoutes = createMethodRoutes({ instances, contracts, balancing });
+  const carry = createCarrier({ routes: methodRoutes, relay, timers, traffic: NO_TRAFFIC });
   const server = createRpcServer({
     implementations: [],
     runtime,
@@ -76,6 +82,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
       }),
       translator,
       edge: createEdge([]),
+      traffic: NO_TRAFFIC,
       timers,
       learning: createLearning(timers),
       doors: [],
@@ -111,17 +118,13 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
   return { instances, contracts, enter, call, routes, translated };
 };
 
-test("a call goes to the next instance that serves, by its path alone", async () => {
+test("calls go to the instances that serve, by their path alone", async () => {
   const { enter, call, routes, instances } = await start();
   for (const id of ["001", "002", "003"]) enter(id, one);
   instances.setState("002", ServingState.DRAINING);
-  for (let i = 0; i < 4; i++) expect((await call("/loom.v1.LoomService/Weave?x=y")).text).toBe("relayed");
-  expect(routes.map(({ service, address }) => [service, address])).toEqual([
-    ["loom.v1.LoomService", "127.0.0.1:4001"],
-    ["loom.v1.LoomService", "127.0.0.1:4003"],
-    ["loom.v1.LoomService", "127.0.0.1:4001"],
-    ["loom.v1.LoomService", "127.0.0.1:4003"],
-  ]);
+  for (let i = 0; i < 30; i++) expect((await call("/loom.v1.LoomService/Weave?x=y")).text).toBe("relayed");
+  expect(new Set(routes.map(({ service }) => service))).toEqual(new Set(["loom.v1.LoomService"]));
+  expect(new Set(routes.map(addressOf))).toEqual(new Set(["127.0.0.1:4001", "127.0.0.1:4003"]));
 });
 
 test("services of different names that serve one contract are told apart by the header heddle-service", async () => {
@@ -140,8 +143,10 @@ test("services of different names that serve one contract are told apart by the 
     code: Code.InvalidArgument,
     message: "loom.v1.LoomService is served by each of loom, mill. Name one of them by the header heddle-service.",
   });
-  for (const owner of ["mill", "loom", "mill"]) await call(path, { "heddle-service": owner });
-  expect(routes.map(({ address }) => address)).toEqual(["127.0.0.1:4002", "127.0.0.1:4001", "127.0.0.1:4003"]);
+  await call(path, { "heddle-service": "loom" });
+  for (let i = 0; i < 30; i++) await call(path, { "heddle-service": "mill" });
+  const [loom, ...mill] = routes.map(addressOf);
+  expect([loom, new Set(mill)]).toEqual(["127.0.0.1:4001", new Set(["127.0.0.1:4002", "127.0.0.1:4003"])]);
   expect(await call(path, { "heddle-service": "quilt" })).toMatchObject({
     code: Code.Unavailable,
     message: expect.stringContaining("asks for another than loom, mill"),
@@ -165,9 +170,9 @@ test("while two versions of a contract run, a call goes where its method is", as
   enter("002", two);
   enter("001", one);
   for (let i = 0; i < 3; i++) await call("/loom.v1.LoomService/Rest");
-  expect(new Set(routes.map(({ address }) => address))).toEqual(new Set(["127.0.0.1:4002"]));
-  for (let i = 0; i < 4; i++) await call("/loom.v1.LoomService/Weave");
-  expect(new Set(routes.map(({ address }) => address)).size).toBe(2);
+  expect(new Set(routes.map(addressOf))).toEqual(new Set(["127.0.0.1:4002"]));
+  for (let i = 0; i < 30; i++) await call("/loom.v1.LoomService/Weave");
+  expect(new Set(routes.map(addressOf)).size).toBe(2);
 });
 
 test("a service whose instances have left is UNAVAILABLE, with the reason and when to try again", async () => {

@@ -1,15 +1,18 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
+import { heldTooLong, type InjectedFault, injectedError } from "@heddle/mesh/policy";
 import { type HttpHandler, pathOf, respondError, respondUnknownMethod, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
-import type { HeaderList } from "@heddle/mesh/wire";
+import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { Edge } from "../edge/edge.ts";
 import { withFields } from "../edge/with-fields.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Learning } from "../registry/learning.ts";
 import type { Carrier } from "../relay/carry.ts";
 import { DEADLINE_GRACE_MS, type SharedReplies } from "../replies/share-replies.ts";
+import { HeldCall } from "../traffic/held-call.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import type { Translator } from "../translate/translate.ts";
 import { type CallPlan, passageOf, planOf } from "./call-plan.ts";
 import type { Door } from "./door.ts";
@@ -29,13 +32,14 @@ export const routeCalls = (deps: {
   shared: Pick<SharedReplies, "answer">;
   translator: Translator;
   edge: Edge;
+  traffic: Traffic;
   timers: Timers;
   learning: Learning;
   doors: readonly Door[];
   /** What the gateway serves itself. */
   own: readonly DescService[];
 }): HttpHandler => {
-  const { routes, contracts, carry, shared, translator, edge, timers, learning, doors, own } = deps;
+  const { routes, contracts, carry, shared, translator, edge, traffic, timers, learning, doors, own } = deps;
   const ownPaths = own.flatMap(({ typeName, methods }) => methods.map(({ name }) => `/${typeName}/${name}`));
 
   const lookUp = (plan: CallPlan, headers: HeaderList, peer: string): MethodRoute | undefined => {
@@ -43,11 +47,18 @@ export const routeCalls = (deps: {
     plan.method = method;
     plan.contractsVersion = contracts.version();
     plan.sharing = undefined;
+    plan.trafficVersion = -1;
     if (method === undefined) return undefined;
     plan.isRelayed = GRPC.test(headers.get("content-type") ?? "");
     plan.timeoutMs = timeoutOf(headers, method.capMs);
     passageOf(edge, { method: method.method, headers, peer });
     return method;
+  };
+
+  const relay: Carrier = (stream, headers, end, where) => {
+    const { method, plan } = where;
+    if (method.cacheMs === undefined || traffic.of(plan, method, headers)?.isPinned) carry(stream, headers, end, where);
+    else shared.answer(stream, headers, end, where);
   };
 
   /** The service that a path names, when nobody has told of it. */
@@ -77,12 +88,28 @@ export const routeCalls = (deps: {
     }
     if (!plan.isRelayed) {
       translator.answer(withFields(stream, plan.passage?.answerFields ?? []), headers, end, method.method);
-    } else if (method.cacheMs === undefined) {
-      carry(stream, headers, end, { method, plan });
-    } else {
-      shared.answer(stream, headers, end, { method, plan });
+      return;
     }
+    const fault = traffic.of(plan, method, headers)?.fault();
+    if (fault === undefined) relay(stream, headers, end, { method, plan });
+    else befall(fault, { stream, headers, plan, timers, goOn: () => relay(stream, headers, end, { method, plan }) });
   };
+};
+
+/** Holds a call, and fails it or lets it go on. */
+const befall = (
+  fault: InjectedFault,
+  call: { stream: HttpStream; headers: HeaderList; plan: CallPlan; timers: Timers; goOn: () => void },
+): void => {
+  const { stream, headers, plan, timers, goOn } = call;
+  const { timeoutMs = Number.POSITIVE_INFINITY, passage } = plan;
+  const error = timeoutMs <= fault.delayMs ? heldTooLong() : injectedError(fault);
+  const end = () => {
+    if (error === undefined) goOn();
+    else respondError(withFields(stream, passage?.answerFields ?? []), headers, error, timers);
+  };
+  if (fault.delayMs === 0) end();
+  else new HeldCall(stream, Math.min(fault.delayMs, timeoutMs), { timers, goOn: end });
 };
 
 /** gRPC itself, of any codec, which passes as it is; not gRPC-Web. */

@@ -1,8 +1,8 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type ContextValues, createContextValues, type Transport } from "@connectrpc/connect";
 import { fail, methodPath } from "@heddle/mesh/contract";
 import { continueTrace, TRACEPARENT } from "@heddle/mesh/observe";
-import { type HeddleTransport, SERVICE_HEADER, transportOn } from "@heddle/mesh/rpc";
+import { attemptKey, type HeddleTransport, SERVICE_HEADER, transportOn } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
@@ -14,6 +14,7 @@ import type { Upstreams } from "../relay/upstreams.ts";
 import { planOf } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
+import type { Traffic } from "../traffic/traffic.ts";
 import { showRequest } from "../usage/show-request.ts";
 import { backendError } from "./backend-error.ts";
 import { InstancePool } from "./instance-pool.ts";
@@ -28,7 +29,7 @@ export interface BackendCall {
 /** Calls methods by messages, for doors that speak anything but gRPC. */
 export interface Backends {
   /**
-   * A transport for the calls of one method on behalf of one request: to an instance, the next in turn and of the service that
+   * A transport for the calls of one method on behalf of one request: to an instance of the service that
    * the request's `heddle-service` names, or to the gateway itself. It forwards the request's metadata, trace and origin; fields
    * that a call gives itself replace them. The contract's deadline holds where a call sets none, and is never exceeded.
    *
@@ -42,6 +43,7 @@ export interface BackendsOptions {
   readonly instances: Pick<Instances, "owners">;
   readonly routes: MethodRoutes;
   readonly upstreams: Upstreams;
+  readonly traffic: Traffic;
   /** What the gateway serves itself. */
   readonly own: { isOwn(service: string): boolean; readonly transport: Transport };
   /** This gateway's own. */
@@ -49,7 +51,7 @@ export interface BackendsOptions {
 }
 
 export const createBackends = (options: BackendsOptions): Backends => {
-  const { runtime, instances, routes, upstreams, own, instanceId } = options;
+  const { runtime, instances, routes, upstreams, traffic, own, instanceId } = options;
   /** By method, and by the owner that was asked for; compiled once, and gone with the contract. */
   const transports = new WeakMap<DescMethod, Map<string, HeddleTransport>>();
 
@@ -62,7 +64,10 @@ export const createBackends = (options: BackendsOptions): Backends => {
     const compiled = known.get(key);
     if (compiled !== undefined) return compiled;
     const path = methodPath(method);
-    const pool = new InstancePool({ upstreams, routes }, { path, service, owner });
+    const pool = new InstancePool(
+      { upstreams, routes },
+      { path, service, owner, isUnary: method.methodKind === "unary" },
+    );
     const made = transportOn(pool, TARGET, runtime, { acceptGzip: false });
     // Callers choose the name: only those that exist are kept.
     if (owner === undefined || instances.owners(service).includes(owner)) known.set(key, made);
@@ -78,10 +83,12 @@ export const createBackends = (options: BackendsOptions): Backends => {
       const forwarded = forwardedMetadata(headers, peer, instanceId);
       const route = routes.at(methodPath(method), owner);
       if (forwarded.isLoop) {
-        return failing(() => fail(RELAY_LOOP, { service, address: route?.next()?.address ?? "the address" }));
+        return failing(() => fail(RELAY_LOOP, { service, address: route?.pick()?.endpoint.address ?? "the address" }));
       }
-      const { passage } = planOf(headers);
-      return onBehalf(transportTo(method, owner), { forwarded, route, runtime, guard, sampler: passage?.sampler });
+      const plan = planOf(headers);
+      const version = route && traffic.of(plan, route, headers)?.version();
+      const sampler = plan.passage?.sampler;
+      return onBehalf(transportTo(method, owner), { forwarded, route, version, runtime, guard, sampler });
     },
   };
 };
@@ -102,6 +109,7 @@ const onBehalf = (
   {
     forwarded,
     route,
+    version,
     runtime,
     guard,
     sampler,
@@ -109,6 +117,8 @@ const onBehalf = (
     forwarded: ForwardedMetadata;
     /** Undefined for what the gateway serves itself. */
     route: MethodRoute | undefined;
+    /** The version that the call goes to; undefined: any. */
+    version: string | undefined;
     runtime: Pick<Runtime, "random">;
     guard: HangGuard;
     /** What the request is shown to; undefined: nobody asks. */
@@ -125,6 +135,8 @@ const onBehalf = (
     if (!own.has(TRACEPARENT)) fields.push([TRACEPARENT, continueTrace(forwarded.traceparent, runtime.random)]);
     return fields;
   };
+  const valuesWith = (values: ContextValues | undefined): ContextValues | undefined =>
+    version === undefined ? values : (values ?? createContextValues()).set(attemptKey, { tried: [], version });
   const { declaredMs, capMs } = route ?? {};
   const within = (timeoutMs: number | undefined): number | undefined =>
     declaredMs === undefined ? timeoutMs : Math.min(timeoutMs ?? declaredMs, declaredMs);
@@ -136,7 +148,7 @@ const onBehalf = (
       const bound = leftMs === undefined && capMs !== undefined ? new Bound(guard, capMs) : undefined;
       try {
         const ends = bound === undefined ? signal : bound.with(signal);
-        return await transport.unary(method, ends, leftMs, headerWith(header), input, values);
+        return await transport.unary(method, ends, leftMs, headerWith(header), input, valuesWith(values));
       } catch (error) {
         throw backendError(error, method, signal);
       } finally {
@@ -146,7 +158,8 @@ const onBehalf = (
     async stream(method, signal, timeoutMs, header, input, values) {
       const explain = (error: unknown) => backendError(error, method, signal);
       try {
-        const response = await transport.stream(method, signal, within(timeoutMs), headerWith(header), input, values);
+        const [leftMs, headers] = [within(timeoutMs), headerWith(header)];
+        const response = await transport.stream(method, signal, leftMs, headers, input, valuesWith(values));
         const { service: parent, header: head } = response;
         return {
           stream: true,

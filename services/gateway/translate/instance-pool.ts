@@ -1,42 +1,50 @@
-import type { ConnectionPool } from "@heddle/mesh/rpc";
+import type { Candidate } from "@heddle/mesh/discovery";
+import type { Attempt, ConnectionPool } from "@heddle/mesh/rpc";
 import type { Session } from "@heddle/mesh/wire";
+import { outcomeOfAcquire } from "../relay/call-report.ts";
 import { CountedSession } from "../relay/counted-session.ts";
 import { LOOKS_MAX, type Upstreams } from "../relay/upstreams.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { busy, unreachable } from "../routing/try-later.ts";
+import { pickAnother } from "../traffic/pick-another.ts";
 
 /** Instances that are asked for a connection before the call fails. */
 const ATTEMPTS_MAX = 3;
 
-/** The instances of one method as one pool of connections: each call goes to the next in turn, and so does each further attempt. */
+/** The instances of one method as one pool of connections: each call goes where the balancer sends it, and so does each further attempt. */
 export class InstancePool implements ConnectionPool {
   readonly #upstreams: Upstreams;
   readonly #routes: MethodRoutes;
   readonly #path: string;
   readonly #service: string;
   readonly #owner: string | undefined;
-  /** Whose turn it was: when no connection is there right away, it is waited for at the same instance. */
-  #chosen: string | undefined;
+  readonly #isUnary: boolean;
+  /** Who was chosen: when no connection is there right away, it is waited for at the same instance. */
+  #chosen: Candidate | undefined;
 
   /** `owner`: the name of the service whose instances are meant. */
   constructor(
     { upstreams, routes }: { upstreams: Upstreams; routes: MethodRoutes },
-    { path, service, owner }: { path: string; service: string; owner: string | undefined },
+    { path, service, owner, isUnary }: { path: string; service: string; owner: string | undefined; isUnary: boolean },
   ) {
     this.#upstreams = upstreams;
     this.#routes = routes;
     this.#path = path;
     this.#service = service;
     this.#owner = owner;
+    this.#isUnary = isUnary;
   }
 
-  acquireNow(): Session | undefined {
-    this.#chosen = this.#next();
+  acquireNow(attempt?: Attempt): Session | undefined {
+    this.#chosen = this.#choose(attempt?.tried, attempt?.version);
     if (this.#chosen === undefined) return undefined;
-    if (this.#upstreams.load(this.#chosen).isFull) return undefined;
+    const { address } = this.#chosen.endpoint;
+    if (this.#upstreams.load(address).isFull) return undefined;
     try {
-      const session = this.#upstreams.to(this.#chosen).acquireNow();
-      return session && this.#counted(session, this.#chosen);
+      const session = this.#upstreams.to(address).acquireNow();
+      if (session === undefined) return undefined;
+      attempt?.tried.push(address);
+      return this.#counted(session, this.#chosen);
     } catch {
       // `acquire` says what is wrong with the address.
       return undefined;
@@ -44,19 +52,27 @@ export class InstancePool implements ConnectionPool {
   }
 
   /** Rejects with the error that the caller is answered with. */
-  async acquire(signal?: AbortSignal): Promise<Session> {
-    let address = this.#chosen ?? this.#next();
-    for (let attempt = 1; ; attempt++) {
-      if (address === undefined) throw this.#routes.nobody(this.#service, this.#owner);
+  async acquire(signal?: AbortSignal, attempt?: Attempt): Promise<Session> {
+    const tried = attempt?.tried ?? [];
+    let candidate = this.#chosen ?? this.#choose(tried, attempt?.version);
+    for (let count = 1; ; count++) {
+      if (candidate === undefined) throw this.#routes.nobody(this.#service, this.#owner);
+      const { address } = candidate.endpoint;
       const load = this.#upstreams.load(address);
       if (load.isFull) throw busy(this.#service, load.max);
+      tried.push(address);
+      // It counts while it waits: an instance that no connection comes from must not be waited for by all.
+      candidate.begin();
       try {
-        return this.#counted(await this.#upstreams.to(address).acquire(signal), address);
+        const session = await this.#upstreams.to(address).acquire(signal);
+        candidate.end("left");
+        return this.#counted(session, candidate);
       } catch (cause) {
+        candidate.end(signal?.aborted ? "left" : outcomeOfAcquire(cause));
         if (signal?.aborted) throw cause;
-        const other = attempt < ATTEMPTS_MAX ? this.#next() : undefined;
-        if (other === undefined || other === address) throw unreachable(this.#service, cause);
-        address = other;
+        const other: Candidate | undefined = count < ATTEMPTS_MAX ? this.#choose(tried, attempt?.version) : undefined;
+        if (other === undefined || tried.includes(other.endpoint.address)) throw unreachable(this.#service, cause);
+        candidate = other;
       }
     }
   }
@@ -66,21 +82,27 @@ export class InstancePool implements ConnectionPool {
 
   destroy(): void {}
 
-  #counted(session: Session, address: string): Session {
+  #counted(session: Session, candidate: Candidate): Session {
+    const { address } = candidate.endpoint;
     return new CountedSession(session, {
+      candidate,
       load: this.#upstreams.load(address),
       resets: this.#upstreams.resets(address),
+      isUnary: this.#isUnary,
     });
   }
 
-  /** The next in turn, of those that take another call where there are any. */
-  #next(): string | undefined {
+  /** One of those that take another call, where there are any; of a version, where that has any. */
+  #choose(tried: readonly string[] | undefined, version: string | undefined): Candidate | undefined {
     const route = this.#routes.at(this.#path, this.#owner);
-    let address: string | undefined;
-    for (let looks = 0; looks < LOOKS_MAX; looks++) {
-      address = route?.next()?.address;
-      if (address === undefined || !this.#upstreams.load(address).isFull) return address;
+    let candidate = route && pickAnother(route, tried, version);
+    let avoid = tried;
+    for (let looks = 1; looks < LOOKS_MAX && candidate !== undefined; looks++) {
+      const { address } = candidate.endpoint;
+      if (!this.#upstreams.load(address).isFull) return candidate;
+      avoid = [...(avoid ?? []), address];
+      candidate = route && pickAnother(route, avoid, version);
     }
-    return address;
+    return candidate;
   }
 }

@@ -1,0 +1,10 @@
+export * from "./comparison_pb.js";
+export * from "./policy_pb.js";
+export * from "./rule_pb.js";
+export * from "./traffic_service_pb.js";
+import { remember } from "../../../descriptor-sets/generated-files.js";
+import { file_heddle_traffic_v1_comparison } from "./comparison_pb.js";
+import { file_heddle_traffic_v1_policy } from "./policy_pb.js";
+import { file_heddle_traffic_v1_rule } from "./rule_pb.js";
+import { file_heddle_traffic_v1_traffic_service } from "./traffic_service_pb.js";
+remember("heddle.traffic.v1", [file_heddle_traffic_v1_comparison, file_heddle_traffic_v1_policy, file_heddle_traffic_v1_rule, file_heddle_traffic_v1_traffic_service]);

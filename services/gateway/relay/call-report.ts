@@ -1,0 +1,64 @@
+import { type Candidate, type Outcome, outcomeOf } from "@heddle/mesh/discovery";
+import { AcquireError } from "@heddle/mesh/rpc";
+import { ErrorCode, type HeaderList, type ResetCause } from "@heddle/mesh/wire";
+
+/** Tells the balancer what a call says of the instance that it went to: once for each that it was sent to. */
+export class CallReport {
+  readonly #isTimed: boolean;
+  #candidate: Candidate | undefined = undefined;
+  #sent: number | undefined = undefined;
+
+  /** `isTimed`: how long its answer takes is the instance's doing, as it is of a unary call alone. */
+  constructor(isTimed: boolean) {
+    this.#isTimed = isTimed;
+  }
+
+  begin(candidate: Candidate): void {
+    this.#candidate = candidate;
+    candidate.begin();
+  }
+
+  /** The whole request was sent: what follows is the instance's time. */
+  requestEnded(): void {
+    if (this.#isTimed) this.#sent = this.#candidate?.sent();
+  }
+
+  /** The answer has begun. */
+  answered(): void {
+    if (this.#sent === undefined) return;
+    this.#candidate?.answered(this.#sent);
+    this.#sent = undefined;
+  }
+
+  /** The answer is complete. `last`: its trailers, or the headers where these are all there is; undefined: there were none. */
+  answerEnded(last: HeaderList | undefined): void {
+    const status = last?.get("grpc-status");
+    this.end(status === "0" ? "ok" : status === undefined ? "failed" : outcomeOf(Number(status)));
+  }
+
+  /** The instance, or its connection, has broken the call off. */
+  brokenOff(code: number, cause: ResetCause): void {
+    if (cause === "unprocessed") this.end("overloaded");
+    else if (cause !== "peer") this.end("failed");
+    else if (code === ErrorCode.ENHANCE_YOUR_CALM) this.end("overloaded");
+    else this.end(code === ErrorCode.CANCEL ? "left" : "failed");
+  }
+
+  /** There was no connection to be had. */
+  notConnected(cause: unknown): void {
+    this.end(outcomeOfAcquire(cause));
+  }
+
+  /** The call is over, if it was not before. */
+  end(outcome: Outcome): void {
+    const candidate = this.#candidate;
+    const sent = this.#sent;
+    this.#candidate = undefined;
+    this.#sent = undefined;
+    candidate?.end(outcome, sent);
+  }
+}
+
+/** What it says of an instance that no connection to it was to be had; where too many wait for one, it has no room. */
+export const outcomeOfAcquire = (cause: unknown): Outcome =>
+  cause instanceof AcquireError && cause.reason === "exhausted" ? "overloaded" : "failed";
