@@ -11,9 +11,11 @@ import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
 import { latency } from "./workloads/latency.ts";
+import { overload } from "./workloads/overload.ts";
 import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
+import { retryStorm } from "./workloads/retry-storm.ts";
 import { slowReplica } from "./workloads/slow-replica.ts";
 import { strangers } from "./workloads/strangers.ts";
 import { streaming } from "./workloads/streaming.ts";
@@ -30,6 +32,8 @@ const WORKLOADS: readonly Workload[] = [
   strangers,
   idleConnections,
   policies,
+  overload,
+  retryStorm,
   growth,
   placeOrder,
   durableWrites,
