@@ -1,5 +1,5 @@
 import type { ConnectError, Transport } from "@connectrpc/connect";
-import type { EndpointReport } from "@heddle/mesh/discovery";
+import { logChanges } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
@@ -52,11 +52,13 @@ export const createCarriers = (options: {
   neighbours: ReadonlyMap<string, Pick<RpcServer, "connect">>;
   /** This gateway's own. */
   instanceId: string;
+  /** Where it runs; empty where nobody has said. */
+  locality: string;
   log: Logger;
 }): Carriers => {
-  const { runtime, instances, contracts, catalog, traffic, self, wire, instanceId, log } = options;
+  const { runtime, instances, contracts, catalog, traffic, self, wire, instanceId, locality, log } = options;
   const { clock, timers, ids } = runtime;
-  const balancing = createBalancing({ instances, runtime, changed: (report) => logChange(log, report) });
+  const balancing = createBalancing({ instances, runtime, locality, changed: logChanges(log) });
   const routes = createMethodRoutes({ instances, contracts, balancing });
   const upstreams = createUpstreams(wire, runtime, options.neighbours);
   const relay = createRelay({ runtime, instanceId, upstreams });
@@ -84,11 +86,4 @@ export const createCarriers = (options: {
     },
     close: () => relay.close(),
   };
-};
-
-const logChange = (log: Logger, { endpoint, why, ejectedForMs }: EndpointReport): void => {
-  const { serviceName, instanceId, address } = endpoint;
-  const line = { serviceName, instanceId, address };
-  if (ejectedForMs === undefined) log.info(line, "instance gets calls again");
-  else log.warn({ ...line, why, forMs: Math.round(ejectedForMs) }, "instance gets no calls for a while");
 };
