@@ -5,6 +5,7 @@ import { createCors } from "./edge/cors.ts";
 import { createEdge } from "./edge/edge.ts";
 import { rateCheckpoint } from "./edge/rate-checkpoint.ts";
 import { OWN, ownServices } from "./handlers/own-services.ts";
+import { createMirrors } from "./mirror/mirrors.ts";
 import manifest from "./package.json" with { type: "json" };
 import { docsDoor } from "./pages/docs-door.ts";
 import { healthDoor } from "./pages/health-door.ts";
@@ -48,13 +49,25 @@ export const gateway = defineService({
     const ruleBook = await openRuleBook({ store, rules, clock, timers });
     const traffic = createTraffic({ live: ruleBook.live, instances, random });
 
+    const mirrors = createMirrors({ live: ruleBook.live, clock, timers });
+
     // Usage comes last: it counts what those before it have let through.
     const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
       version: () => access.version(),
       refused: counting.refused,
     });
     const wire = config.HEDDLE_WIRE;
-    const carriers = createCarriers({ ...known, traffic, runtime: context, wire, self, neighbours, instanceId, log });
+    const carriers = createCarriers({
+      ...known,
+      traffic,
+      mirrors,
+      runtime: context,
+      wire,
+      self,
+      neighbours,
+      instanceId,
+      log,
+    });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ ...known, learning, timers }),
@@ -67,6 +80,7 @@ export const gateway = defineService({
         ...stores,
         rules,
         ruleBook,
+        mirrors,
         admission,
         counting,
         clock,

@@ -10,6 +10,7 @@ import { type Implementation, implementation } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import type { Admission } from "../admission/admission.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
@@ -28,6 +29,7 @@ import { endRules } from "./end-rules.ts";
 import { getContract } from "./get-contract.ts";
 import { getPolicy } from "./get-policy.ts";
 import { listAdmissions } from "./list-admissions.ts";
+import { listComparisons } from "./list-comparisons.ts";
 import { listDeprecatedUsage } from "./list-deprecated-usage.ts";
 import { listFieldUsage } from "./list-field-usage.ts";
 import { listInstances } from "./list-instances.ts";
@@ -67,6 +69,7 @@ export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids
   readonly usage: UsageStore;
   readonly rules: RuleStore;
   readonly ruleBook: RuleBook;
+  readonly mirrors: Pick<Mirrors, "comparisons">;
   readonly log: Logger;
 }
 
@@ -97,7 +100,7 @@ export const ownServices = (deps: OwnServicesDeps): readonly Implementation[] =>
     endRules: endRules(deps),
     listRules: listRules(deps),
     watchRules: watchRules(deps),
-    listComparisons: () => ({}),
+    listComparisons: listComparisons(deps),
     getPolicy: getPolicy({ ...deps, own: OWN }),
   }),
 ];

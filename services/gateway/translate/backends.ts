@@ -7,6 +7,7 @@ import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { RELAY_LOOP } from "../errors.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
 import type { Instances } from "../registry/instances.ts";
 import { type ForwardedMetadata, forwardedMetadata } from "../relay/forwarded-headers.ts";
 import { type Guarded, HangGuard } from "../relay/hang-guard.ts";
@@ -44,6 +45,7 @@ export interface BackendsOptions {
   readonly routes: MethodRoutes;
   readonly upstreams: Upstreams;
   readonly traffic: Traffic;
+  readonly mirrors: Pick<Mirrors, "transport">;
   /** What the gateway serves itself. */
   readonly own: { isOwn(service: string): boolean; readonly transport: Transport };
   /** This gateway's own. */
@@ -51,7 +53,7 @@ export interface BackendsOptions {
 }
 
 export const createBackends = (options: BackendsOptions): Backends => {
-  const { runtime, instances, routes, upstreams, traffic, own, instanceId } = options;
+  const { runtime, instances, routes, upstreams, traffic, mirrors, own, instanceId } = options;
   /** By method, and by the owner that was asked for; compiled once, and gone with the contract. */
   const transports = new WeakMap<DescMethod, Map<string, HeddleTransport>>();
 
@@ -86,9 +88,15 @@ export const createBackends = (options: BackendsOptions): Backends => {
         return failing(() => fail(RELAY_LOOP, { service, address: route?.pick()?.endpoint.address ?? "the address" }));
       }
       const plan = planOf(headers);
-      const version = route && traffic.of(plan, route, headers)?.version();
-      const sampler = plan.passage?.sampler;
-      return onBehalf(transportTo(method, owner), { forwarded, route, version, runtime, guard, sampler });
+      const rules = route && traffic.of(plan, route, headers);
+      const transport = transportTo(method, owner);
+      const shared = { forwarded, route, runtime, guard };
+      const version = rules?.version();
+      const primary = onBehalf(transport, { ...shared, version, sampler: plan.passage?.sampler });
+      const to = rules?.mirror();
+      if (to === undefined || to.version === version) return primary;
+      const copies = onBehalf(transport, { ...shared, version: to.version, sampler: undefined });
+      return mirrors.transport(primary, copies, to);
     },
   };
 };
