@@ -71,6 +71,10 @@ test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl, git and strac
 test-interop: $(INSTALLED) ## Run the conformance suites and the peers of other makes
 	@HEDDLE_TEST_INTEROP=1 vitest run tests/interop $(ARGS)
 
+.PHONY: test-chaos
+test-chaos: $(INSTALLED) ## Kill, stop, slow down and cut off instances under load; the network tests need root and iproute2
+	@HEDDLE_TEST_CHAOS=1 vitest run tests/chaos $(ARGS)
+
 # What a user sees of the mesh, and what stands nearest to the wire.
 NODE_WIRE_TESTS := $(addprefix tests/,bad-input call interrupted-stream main-job packed-client supervision) \
 	$(addprefix mesh/rpc/,client.test compile-method complete-errors interceptors respond-error server) \
@@ -91,6 +95,10 @@ contract-mutations: $(INSTALLED) ## Judge mutated contracts beside buf; exit 1 w
 .PHONY: soak
 soak: $(INSTALLED) ## Kill, stop and restart services under load, then check the books; SECONDS=60 SEED=1 ARGS="--json"
 	@node --conditions=source tests/soak/main.ts --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: drill
+drill: $(INSTALLED) ## Restart every instance under load and count every call; CALLS=1000000 RESTARTS=20 ARGS="--json"
+	@node --conditions=source tests/drill/main.ts --calls $(or $(CALLS),1000000) --restarts $(or $(RESTARTS),20) $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## All that CI checks

@@ -1,9 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-// Tests beside programs that a user's machine may lack run by `make test-peers` and `make test-interop`, and in CI.
+// Tests beside programs that a user's machine may lack run by `make test-peers` and `make test-interop`, those that need root and
+// take minutes by `make test-chaos`, and all of them in CI.
 const beside = {
   "tests/peers/**": process.env.HEDDLE_TEST_PEERS === "1",
   "tests/interop/**": process.env.HEDDLE_TEST_INTEROP === "1",
+  "tests/chaos/**": process.env.HEDDLE_TEST_CHAOS === "1",
 };
 const absent = Object.entries(beside).flatMap(([files, present]) => (present ? [] : [files]));
 

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Failure } from "./failure.ts";
 
@@ -7,8 +8,16 @@ export interface DataFolder {
   readonly path: string;
   readonly stateFile: string;
   readonly logs: string;
-  /** The current log of one service; the one before has `.1` at its end. */
-  logFile(service: string): string;
+  /** Where the supervisor listens to the other commands. */
+  readonly controlSocket: string;
+  /** What was deployed, a file for each service. */
+  readonly rollouts: string;
+  /** The folder of one release of a service, such as `1.4.0+3fa94c1d2b77`. */
+  packageFolder(service: string, release: string): string;
+  /** The current log of one process, such as `customer#2`; the one before has `.1` at its end. */
+  logFile(process: string): string;
+  /** The current logs of all processes of a service that there ever were; that of its first also before there is one. */
+  logFiles(service: string): string[];
   /** The database of one service. */
   database(service: string): string;
 }
@@ -21,9 +30,27 @@ export const dataFolder = (option: string | undefined, env: NodeJS.ProcessEnv = 
     path,
     stateFile: join(path, ".heddle", "mesh.json"),
     logs,
-    logFile: (service) => join(logs, `${service}.log`),
+    controlSocket: join(path, ".heddle", "control.sock"),
+    rollouts: join(path, ".heddle", "rollouts"),
+    packageFolder: (service, release) => join(path, ".heddle", "packages", service, release),
+    logFile: (process) => join(logs, `${process}.log`),
+    logFiles: (service) => [
+      join(logs, `${service}.log`),
+      ...namesIn(logs).flatMap((name) =>
+        name.startsWith(`${service}#`) && name.endsWith(".log") ? [join(logs, name)] : [],
+      ),
+    ],
     database: (service) => join(path, service, `${service}.db`),
   };
+};
+
+/** The names of what is in a folder, sorted; none where there is no such folder. */
+const namesIn = (folder: string): string[] => {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
 };
 
 /** What to tell when a data folder cannot be made or written; anything else is handed back as it is. */

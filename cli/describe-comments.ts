@@ -17,12 +17,25 @@ export type Commented = DescMessage | DescField | DescOneof | DescEnum | DescEnu
  * compiled contracts are.
  */
 export const commentOf = (desc: Commented): string[] => {
-  const file = fileOf(desc);
-  if (file.proto.sourceCodeInfo === undefined) return [];
-  const path = pathOf(desc).join();
-  const text = file.proto.sourceCodeInfo.location.find((location) => location.path.join() === path)?.leadingComments;
-  return text ? text.replace(/\n$/, "").split("\n") : [];
+  const comments = commentsOf(fileOf(desc));
+  if (comments.size === 0) return [];
+  const text = comments.get(pathOf(desc).join());
+  return text === undefined ? [] : text.replace(/\n$/, "").split("\n");
 };
+
+/** The comments of a file by place, worked out once: a file may have as many places as a contract has bytes. */
+const commentsOf = (file: DescFile): ReadonlyMap<string, string> => {
+  const known = COMMENTS.get(file);
+  if (known !== undefined) return known;
+  const comments = new Map<string, string>();
+  for (const { path, leadingComments } of file.proto.sourceCodeInfo?.location ?? []) {
+    if (leadingComments !== "") comments.set(path.join(), leadingComments);
+  }
+  COMMENTS.set(file, comments);
+  return comments;
+};
+
+const COMMENTS = new WeakMap<DescFile, ReadonlyMap<string, string>>();
 
 const fileOf = (desc: Commented): DescFile => {
   if ("file" in desc) return desc.file;

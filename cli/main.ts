@@ -33,6 +33,11 @@ program.hook("preAction", () => {
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./commands/up.ts")).upCommand(),
   down: async () => (await import("./commands/down.ts")).downCommand(),
+  deploy: async () => (await import("./commands/deploy.ts")).deployCommand(),
+  rollout: async () => (await import("./commands/rollout.ts")).rolloutCommand(),
+  pack: async () => (await import("./commands/pack.ts")).packCommand(),
+  scale: async () => (await import("./commands/scale.ts")).scaleCommand(),
+  restart: async () => (await import("./commands/restart.ts")).restartCommand(),
   wait: async () => (await import("./commands/wait.ts")).waitCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   events: async () => (await import("./commands/events.ts")).eventsCommand(),

@@ -11,7 +11,11 @@ export const gatewayOption = (): Option =>
 
 /** `--timeout`, whose value is milliseconds. */
 export const timeoutOption = (description: string, defaultMs: number): Option =>
-  new Option("--timeout <duration>", `${description}, such as 30s or 2m`)
+  durationOption("--timeout", description, defaultMs);
+
+/** An option whose value is milliseconds. */
+export const durationOption = (flag: `--${string}`, description: string, defaultMs: number): Option =>
+  new Option(`${flag} <duration>`, `${description}, such as 30s or 2m`)
     .default(defaultMs, formatDuration(defaultMs))
     .argParser((text: string) => {
       const timeoutMs = parseDurationMs(text);

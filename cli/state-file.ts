@@ -21,8 +21,14 @@ export interface MeshState {
   readonly services: readonly ServiceState[];
 }
 
+/** One process of a service, or the place where one is started again. */
 export interface ServiceState {
+  /** The service's. */
   readonly name: string;
+  /** Which of its processes, from 1. Absent means 1. */
+  readonly replica?: number | undefined;
+  /** The release that it runs, such as `1.4.0+3fa94c1d2b77`; absent for the sources of the working tree. */
+  readonly release?: string | undefined;
   readonly state: "starting" | "ready" | "refused" | "waiting" | "stopping" | "stopped" | "killed" | "failed";
   /** Absent while no process runs for it. */
   readonly process?: ProcessIdentity | undefined;
@@ -71,13 +77,22 @@ export const readState = (path: string): MeshState | undefined => {
   }
 };
 
+/** The name of one process of a service: `customer` is the first, `customer#2` the second. */
+export const replicaName = (service: string, replica = 1): string =>
+  replica === 1 ? service : `${service}#${replica}`;
+
+/** The names of the services of some processes, each once. */
+export const serviceNames = (services: readonly ServiceState[]): string[] => [
+  ...new Set(services.map(({ name }) => name)),
+];
+
 /** The services that are not started again, because no start of them would succeed. */
 export const failedServices = (state: MeshState): string[] =>
-  state.services.filter((service) => service.state === "failed").map(({ name }) => name);
+  serviceNames(state.services.filter((service) => service.state === "failed"));
 
 /** The services whose contracts the mesh refuses. */
 export const refusedServices = (state: MeshState): string[] =>
-  state.services.filter((service) => service.state === "refused").map(({ name }) => name);
+  serviceNames(state.services.filter((service) => service.state === "refused"));
 
 /** Throws a Failure when the mesh refuses services. */
 export const throwIfRefused = (state: MeshState): void => {

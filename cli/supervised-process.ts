@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { Clock, Timer, Timers } from "@heddle/mesh/runtime";
 import { identify, type ProcessIdentity } from "./process-info.ts";
-import { isProgramMessage, type Program, type ProgramMessage } from "./program.ts";
+import { isProgramMessage, type Program, type ProgramMessage, type SupervisorMessage } from "./program.ts";
 import { createRestartBackoff, RESTART } from "./restart-backoff.ts";
 
 /** How a process ended. */
@@ -60,6 +60,16 @@ export class SupervisedProcess {
     return this.#ended.promise;
   }
 
+  /** True once `ended` has resolved. */
+  get hasEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** Says something to the process; nothing happens where none runs. */
+  tell(message: SupervisorMessage): void {
+    if (this.#state === "running" && this.#child?.connected) this.#child.send(message, () => undefined);
+  }
+
   /** Starts it; called once. */
   start(): void {
     if (this.#state === "idle") this.#launch();
@@ -67,6 +77,8 @@ export class SupervisedProcess {
 
   /** Asks it to drain, and kills it when it has not ended after `timeoutMs`. Resolves when it has ended. */
   async stop(timeoutMs: number): Promise<void> {
+    // A second signal would cut what the first lets finish.
+    if (this.#stopping) return this.ended;
     this.#stopping = true;
     if (this.#state === "idle" || this.#state === "waiting") this.#end();
     if (this.#state === "running") {

@@ -3,14 +3,19 @@ import type { Clock, Timers } from "@heddle/mesh/runtime";
 import { graveLines } from "./grave-lines.ts";
 import type { LogFile } from "./log-file.ts";
 import type { LogLine } from "./pretty-log.ts";
-import { launch, type Program } from "./program.ts";
+import { launch, type Program, type SupervisorMessage } from "./program.ts";
 import type { ServiceState } from "./state-file.ts";
 import { type Exit, type ProcessListener, SupervisedProcess } from "./supervised-process.ts";
 
 /** What the supervisor tells while it works. */
 export type SupervisorEvent =
-  | { readonly type: "ready"; readonly service: ServiceState; readonly readyAfterMs: number }
-  | { readonly type: "refused"; readonly service: ServiceState }
+  | {
+      readonly type: "ready";
+      readonly program: Program;
+      readonly service: ServiceState;
+      readonly readyAfterMs: number;
+    }
+  | { readonly type: "refused"; readonly program: Program; readonly service: ServiceState }
   | { readonly type: "died"; readonly program: Program; readonly exit: Exit; readonly restartInMs: number }
   | { readonly type: "gave-up"; readonly program: Program; readonly exit: Exit }
   | {
@@ -18,9 +23,11 @@ export type SupervisorEvent =
       readonly program: Program;
       readonly exit: Exit;
       readonly killed: boolean;
+      /** Milliseconds since it was asked. */
       readonly afterMs: number;
     }
-  | { readonly type: "grave-line"; readonly line: LogLine };
+  | { readonly type: "counted"; readonly program: Program; readonly calls: number; readonly failures: number }
+  | { readonly type: "grave-line"; readonly program: Program; readonly line: LogLine };
 
 export interface SupervisorOptions {
   readonly programs: readonly Program[];
@@ -29,7 +36,7 @@ export interface SupervisorOptions {
   /** Where the output of a program goes. */
   readonly openLog: (program: Program) => LogFile;
   readonly onEvent: (event: SupervisorEvent) => void;
-  /** Called after every change, with all services in the order in which they were given. */
+  /** Called after every change, with all processes: services in the order in which they were given, then by replica. */
   readonly onChange: (services: readonly ServiceState[]) => void;
   /** How long a program may drain before it is killed, in milliseconds. */
   readonly drainMs: number;
@@ -46,6 +53,16 @@ export interface Supervisor {
    * first. One that was refused may be ready later.
    */
   readonly allReady: Promise<boolean>;
+  /** Starts one more program, whose name no other has. False when everything is stopping. */
+  add(program: Program): boolean;
+  /** Drains one program and forgets it. Resolves to true when it ended by itself with status 0. */
+  remove(name: string): Promise<boolean>;
+  /** Sends a message to a program that runs. */
+  tell(name: string, message: SupervisorMessage): void;
+  /** Hears of everything, after `onEvent`, until the returned function is called. */
+  listen(listener: (event: SupervisorEvent) => void): () => void;
+  /** All processes, as `onChange` gets them. */
+  states(): readonly ServiceState[];
   /** Drains the services, then the gateway. Resolves to true when each ended by itself with status 0. */
   stop(): Promise<boolean>;
   /** Kills what still runs, at once. */
@@ -54,32 +71,52 @@ export interface Supervisor {
   readonly ended: Promise<void>;
 }
 
+/** A program, and what has become of it. */
+interface Supervised {
+  readonly program: Program;
+  readonly process: SupervisedProcess;
+  /** Its services, each by its name. */
+  readonly states: Map<string, ServiceState>;
+  /** When it was asked to stop; undefined until then. */
+  stopMs: number | undefined;
+  clean: boolean;
+  /** True: it is to be forgotten at its end. */
+  removed: boolean;
+}
+
 /** Supervises `programs`; nothing starts before `start()`. */
 export const createSupervisor = (options: SupervisorOptions): Supervisor => {
-  const { programs, clock, timers, onEvent, onChange } = options;
+  const { clock, timers } = options;
   const allReady = Promise.withResolvers<boolean>();
-  const states = new Map<string, ServiceState>();
-  for (const program of programs) {
-    for (const name of program.services) states.set(name, { name, state: "starting", restarts: 0 });
-  }
-  const startMs = clock.monotonicMs();
-  let stopStartMs: number | undefined;
-  let clean = true;
+  const ended = Promise.withResolvers<void>();
+  const supervised = new Map<string, Supervised>();
+  const listeners = new Set<(event: SupervisorEvent) => void>();
+  const serviceOrder: string[] = [];
+  let stopping = false;
 
-  const update = (program: Program, change: Partial<ServiceState>): void => {
-    for (const name of program.services) states.set(name, { ...(states.get(name) as ServiceState), ...change });
-    onChange([...states.values()]);
+  const onEvent = (event: SupervisorEvent): void => {
+    options.onEvent(event);
+    for (const listener of listeners) listener(event);
+  };
+  const all = (): ServiceState[] =>
+    [...supervised.values()]
+      .flatMap(({ states }) => [...states.values()])
+      .sort(
+        (a, b) => serviceOrder.indexOf(a.name) - serviceOrder.indexOf(b.name) || (a.replica ?? 1) - (b.replica ?? 1),
+      );
+  const set = (one: Supervised, change: Partial<ServiceState>, names = one.program.services): void => {
+    for (const name of names) one.states.set(name, { ...(one.states.get(name) as ServiceState), ...change });
+    options.onChange(all());
   };
 
   /** Says whether all are ready once that is known of each; without a gateway none of the others ever will be. */
   const settle = (gaveUp?: Program): void => {
-    const known = [...states.values()].every(({ state }) => ["ready", "failed", "refused"].includes(state));
-    if (known || gaveUp?.isGateway) allReady.resolve([...states.values()].every(({ state }) => state === "ready"));
+    const known = all().every(({ state }) => ["ready", "failed", "refused"].includes(state));
+    if (known || gaveUp?.isGateway) allReady.resolve(all().every(({ state }) => state === "ready"));
   };
 
-  const listenerOf = (program: Program): ProcessListener => {
-    const log = options.openLog(program);
-    const onLine = (line: LogLine): void => onEvent({ type: "grave-line", line });
+  const listenerOf = (program: Program, log: LogFile, self: () => Supervised): ProcessListener => {
+    const onLine = (line: LogLine): void => onEvent({ type: "grave-line", program, line });
     const grave = {
       stdout: graveLines("stdout", program.name, onLine),
       stderr: graveLines("stderr", program.name, onLine),
@@ -88,45 +125,33 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
       grave.stdout.end();
       grave.stderr.end();
     };
+    const gone = { process: undefined, address: undefined };
     let launches = 0;
     let launchMs = 0;
     return {
       started(process) {
         launchMs = clock.monotonicMs();
-        update(program, {
-          state: "starting",
-          process,
-          startMs: clock.nowMs(),
-          restarts: launches++,
-          address: undefined,
-          refusal: undefined,
-        });
+        const restarts = launches++;
+        const startMs = clock.nowMs();
+        set(self(), { state: "starting", process, startMs, restarts, address: undefined, refusal: undefined });
       },
       said(message) {
-        const service = states.get(message.service);
-        if (stopStartMs !== undefined) return;
-        if (service === undefined || !program.services.includes(message.service)) return;
-        if (message.type === "refused") {
+        const one = self();
+        if (one.stopMs !== undefined || !program.services.includes(message.service)) return;
+        const stateNow = () => one.states.get(message.service) as ServiceState;
+        if (message.type === "counts") {
+          onEvent({ type: "counted", program, calls: message.calls, failures: message.failures });
+        } else if (message.type === "refused") {
           const { version, instanceId, refusal } = message;
-          const refused: ServiceState = { ...service, state: "refused", version, instanceId, refusal };
-          states.set(refused.name, refused);
-          onChange([...states.values()]);
-          onEvent({ type: "refused", service: refused });
+          set(one, { state: "refused", version, instanceId, refusal }, [message.service]);
+          onEvent({ type: "refused", program, service: stateNow() });
+          settle();
+        } else if (message.type === "ready") {
+          const { version, instanceId, address } = message;
+          set(one, { state: "ready", refusal: undefined, address, instanceId, version }, [message.service]);
+          onEvent({ type: "ready", program, service: stateNow(), readyAfterMs: clock.monotonicMs() - launchMs });
           settle();
         }
-        if (message.type !== "ready") return;
-        const ready: ServiceState = {
-          ...service,
-          state: "ready",
-          refusal: undefined,
-          address: message.address,
-          instanceId: message.instanceId,
-          version: message.version,
-        };
-        states.set(ready.name, ready);
-        onChange([...states.values()]);
-        onEvent({ type: "ready", service: ready, readyAfterMs: clock.monotonicMs() - launchMs });
-        settle();
       },
       wrote(stream, chunk) {
         log.write(chunk);
@@ -134,74 +159,105 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
       },
       died(exit, restartInMs) {
         finishOutput();
-        update(program, { state: "waiting", process: undefined, address: undefined, lastExit: exit });
+        set(self(), { ...gone, state: "waiting", lastExit: exit });
         onEvent({ type: "died", program, exit, restartInMs });
       },
       gaveUp(exit) {
         finishOutput();
-        clean = false;
-        update(program, { state: "failed", process: undefined, address: undefined, lastExit: exit });
+        self().clean = false;
+        set(self(), { ...gone, state: "failed", lastExit: exit });
         onEvent({ type: "gave-up", program, exit });
         settle(program);
-        log.close();
       },
       stopped(exit, killed) {
+        const one = self();
         finishOutput();
-        if (killed || exit.code !== 0) clean = false;
-        update(program, {
-          state: killed ? "killed" : "stopped",
-          process: undefined,
-          address: undefined,
-          lastExit: exit,
-        });
-        onEvent({ type: "stopped", program, exit, killed, afterMs: clock.monotonicMs() - (stopStartMs ?? startMs) });
-        log.close();
+        one.clean = !killed && exit.code === 0;
+        set(one, { ...gone, state: killed ? "killed" : "stopped", lastExit: exit });
+        onEvent({ type: "stopped", program, exit, killed, afterMs: clock.monotonicMs() - (one.stopMs ?? 0) });
       },
     };
   };
 
-  const processes = programs.map((program) => ({
-    program,
-    process: new SupervisedProcess({
-      program,
-      clock,
-      timers,
-      launch: options.launch ?? launch,
-      listener: listenerOf(program),
-    }),
-  }));
-  const of = (isGateway: boolean): SupervisedProcess[] =>
-    processes.filter(({ program }) => program.isGateway === isGateway).map(({ process }) => process);
-  const markStopping = (): void => {
-    if (stopStartMs !== undefined) return;
-    stopStartMs = clock.monotonicMs();
-    allReady.resolve(false);
-    for (const { program } of processes) {
-      const state = states.get(program.services[0] ?? "")?.state;
-      if (state === "ready" || state === "refused" || state === "starting") update(program, { state: "stopping" });
-      if (state === "waiting") update(program, { state: "stopped" });
+  const take = (program: Program): Supervised => {
+    if (supervised.has(program.name)) throw new TypeError(`there is a ${program.name} already`);
+    const { replica = 1, release } = program;
+    const log = options.openLog(program);
+    const listener = listenerOf(program, log, () => one);
+    const process = new SupervisedProcess({ program, clock, timers, launch: options.launch ?? launch, listener });
+    const one: Supervised = { program, process, states: new Map(), stopMs: undefined, clean: true, removed: false };
+    for (const name of program.services) {
+      one.states.set(name, { name, replica, release, state: "starting", restarts: 0 });
+      if (!serviceOrder.includes(name)) serviceOrder.push(name);
     }
+    supervised.set(program.name, one);
+    void process.ended.then(() => {
+      log.close();
+      // One that was taken out on purpose is not the end of the mesh, even where it was the last.
+      if (one.removed && !stopping) return;
+      if ([...supervised.values()].every((each) => each.process.hasEnded)) ended.resolve();
+    });
+    return one;
   };
-  const stopAll = async (some: SupervisedProcess[]): Promise<void> => {
-    await Promise.all(some.map((process) => process.stop(options.drainMs)));
+  const markStopping = (one: Supervised): void => {
+    if (one.stopMs !== undefined) return;
+    one.stopMs = clock.monotonicMs();
+    const state = one.states.get(one.program.services[0] ?? "")?.state;
+    if (state === "ready" || state === "refused" || state === "starting") set(one, { state: "stopping" });
+    if (state === "waiting") set(one, { state: "stopped" });
+  };
+  const markAllStopping = (): void => {
+    stopping = true;
+    allReady.resolve(false);
+    for (const one of supervised.values()) markStopping(one);
+    if (supervised.size === 0) ended.resolve();
+  };
+  const stopAll = async (isGateway: boolean): Promise<void> => {
+    const some = [...supervised.values()].filter(({ program }) => program.isGateway === isGateway);
+    await Promise.all(some.map(({ process }) => process.stop(options.drainMs)));
   };
 
+  for (const program of options.programs) take(program);
   return {
     allReady: allReady.promise,
-    ended: Promise.all(processes.map(({ process }) => process.ended)).then(() => undefined),
+    ended: ended.promise,
     start() {
-      for (const process of [...of(true), ...of(false)]) process.start();
+      const given = [...supervised.values()];
+      for (const { program, process } of given) if (program.isGateway) process.start();
+      for (const { program, process } of given) if (!program.isGateway) process.start();
     },
+    add(program) {
+      if (stopping) return false;
+      take(program).process.start();
+      return true;
+    },
+    async remove(name) {
+      const one = supervised.get(name);
+      if (one === undefined) return true;
+      one.removed = true;
+      markStopping(one);
+      await one.process.stop(options.drainMs);
+      supervised.delete(name);
+      options.onChange(all());
+      settle();
+      return one.clean;
+    },
+    tell: (name, message) => supervised.get(name)?.process.tell(message),
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    states: all,
     async stop() {
-      markStopping();
+      markAllStopping();
       // A gateway that outlives the services sees each of them leave, and answers the calls that are under way until then.
-      await stopAll(of(false));
-      await stopAll(of(true));
-      return clean;
+      await stopAll(false);
+      await stopAll(true);
+      return [...supervised.values()].every(({ clean }) => clean);
     },
     kill() {
-      markStopping();
-      for (const { process } of processes) process.kill();
+      markAllStopping();
+      for (const { process } of supervised.values()) process.kill();
     },
   };
 };

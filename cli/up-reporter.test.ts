@@ -23,7 +23,7 @@ const report = (event: SupervisorEvent): { out: string[]; err: string[] } => {
 
 test("a service that is ready is one line with its address, process and time", () => {
   const service = { name: "customer", state: "ready", restarts: 0, address: "127.0.0.1:41234", process: { pid: 123 } };
-  const { out, err } = report({ type: "ready", service: { ...service, state: "ready" }, readyAfterMs: 412 });
+  const { out, err } = report({ type: "ready", program, service: { ...service, state: "ready" }, readyAfterMs: 412 });
   expect(out[0]?.split(/ {2,}/)).toEqual(["customer", "ready", "127.0.0.1:41234", "pid 123", "0.41 s"]);
   expect(err).toEqual([]);
 });
@@ -43,6 +43,7 @@ test("a service that is refused is told with why, and what to do", () => {
   const refusal = { message: "it would break callers", violations: ["a.proto: RULE: gone"], nextSteps: ["undo it"] };
   const { out, err } = report({
     type: "refused",
+    program,
     service: { name: "customer", state: "refused", restarts: 0, refusal },
   });
   expect(out).toEqual([]);

@@ -1,4 +1,5 @@
 import { formatLogLine } from "./pretty-log.ts";
+import { replicaName } from "./state-file.ts";
 import type { SupervisorEvent } from "./supervisor.ts";
 import type { Terminal } from "./terminal.ts";
 import { formatDuration } from "./units.ts";
@@ -10,7 +11,8 @@ export const upReporter =
     const { out, err, outColors, errColors } = terminal;
     switch (event.type) {
       case "ready": {
-        const { name, address = "", process, restarts } = event.service;
+        const { address = "", process, restarts } = event.service;
+        const name = replicaName(event.service.name, event.service.replica);
         const again = restarts > 0 ? ` (start ${restarts + 1})` : "";
         const took = formatDuration(event.readyAfterMs);
         out(
@@ -19,7 +21,8 @@ export const upReporter =
         return;
       }
       case "refused": {
-        const { name, refusal } = event.service;
+        const { refusal } = event.service;
+        const name = replicaName(event.service.name, event.service.replica);
         // The service's own line in the log says the rest.
         err(`${errColors.red(name.padEnd(16))} refused: ${refusal?.message ?? ""}`);
         for (const violation of refusal?.violations ?? []) err(`${" ".repeat(17)}${violation}`);
@@ -40,6 +43,8 @@ export const upReporter =
         err(
           `${event.program.name.padEnd(16)} ${event.killed ? errColors.red("killed") : "stopped"} after ${formatDuration(event.afterMs)}`,
         );
+        return;
+      case "counted":
         return;
       case "grave-line":
         err(formatLogLine(event.line, errColors));

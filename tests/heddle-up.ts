@@ -48,7 +48,8 @@ export const launchHeddleUp = async (
   prepare(dataFolder);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { ...process.env, HEDDLE_DATA: dataFolder, HEDDLE_PORT: String(port), NO_COLOR: "1" };
+  // No gateway of the shell: the mesh is its own.
+  const env = { ...process.env, HEDDLE_GATEWAY: "", HEDDLE_DATA: dataFolder, HEDDLE_PORT: String(port), NO_COLOR: "1" };
   const up: ChildProcess = spawn(process.execPath, [HEDDLE, "up", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [up.stdout, up.stderr]) {

@@ -51,7 +51,15 @@ export const startMesh = async (
 
   const start = async (service: string) => {
     const child = spawn(process.execPath, ["--conditions=source", join(ROOT, "services", service, "main.ts")], {
-      env: { ...process.env, HEDDLE_PORT: String(port), HEDDLE_DATA: dataFolder, HEDDLE_LOG_LEVEL: "info", ...env },
+      // HEDDLE_GATEWAY as well: one of the shell would have the services register with another mesh.
+      env: {
+        ...process.env,
+        HEDDLE_GATEWAY: url,
+        HEDDLE_PORT: String(port),
+        HEDDLE_DATA: dataFolder,
+        HEDDLE_LOG_LEVEL: "info",
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     running.set(service, child);

@@ -4,7 +4,7 @@ import { dataFolder } from "../data-folder.ts";
 import { Failure } from "../failure.ts";
 import { dataOption, timeoutOption } from "../mesh-options.ts";
 import { isAlive } from "../process-info.ts";
-import { readState, supervisorLives } from "../state-file.ts";
+import { readState, replicaName, type ServiceState, serviceNames, supervisorLives } from "../state-file.ts";
 import { processTerminal } from "../terminal.ts";
 import { formatDuration } from "../units.ts";
 
@@ -35,17 +35,17 @@ export const downCommand = (): Command =>
         await systemTimers.sleep(25);
       }
       const ended = readState(folder.stateFile);
-      const killed = ended?.services.filter((service) => service.state === "killed").map(({ name }) => name) ?? [];
+      const nameOf = ({ name, replica }: ServiceState) => replicaName(name, replica);
+      const killed = ended?.services.filter((service) => service.state === "killed").map(nameOf) ?? [];
       const cut =
-        ended?.services
-          .filter((service) => service.lastExit?.code !== 0 && service.state === "stopped")
-          .map(({ name }) => name) ?? [];
+        ended?.services.filter((service) => service.lastExit?.code !== 0 && service.state === "stopped").map(nameOf) ??
+        [];
       if (killed.length + cut.length > 0) {
         throw new Failure(`Stopped, but not cleanly: ${[...killed, ...cut].join(", ")}.`, {
           next: "heddle logs shows which calls were cut.",
         });
       }
       terminal.err(
-        `${state.services.length} services stopped in ${formatDuration(systemClock.monotonicMs() - startMs)}; every call was finished.`,
+        `${serviceNames(state.services).length} services stopped in ${formatDuration(systemClock.monotonicMs() - startMs)}; every call was finished.`,
       );
     });

@@ -33,10 +33,9 @@ export const logsCommand = (): Command =>
         const { out, err, outColors, outIsTerminal } = processTerminal();
         const raw = options.json === true || !outIsTerminal;
         // In one process all services write one log, and each line names its service.
-        const files = [...(await chosenServices(names)), "mesh"].map((service) => ({
-          service,
-          path: folder.logFile(service),
-        }));
+        const files = [...(await chosenServices(names)), "mesh"].flatMap((service) =>
+          folder.logFiles(service).map((path) => ({ service, path })),
+        );
         if (!files.some(({ path }) => existsSync(path)))
           err(`There is no log in ${folder.logs}: no mesh has run there.`);
         const wanted = (line: LogLine) =>

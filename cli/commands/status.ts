@@ -10,7 +10,7 @@ import { dataOption, gatewayOption, gatewayUrl, jsonOption } from "../mesh-optio
 import { residentBytes } from "../process-info.ts";
 import { refusalLines, refusalsOf, type ServiceRefusal } from "../refusals.ts";
 import { listInstances } from "../registry.ts";
-import { type MeshState, readState, type ServiceState, supervisorLives } from "../state-file.ts";
+import { type MeshState, readState, replicaName, type ServiceState, supervisorLives } from "../state-file.ts";
 import { isAlarm, lagMsOf, listSubscriptions, type SubscriptionReport, stateName } from "../subscriptions.ts";
 import { formatTable } from "../table.ts";
 import { type Colors, processTerminal } from "../terminal.ts";
@@ -19,6 +19,10 @@ import { formatBytes, formatDuration } from "../units.ts";
 /** One service as `status` shows it. */
 interface Row {
   readonly service: string;
+  /** Which of its processes, from 1; undefined for one that somebody else has started. */
+  readonly replica: number | undefined;
+  /** The release that was deployed; undefined for the sources of the working tree. */
+  readonly release: string | undefined;
   readonly version: string;
   readonly state: string;
   readonly address: string;
@@ -114,6 +118,8 @@ const rows = (
     const instance = instances.find(({ instanceId }) => instanceId === service.instanceId);
     return {
       service: service.name,
+      replica: service.replica ?? 1,
+      release: service.release,
       version: instance?.version ?? service.version ?? "",
       state: stateOf(service, instance),
       refusal:
@@ -134,6 +140,8 @@ const rows = (
     .map((instance): Omit<Row, "events"> => {
       return {
         service: instance.serviceName,
+        replica: undefined,
+        release: undefined,
         version: instance.version,
         state: instance.state === ServingState.SERVING ? "serving" : "not serving",
         refusal: undefined,
@@ -148,7 +156,14 @@ const rows = (
   const strangers = refusals
     .filter(({ service }) => !supervised.some((row) => row.service === service && row.state === "refused"))
     .map(({ service, version, ...refusal }): Omit<Row, "events"> => {
-      const nothing = { pid: undefined, restarts: undefined, uptimeMs: undefined, residentBytes: undefined };
+      const nothing = {
+        replica: undefined,
+        release: undefined,
+        pid: undefined,
+        restarts: undefined,
+        uptimeMs: undefined,
+        residentBytes: undefined,
+      };
       return { service, version, state: "refused", refusal, address: "", ...nothing };
     });
   return [...supervised, ...joined, ...strangers];
@@ -179,7 +194,7 @@ const print = (services: readonly Row[], { out, outColors }: ReturnType<typeof p
     { heading: "LAG", align: "right" as const },
   ];
   const cells = services.map((row) => [
-    row.service,
+    replicaName(row.service, row.replica),
     row.version,
     stateText(row.state, outColors),
     row.address,

@@ -1,5 +1,3 @@
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { socketNetwork, systemClock, systemRandom, systemTimers } from "@heddle/mesh/runtime";
 import { ConfigError, MESH_VARIABLES, parseConfig } from "@heddle/mesh/service/config";
 import { Command, Option } from "commander";
@@ -11,9 +9,14 @@ import { identityKeyFile } from "../identity-key.ts";
 import { endLeftovers } from "../leftovers.ts";
 import { openLogFile } from "../log-file.ts";
 import { dataOption, timeoutOption } from "../mesh-options.ts";
+import { oneProgram, type ProgramOf, programsAtStart, programsOf } from "../mesh-programs.ts";
 import { identify } from "../process-info.ts";
-import type { Program } from "../program.ts";
-import { chosenServices, GATEWAY, mainFile } from "../services.ts";
+import { parseReplicaCounts } from "../replica-counts.ts";
+import { type ControlDoor, openControlDoor } from "../rollout/control-door.ts";
+import { controlHandler } from "../rollout/control-handler.ts";
+import { createFleet } from "../rollout/fleet.ts";
+import { type HeldPort, holdPort } from "../rollout/held-port.ts";
+import { chosenServices, GATEWAY } from "../services.ts";
 import {
   claimStateFile,
   failedServices,
@@ -24,7 +27,7 @@ import {
   type ServiceState,
   writeState,
 } from "../state-file.ts";
-import { createSupervisor } from "../supervisor.ts";
+import { createSupervisor, type Supervisor } from "../supervisor.ts";
 import { fileTerminal, processTerminal, type Terminal } from "../terminal.ts";
 import { upReporter } from "../up-reporter.ts";
 
@@ -33,6 +36,7 @@ interface UpOptions {
   readonly data?: string;
   readonly detach?: boolean;
   readonly singleProcess?: boolean;
+  readonly replicas?: string[];
   readonly timeout: number;
   readonly output?: string;
 }
@@ -46,6 +50,7 @@ export const upCommand = (): Command =>
     .addOption(dataOption())
     .option("--detach", "return when all services are ready, and leave the mesh running")
     .option("--single-process", "all services in one process, with calls between them in memory")
+    .option("--replicas <service=count...>", "processes of a service, such as customer=3; kept until heddle scale")
     .addOption(timeoutOption("how long --detach waits for the services", 60_000))
     .addOption(new Option("--output <file>", "where a detached mesh prints").hideHelp())
     .addHelpText(
@@ -58,18 +63,23 @@ Examples:
   heddle up
   heddle up --detach --port 9090 --data /tmp/mesh
   heddle up gateway customer
+  heddle up --replicas customer=3 order=2
   heddle up --single-process`,
     )
     .action(async (names: string[], options: UpOptions) => {
       const services = await chosenServices(names);
       const folder = dataFolder(options.data);
       const env = environment(options, folder);
+      const counts = await parseReplicaCounts(options.replicas ?? []);
+      const unwanted = Object.keys(counts).find((name) => !services.includes(name) || name === GATEWAY);
+      if (options.singleProcess && options.replicas) throw usageFailure("A single process has no replicas.");
+      if (unwanted !== undefined) throw usageFailure(`${unwanted} can have no replicas here.`);
       if (options.detach) {
         await startDetached(process.argv.slice(2), folder, options.timeout);
         return;
       }
       const terminal = options.output === undefined ? processTerminal() : fileTerminal(openLogFile(options.output));
-      process.exitCode = await supervise(services, options.singleProcess === true, folder, env, terminal);
+      process.exitCode = await supervise(services, options.singleProcess === true, counts, folder, env, terminal);
     });
 
 /** The environment of the services: what the options say goes before what it held. */
@@ -94,6 +104,7 @@ const SAME_SIGNAL_MS = 250;
 const supervise = async (
   services: string[],
   together: boolean,
+  counts: Readonly<Record<string, number>>,
   folder: DataFolder,
   given: NodeJS.ProcessEnv,
   terminal: Terminal,
@@ -120,10 +131,15 @@ const supervise = async (
     }
   };
   const env = { ...given, HEDDLE_IDENTITY_KEY_FILE: identityKeyFile(folder, given, systemRandom) };
-  if (services.includes(GATEWAY)) await checkPortFree(config.HEDDLE_HOST, config.HEDDLE_PORT, change);
+  let port: HeldPort | undefined;
+  if (services.includes(GATEWAY)) {
+    await checkPortFree(config.HEDDLE_HOST, config.HEDDLE_PORT, change);
+    if (!together) port = holdPort({ host: config.HEDDLE_HOST, port: config.HEDDLE_PORT });
+  }
   const startMs = systemClock.monotonicMs();
+  const programOf = programsOf(folder, env, port);
   const supervisor = createSupervisor({
-    programs: together ? [oneProgram(services, env)] : services.map((name) => programOf(name, env)),
+    programs: together ? [oneProgram(services, env)] : programsAtStart(folder, services, counts, programOf),
     clock: systemClock,
     timers: systemTimers,
     openLog: ({ name }) => openLogFile(folder.logFile(name)),
@@ -133,6 +149,7 @@ const supervise = async (
     drainMs: config.HEDDLE_DRAIN_MS + 5_000,
   });
 
+  const door = together ? undefined : await openDoor(folder, services, supervisor, programOf, terminal);
   const stopped = Promise.withResolvers<boolean>();
   let firstSignalMs: number | undefined;
   const onSignal = () => {
@@ -180,6 +197,8 @@ const supervise = async (
   await supervisor.ended;
   awake.abort();
   await stayAwake;
+  door?.close();
+  port?.close();
   // What ended without being asked to has given up.
   const clean = firstSignalMs !== undefined && (await stopped.promise);
   change({ phase: "stopped" });
@@ -194,22 +213,23 @@ const ACCESS_IN_WORDS = {
 /** As long as a timer can wait, 24 days; a supervised process is there long before. */
 const FOREVER_MS = 2 ** 31 - 1;
 
-const programOf = (name: string, env: NodeJS.ProcessEnv): Program => ({
-  name,
-  services: [name],
-  file: mainFile(name),
-  env,
-  isGateway: name === GATEWAY,
-});
-
-const oneProgram = (services: string[], env: NodeJS.ProcessEnv): Program => ({
-  name: "mesh",
-  services,
-  file: join(fileURLToPath(new URL("../", import.meta.url)), "single-process.ts"),
-  args: services,
-  env,
-  isGateway: true,
-});
+/** Opens the door for the other commands; a mesh that cannot have one runs without. */
+const openDoor = async (
+  folder: DataFolder,
+  services: readonly string[],
+  supervisor: Supervisor,
+  programOf: ProgramOf,
+  terminal: Terminal,
+): Promise<ControlDoor | undefined> => {
+  const fleet = createFleet({ supervisor, clock: systemClock, timers: systemTimers, programOf });
+  const handler = controlHandler({ fleet, clock: systemClock, services, folder: folder.rollouts });
+  try {
+    return await openControlDoor(folder.controlSocket, handler, systemTimers);
+  } catch (error) {
+    terminal.err(`heddle scale, restart and deploy cannot reach this mesh: ${(error as Error).message}`);
+    return undefined;
+  }
+};
 
 const claim = (folder: DataFolder, state: MeshState): MeshState | undefined => {
   try {

@@ -4,7 +4,14 @@ import { dataFolder } from "../data-folder.ts";
 import { Failure } from "../failure.ts";
 import { dataOption, timeoutOption } from "../mesh-options.ts";
 import { notServing } from "../registry.ts";
-import { failedServices, type MeshState, readState, supervisorLives, throwIfRefused } from "../state-file.ts";
+import {
+  failedServices,
+  type MeshState,
+  readState,
+  serviceNames,
+  supervisorLives,
+  throwIfRefused,
+} from "../state-file.ts";
 import { processTerminal } from "../terminal.ts";
 import { formatDuration } from "../units.ts";
 
@@ -28,7 +35,7 @@ export const waitCommand = (): Command =>
         if (state && supervisorLives(state) && state.phase === "running") throwIfRefused(state);
         const found = state && supervisorLives(state) ? await missingOf(state) : "no mesh runs there";
         if (found === undefined && state) {
-          processTerminal().err(`${state.services.length} services serve at ${state.gateway}.`);
+          processTerminal().err(`${serviceNames(state.services).length} services serve at ${state.gateway}.`);
           return;
         }
         missing = found ?? missing;
@@ -44,7 +51,8 @@ export const waitCommand = (): Command =>
 
 /** What is still missing, in words; undefined when nothing is. */
 const missingOf = async (state: MeshState): Promise<string | undefined> => {
-  const starting = state.services.filter((service) => service.state !== "ready").map(({ name }) => name);
+  // One that leaves is missed by nobody: another is there, or it was not wanted.
+  const starting = serviceNames(state.services.filter(({ state: now }) => now !== "ready" && now !== "stopping"));
   if (state.phase !== "running" || starting.length > 0) return starting.join(", ") || `the mesh is ${state.phase}`;
   if (!state.services.some(({ name }) => name === "gateway")) return undefined;
   const silent = await notServing(state.gateway);

@@ -21,9 +21,12 @@ export interface ContractBreak {
   readonly after: string;
 }
 
+/** How many breaks are told of two contracts. A made-up one may have as many as it has bytes. */
+export const BREAKS_MAX = 1000;
+
 /**
  * What of one package version would break those who call it, by buf's rules WIRE_JSON, RPC_NO_DELETE and SERVICE_NO_DELETE, by file
- * and line; in what the package's messages hold of other packages as well. Both are serialized descriptor sets.
+ * and line; in what the package's messages hold of other packages as well: BREAKS_MAX at most, and which of more is not said. Both are serialized descriptor sets.
  *
  * @param lacking "partial": a file that `after` lacks is a part of the package that its owner does not bring. "deleted": it is gone.
  */
@@ -41,7 +44,12 @@ export const breaksBetween = (
   // Of what a package of others has, callers only notice what this one holds of it.
   const isNoticed = ({ element, file }: ContractViolation) =>
     isOwn(old, file, packageName) || types.has(element) || types.has(element.slice(0, element.lastIndexOf(".")));
-  const compared = compareContracts(was, is, { rules: ADMISSION_RULES, packages }).filter(isNoticed);
+  const compared = compareContracts(was, is, {
+    rules: ADMISSION_RULES,
+    packages,
+    isCounted: isNoticed,
+    violationsMax: BREAKS_MAX,
+  });
   const breaks = compared.map(({ file, line, element, rule, message, before, after }) => ({
     file,
     line,
@@ -55,7 +63,7 @@ export const breaksBetween = (
   const gone = servicesOf(old, packageName).filter(
     (service) => current.getService(service.typeName) === undefined && !kept.has(service.file.proto.name),
   );
-  return [...gone.map(serviceDeleted), ...breaks].sort(byPlace);
+  return [...gone.map(serviceDeleted), ...breaks].slice(0, BREAKS_MAX).sort(byPlace);
 };
 
 const serviceDeleted = (service: DescService): ContractBreak => ({

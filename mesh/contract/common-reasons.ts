@@ -49,6 +49,11 @@ const declare = (domain: string) => {
       "The message is larger than the {limitBytes} bytes that are accepted.",
     ),
     RESOURCE_EXHAUSTED: reason("RESOURCE_EXHAUSTED", Code.ResourceExhausted, "A limit of the service is reached."),
+    OVERLOADED: reason(
+      "OVERLOADED",
+      Code.ResourceExhausted,
+      "The call was not begun: this instance has more to do than it can.",
+    ),
     COMPRESSION_UNKNOWN: reason(
       "COMPRESSION_UNKNOWN",
       Code.Unimplemented,

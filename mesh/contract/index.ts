@@ -1,14 +1,4 @@
 export { applyUpdate } from "./apply-update.ts";
-export {
-  ADMISSION_RULES,
-  type Category,
-  type CompareOptions,
-  type ContractViolation,
-  compareContracts,
-  contractRules,
-  type RuleId,
-  violationsOf,
-} from "./breaking/index.ts";
 export { breaksBetween, type ContractBreak } from "./breaks-between.ts";
 export { type ContractChange, type ContractElement, changesBetween } from "./changes-between.ts";
 export { type CommonReasons, commonReasons } from "./common-reasons.ts";

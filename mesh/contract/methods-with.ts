@@ -75,12 +75,15 @@ const enumOfValue = (registry: FileRegistry, scope: string, value: string): Desc
 
 /** The messages that can hold a type, itself included. */
 const holdersOf = (registry: FileRegistry, type: DescMessage | DescEnum): ReadonlySet<DescMessage> => {
-  const heldBy = new Map<DescMessage | DescEnum, DescMessage[]>();
+  const heldBy = new Map<DescMessage | DescEnum, Set<DescMessage>>();
   for (const message of registry) {
     if (message.kind !== "message") continue;
     for (const field of message.fields) {
       const held = field.message ?? field.enum;
-      if (held !== undefined) heldBy.set(held, [...(heldBy.get(held) ?? []), message]);
+      if (held === undefined) continue;
+      const known = heldBy.get(held);
+      if (known === undefined) heldBy.set(held, new Set([message]));
+      else known.add(message);
     }
   }
   const holders = new Set<DescMessage>();
@@ -90,7 +93,8 @@ const holdersOf = (registry: FileRegistry, type: DescMessage | DescEnum): Readon
       if (holders.has(next)) continue;
       holders.add(next);
     }
-    waiting.push(...(heldBy.get(next) ?? []));
+    // One by one: arguments of a call have their place on the stack, and a type may be held by everything.
+    for (const holder of heldBy.get(next) ?? []) waiting.push(holder);
   }
   return holders;
 };

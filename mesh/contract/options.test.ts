@@ -31,7 +31,7 @@ test("a timeout of zero is no cap", () => {
   expect(methodOptions(RegistryService.method.watch).timeoutMs).toBeUndefined();
 });
 
-test("a contract without our options lets nobody in and asks for nothing", () => {
+test("a contract without our options lets nobody in and asks for nothing, but that health is always told", () => {
   expect(methodOptions(Health.method.check)).toEqual({
     timeoutMs: undefined,
     access: { public: false, roles: [], services: [] },
@@ -40,7 +40,7 @@ test("a contract without our options lets nobody in and asks for nothing", () =>
     rateLimit: undefined,
     deprecated: false,
     sunset: undefined,
-    priority: "normal",
+    priority: "critical",
     idempotency: "unknown",
   });
 });

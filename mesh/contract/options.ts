@@ -75,7 +75,9 @@ export const methodOptions = (method: DescMethod): MethodOptions => {
     rateLimit: rateLimitOf(method),
     deprecated: isDeprecated(method),
     sunset: getOption(method, method_sunset) || getOption(method.parent, service_sunset) || undefined,
-    priority: priorities[getOption(method, priority)] ?? "normal",
+    priority: STANDARD.test(method.parent.typeName)
+      ? "critical"
+      : (priorities[getOption(method, priority)] ?? "normal"),
     idempotency: idempotencies[method.idempotency],
   });
   read.set(method, options);
@@ -94,6 +96,9 @@ export const assertAccessDeclared = (service: DescService): void => {
 /** The methods of a service whose contract does not say who may call them. */
 export const undeclaredAccess = (service: DescService): string[] =>
   service.methods.filter((method) => !hasOption(method, access)).map((method) => method.name);
+
+/** What tells whether a service is well, and what it is: least of all when it has too much to do may it be silent. */
+const STANDARD = /^grpc\.(?:health|reflection)\./;
 
 const read = new WeakMap<DescMethod, MethodOptions>();
 

@@ -3,6 +3,7 @@ export { ACCESS_MODES, type AccessMode } from "./access-mode.ts";
 export { TOKEN_ISSUER } from "./access-token.ts";
 export { type Authenticator, createAuthenticator } from "./authenticator.ts";
 export { ANONYMOUS, type Caller, LOCAL } from "./caller.ts";
+export { callerName } from "./caller-name.ts";
 export { KeySet, type PublishedKey } from "./key-set.ts";
 export { isLoopbackHost } from "./local-call.ts";
 export { type Permission, permissionOf } from "./permission.ts";

@@ -1,3 +1,6 @@
+export { Admission, type AdmissionState, type Claim, type Shedable } from "./admission/admission.ts";
+export { RETRY_DELAY_MS, TOLD_EVERY_MS } from "./admission/limits.ts";
+export { higherPriority, type Priority, parsePriority } from "./admission/priority.ts";
 export { BoundedCache, type Cached } from "./bounded-cache.ts";
 export { CIRCUIT_BREAKER, CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
 export { ConcurrencyLimit } from "./concurrency-limit.ts";

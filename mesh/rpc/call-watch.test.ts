@@ -31,7 +31,7 @@ class WatchedCall {
 
   end(): void {
     this.ended = true;
-    this.#watch.leave(this.served);
+    this.#watch.leave(this.served, 0);
   }
 }
 

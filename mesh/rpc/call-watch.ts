@@ -1,8 +1,25 @@
+import { Code } from "@connectrpc/connect";
 import type { Clock, Timers } from "../runtime/index.ts";
 import type { ServedCall } from "./served-call.ts";
 
+/** How calls have ended since the start. */
+export interface CallCounts {
+  readonly calls: number;
+  /** Those among them whose failure may be the service's own doing: what a rollout is judged by. */
+  readonly failures: number;
+}
+
+/** Codes of failures that a version can be to blame for; a refusal of what the caller asked is none. */
+const BLAMED: ReadonlySet<number> = new Set([
+  Code.Unknown,
+  Code.Internal,
+  Code.DataLoss,
+  Code.DeadlineExceeded,
+  Code.Unavailable,
+]);
+
 /**
- * Ends calls in time. A call that is answered in the turn in which it began, as most are, costs no timer: only those that are
+ * Ends calls in time, and counts how they ended. A call that is answered in the turn in which it began, as most are, costs no timer: only those that are
  * left at its end are armed.
  */
 export class CallWatch {
@@ -11,6 +28,8 @@ export class CallWatch {
   #fresh: ServedCall[] = [];
   readonly #running = new Set<ServedCall>();
   #draining: unknown;
+  #calls = 0;
+  #failures = 0;
   readonly #settle = () => this.#settleTurn();
 
   constructor({ clock, timers }: { clock: Clock; timers: Timers }) {
@@ -24,8 +43,15 @@ export class CallWatch {
     this.#fresh.push(call);
   }
 
-  /** A call has ended. */
-  leave(call: ServedCall): void {
+  /** How calls have ended so far. */
+  get counts(): CallCounts {
+    return { calls: this.#calls, failures: this.#failures };
+  }
+
+  /** A call has ended with a status; 0 is OK. */
+  leave(call: ServedCall, code: number): void {
+    this.#calls++;
+    if (BLAMED.has(code)) this.#failures++;
     if (call.timer === undefined && !this.#running.has(call)) return;
     call.timer?.cancel();
     call.timer = undefined;

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import { ANONYMOUS, type Caller } from "../identity/caller.ts";
+import { PRIORITY_HEADER } from "./priority-header.ts";
 
 /** The one call that the current code runs for; made by the server once per call. */
 export interface Call {
@@ -57,8 +58,14 @@ export const currentCall = (): Call | undefined => calls.getStore();
 /** Runs `work` as part of `call`. */
 export const runInCall = <T>(call: Call, work: () => T): T => calls.run(call, work);
 
-/** What work runs in that belongs to a trace and to no caller: it has no deadline, and nobody can cancel it. */
-export const backgroundCall = (traceparent: string): Call => new BackgroundCall(traceparent);
+/**
+ * What work runs in that belongs to a trace and to no caller: it has no deadline, and nobody can cancel it. `isCritical`: the calls
+ * that are made for it are not shed, wherever they go.
+ */
+export const backgroundCall = (traceparent: string, { isCritical = false } = {}): Call =>
+  new BackgroundCall(traceparent, isCritical ? CRITICAL : []);
+
+const CRITICAL = [PRIORITY_HEADER, "critical"];
 
 class BackgroundCall implements Call {
   readonly traceparent: string;
@@ -68,9 +75,10 @@ class BackgroundCall implements Call {
   readonly peer = "";
   readonly caller = ANONYMOUS;
   readonly replay = undefined;
-  readonly forwarded: readonly string[] = [];
-  constructor(traceparent: string) {
+  readonly forwarded: readonly string[];
+  constructor(traceparent: string, forwarded: readonly string[]) {
     this.traceparent = traceparent;
+    this.forwarded = forwarded;
   }
   get signal(): AbortSignal {
     return NEVER;

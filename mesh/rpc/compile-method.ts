@@ -99,24 +99,28 @@ export const compileMethod = (
         ? fail(reasons.DEADLINE_EXCEEDED, {})
         : new ConnectError("the operation timed out", Code.DeadlineExceeded),
     runOne(input, call) {
+      // A request that has come whole only now. The timer of its deadline fires when the event loop gets to it, which may be later.
+      if (call.timer !== undefined) call.refuseLate();
       const request = admit(input);
       if (debug) deps.log.debug({ method: name, request: redact(method.input, request as Message) }, "request");
       const replay = mayRepeat ? replayOf(method, request as Message) : undefined;
       const handle = implementation as Unary;
       if (replay === undefined) return runInCall(call, () => handle(request, call));
       call.replay = replay;
-      return runInCall(call, () => once(replay, () => handle(request, call)));
+      return runInCall(call, () => once(replay, call, () => handle(request, call)));
     },
     runMany(input, call) {
+      if (call.timer !== undefined) call.refuseLate();
       const request = admit(input);
       return runInCall(call, () => (implementation as Streaming)(request, call)[Symbol.asyncIterator]());
     },
   };
 
   /** Runs the handler at most once per request id, and answers every repetition with the first reply. */
-  async function once(replay: Replay, handle: () => Promise<Reply> | Reply): Promise<Reply> {
+  async function once(replay: Replay, call: ServedCall, handle: () => Promise<Reply> | Reply): Promise<Reply> {
     const recorded = await deps.findReply?.(name, replay.requestId);
     if (recorded !== undefined) return recordedReply(method, replay, recorded);
+    call.refuseLate();
     try {
       const reply = await handle();
       if (!replay.recorded) {

@@ -1,5 +1,6 @@
 import { type ContextValues, createContextValues } from "@connectrpc/connect";
 import { ANONYMOUS, type Caller } from "../identity/caller.ts";
+import type { Priority } from "../policy/index.ts";
 import type { HttpStream } from "../wire/index.ts";
 import { callerKey } from "./caller-key.ts";
 import type { GrpcTarget } from "./grpc-target.ts";
@@ -24,6 +25,10 @@ export class GrpcCall extends ServedCall {
     this.#target = target;
     this.peer = stream.peer;
     this.caller = target.entry?.caller ?? ANONYMOUS;
+  }
+
+  protected get priority(): Priority {
+    return this.#target.guarded?.priority ?? "normal";
   }
 
   protected get authorization(): string | undefined {

@@ -4,6 +4,7 @@ import { TRACEPARENT } from "../observe/index.ts";
 import { HeaderList } from "../wire/index.ts";
 import type { GrpcMethod } from "./grpc-method.ts";
 import { parseGrpcTimeout } from "./grpc-status.ts";
+import type { GuardedCalls } from "./overload-guard.ts";
 
 /** `application/grpc` with protobuf; every other content type goes through Connect's handlers. */
 const GRPC_PROTO = /^application\/grpc(?:\+proto)?(?:;|$)/;
@@ -31,8 +32,16 @@ export class GrpcTarget {
   /** Whether the caller may call; undefined where nobody looks at that. */
   readonly entry: Entry | undefined;
 
-  constructor(grpc: GrpcMethod, headers: HeaderList, entry: Entry | undefined) {
+  /** Whether there is room for the call, and how urgent it is; undefined where nobody looks at that. */
+  readonly guarded: GuardedCalls | undefined;
+
+  constructor(
+    grpc: GrpcMethod,
+    headers: HeaderList,
+    { entry, guarded }: { readonly entry: Entry | undefined; readonly guarded: GuardedCalls | undefined },
+  ) {
     this.entry = entry;
+    this.guarded = guarded;
     this.grpc = grpc;
     this.headers = headers;
     this.path = `/${grpc.compiled.name}`;

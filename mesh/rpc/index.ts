@@ -16,6 +16,7 @@ export { type Handler, type Implementation, implementation } from "./implementat
 export { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 export { metadataFields } from "./metadata.ts";
 export { nodeClientSession } from "./node-stream-session.ts";
+export { createOverloadGuard, type OverloadGuard } from "./overload-guard.ts";
 export { pathOf } from "./request-path.ts";
 export { interruptResponse, respondError, respondUnknownMethod } from "./respond-error.ts";
 export { serveUniversal, type UniversalOptions } from "./serve-universal.ts";

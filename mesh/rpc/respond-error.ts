@@ -23,7 +23,10 @@ import { pathOf } from "./request-path.ts";
  */
 export const respondError = (stream: HttpStream, headers: HeaderList, error: ConnectError, timers: Timers): void => {
   const contentType = headers.get("content-type") ?? "";
-  if (contentType.startsWith("application/grpc")) {
+  const known = kept.get(error)?.get(contentType);
+  if (known !== undefined) {
+    stream.sendHeaders(known, undefined, true);
+  } else if (contentType.startsWith("application/grpc")) {
     respond(stream, [":status", "200", "content-type", contentType, ...statusFields(error)]);
   } else if (contentType.startsWith("application/connect+")) {
     respond(stream, [":status", "200", "content-type", contentType], endStreamMessage(error));
@@ -33,6 +36,18 @@ export const respondError = (stream: HttpStream, headers: HeaderList, error: Con
     respond(stream, [":status", status, "content-type", "application/json", ...httpErrorFields(error)], body);
   }
   discardBody(stream, timers);
+};
+
+const kept = new WeakMap<ConnectError, ReadonlyMap<string, HeaderList>>();
+
+/** Makes an error's answer by gRPC once, for one that is given many times; returns the error, which must not change from here on. */
+export const keepAnswer = (error: ConnectError): ConnectError => {
+  const fields = statusFields(error);
+  const answers = ["application/grpc", "application/grpc+proto"].map(
+    (type) => [type, new HeaderList([":status", "200", "content-type", type, ...fields])] as const,
+  );
+  kept.set(error, new Map(answers));
+  return error;
 };
 
 /** Answers UNIMPLEMENTED, with the known method whose name is nearest. `known` are paths such as `/order.v1.OrderService/GetOrder`. */

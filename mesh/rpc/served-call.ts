@@ -2,11 +2,14 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { Caller } from "../identity/caller.ts";
 import { continueTrace, TRACEPARENT } from "../observe/index.ts";
+import type { Priority } from "../policy/index.ts";
 import type { Timer } from "../runtime/index.ts";
 import type { Call, Replay } from "./call.ts";
 import { callerKey } from "./caller-key.ts";
 import type { CompiledMethod } from "./compile-method.ts";
 import { logCall, logUnsent, mapThrown } from "./observe-call.ts";
+import { PRIORITY_HEADER } from "./priority-header.ts";
+import { priorityKey } from "./priority-key.ts";
 
 /**
  * One call from its first byte to its last: what the mesh knows of it (`Call`) and what Connect shows its handler
@@ -51,6 +54,8 @@ export abstract class ServedCall implements Call, HandlerContext {
   abstract readonly responseHeader: Headers;
   abstract readonly responseTrailer: Headers;
   abstract readonly values: ContextValues;
+  /** How urgent it is, and so is what is called for it. */
+  protected abstract readonly priority: Priority;
   /** The caller's `authorization`, which goes on to every call that is made for this one. */
   protected abstract readonly authorization: string | undefined;
 
@@ -78,8 +83,11 @@ export abstract class ServedCall implements Call, HandlerContext {
   }
 
   get forwarded(): readonly string[] {
-    const { authorization } = this;
-    return authorization === undefined ? [] : ["authorization", authorization];
+    const { authorization, priority } = this;
+    const fields = authorization === undefined ? [] : ["authorization", authorization];
+    // What is no more urgent than others says nothing.
+    if (priority === "high" || priority === "critical") fields.push(PRIORITY_HEADER, priority);
+    return fields;
   }
 
   onEnd(listener: (reason: unknown) => void): () => void {
@@ -102,6 +110,12 @@ export abstract class ServedCall implements Call, HandlerContext {
     return this.deadlineMs - this.compiled.deps.runtime.clock.monotonicMs();
   }
 
+  /** Throws when the deadline has passed: work that nobody waits for any more is not begun. */
+  refuseLate(): void {
+    const leftMs = this.timeoutMs();
+    if (leftMs !== undefined && leftMs <= 0) throw this.compiled.late();
+  }
+
   /** Tells all that work for the call to stop; only the first reason counts. */
   abort(reason: unknown): void {
     if (this.#aborted || this.ended) return;
@@ -115,7 +129,7 @@ export abstract class ServedCall implements Call, HandlerContext {
   end(code: number): void {
     if (this.ended) return;
     logCall(this, code, undefined);
-    this.#end();
+    this.#end(code);
   }
 
   /** Ends the call with what was thrown, and returns the error to answer with. */
@@ -124,7 +138,7 @@ export abstract class ServedCall implements Call, HandlerContext {
     if (!this.ended) {
       // The cause stays here: the caller gets the id, and the id leads to this line.
       logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown, untold }) });
-      this.#end();
+      this.#end(error.code);
     }
     return error;
   }
@@ -134,9 +148,9 @@ export abstract class ServedCall implements Call, HandlerContext {
     return logUnsent(this, cause);
   }
 
-  #end(): void {
+  #end(code: number): void {
     this.ended = true;
-    this.compiled.deps.watch.leave(this);
+    this.compiled.deps.watch.leave(this, code);
     // What was left running for it ends.
     this.#tell(DONE);
   }
@@ -193,6 +207,10 @@ export class ConnectCall extends ServedCall {
 
   get values(): ContextValues {
     return this.#context.values;
+  }
+
+  protected get priority(): Priority {
+    return this.#context.values.get(priorityKey);
   }
 
   protected get authorization(): string | undefined {

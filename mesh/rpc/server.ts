@@ -1,15 +1,16 @@
 import type { Registry } from "@bufbuild/protobuf";
-import { Code, createContextValues, type Interceptor } from "@connectrpc/connect";
+import { Code, type ConnectError, createContextValues, type Interceptor } from "@connectrpc/connect";
 import { fail, reasons } from "../contract/fail.ts";
 import { createRequestValidator } from "../contract/validate.ts";
 import type { AccessGuard, Entry } from "../identity/access-guard.ts";
+import { ANONYMOUS } from "../identity/caller.ts";
 import type { Logger } from "../observe/index.ts";
-import type { Address, Runtime } from "../runtime/index.ts";
+import type { Address, ListenOn, Runtime } from "../runtime/index.ts";
 import type { RecordedReply } from "../store/store.ts";
 import { type HeaderList, type HttpStream, memorySession, type Session, type WireLimits } from "../wire/index.ts";
 import { acceptHttp } from "./accept-http.ts";
 import { type TlsOptions, tlsAcceptor } from "./accept-tls.ts";
-import { CallWatch } from "./call-watch.ts";
+import { type CallCounts, CallWatch } from "./call-watch.ts";
 import { callerKey } from "./caller-key.ts";
 import type { CompiledMethod, MethodDeps } from "./compile-method.ts";
 import { type Connections, trackConnections } from "./connections.ts";
@@ -19,7 +20,9 @@ import { GrpcUnary } from "./grpc-unary.ts";
 import type { Implementation } from "./implementation.ts";
 import { DEFAULT_RPC_LIMITS, type RpcLimits } from "./limits.ts";
 import { logRefusal } from "./observe-call.ts";
+import { createOverloadGuard, type GuardedCalls, type OverloadGuard } from "./overload-guard.ts";
 import { peerKey } from "./peer.ts";
+import { priorityKey } from "./priority-key.ts";
 import { pathOf } from "./request-path.ts";
 import { respondError, respondUnknownMethod } from "./respond-error.ts";
 import { compileRoutes, type Route } from "./routes.ts";
@@ -42,6 +45,8 @@ export interface RpcServerOptions {
   readonly policies?: boolean | undefined;
   /** Asks who calls, and lets in whom the contract lets in. Absent in tests and measurements: everyone may call everything. */
   readonly access?: AccessGuard | undefined;
+  /** Sheds calls under overload. Default: one of the server's own; none without policies. */
+  readonly overload?: OverloadGuard | undefined;
   /** Message types that JSON may name in a google.protobuf.Any. */
   readonly registry?: Registry | undefined;
   /** Serves by TLS alone; without it in plaintext alone. */
@@ -54,6 +59,8 @@ export interface RpcServerOptions {
   readonly around?: ((handle: HttpHandler) => HttpHandler) | undefined;
   /** Answers what no implementation answers; by default UNIMPLEMENTED that names the nearest method. */
   readonly unmatched?: HttpHandler | undefined;
+  /** Hears why the server ends, when it drains, after its GOAWAY. */
+  readonly onDrain?: ((reason: ConnectError) => void) | undefined;
 }
 
 /** A server of gRPC, gRPC-Web, Connect and JSON on one port, over HTTP/1.1 and HTTP/2. */
@@ -63,7 +70,9 @@ export interface RpcServer {
   /** A way to call it from within the process. */
   connect(): Session;
   /** Listens; port 0 takes a free one. Resolves to the address in force. */
-  listen(address: Address): Promise<Address>;
+  listen(address: ListenOn): Promise<Address>;
+  /** How the calls of its own methods have ended so far. */
+  counts(): CallCounts;
   /**
    * Stops: accepts no connection, tells peers by GOAWAY (RFC 9113, 6.8), lets the calls that run finish for at most
    * `timeoutMs` milliseconds, then cuts what is left. Resolves to the number of calls that were cut.
@@ -79,12 +88,14 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   const wire = options.wire ?? wireFromEnvironment();
   const shutdown = new AbortController();
   const watch = new CallWatch(runtime);
+  const policies = options.policies ?? true;
+  const overload = options.overload ?? (policies ? createOverloadGuard({ ...runtime, log }) : undefined);
   const deps: MethodDeps = {
     runtime,
     log,
     limits,
     watch,
-    policies: options.policies ?? true,
+    policies,
     findReply: options.findReply,
     interceptors: options.interceptors ?? [],
     validate: createRequestValidator(),
@@ -99,7 +110,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   const answer: HttpHandler = (stream, headers, end) => {
     const known = headers.memo;
     if (known instanceof GrpcTarget && routes.get(known.path)?.grpc === known.grpc) {
-      if (enter(known.grpc.compiled, known.entry, stream, headers)) serveGrpc(known, stream, end);
+      if (enter(known.grpc.compiled, known, stream, headers)) serveGrpc(known, stream, end);
       return;
     }
     const route = routes.get(pathOf(headers.get(":path") ?? "/"));
@@ -109,9 +120,17 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     }
     const { compiled } = route.grpc;
     const entry = options.access?.enter(compiled.permission, headers, stream.peer);
-    if (!enter(compiled, entry, stream, headers)) return;
-    if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers, entry), stream, end);
-    else serveByConnect(route, entry, { stream, headers, end });
+    // Who calls is known once it has been checked.
+    const refusal = entry?.check();
+    if (refusal !== undefined) {
+      refuse(compiled, refusal, stream, headers);
+      return;
+    }
+    const guarded = overload?.enter(compiled.method, headers, stream.peer, () => entry?.caller ?? ANONYMOUS);
+    if (!hasRoom(guarded, stream, headers)) return;
+    const entered = { entry, guarded };
+    if (wire === "heddle" && isGrpcProto(headers)) serveGrpc(targetOf(route, headers, entered), stream, end);
+    else serveByConnect(route, entered, { stream, headers, end });
   };
 
   const handle = options.around?.(answer) ?? answer;
@@ -119,24 +138,36 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   /** Before anything else is looked at: neither what is wrong with a call nor what there is shows to whom it does not concern. */
   const enter = (
     compiled: CompiledMethod,
-    entry: Entry | undefined,
+    { entry, guarded }: Entered,
     stream: HttpStream,
     headers: HeaderList,
   ): boolean => {
     const refusal = entry?.check();
-    if (refusal === undefined) return true;
+    if (refusal === undefined) return hasRoom(guarded, stream, headers);
+    refuse(compiled, refusal, stream, headers);
+    return false;
+  };
+
+  const refuse = (compiled: CompiledMethod, refusal: ConnectError, stream: HttpStream, headers: HeaderList): void => {
     logRefusal(compiled, refusal, stream.peer);
     respondError(stream, headers, refusal, timers);
+  };
+
+  const hasRoom = (guarded: GuardedCalls | undefined, stream: HttpStream, headers: HeaderList): boolean => {
+    const shed = guarded?.check();
+    if (shed === undefined) return true;
+    respondError(stream, headers, shed, timers);
     return false;
   };
 
   const serveByConnect = (
     { grpc, universal: handler }: Route,
-    entry: Entry | undefined,
+    { entry, guarded }: Entered,
     { stream, headers, end }: { stream: HttpStream; headers: HeaderList; end: boolean },
   ): void => {
     const values = createContextValues().set(peerKey, stream.peer);
     if (entry !== undefined) values.set(callerKey, entry.caller);
+    if (guarded !== undefined) values.set(priorityKey, guarded.priority);
     const onError = (error: unknown) => log.debug({ err: error, path: handler.requestPath }, "reply not delivered");
     const requestTimeoutMs = grpc.compiled.streamsRequests ? undefined : limits.requestTimeoutMs;
     void serveUniversal(handler, stream, headers, end, { timers, values, requestTimeoutMs, onError });
@@ -169,11 +200,13 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       stopListening = () => listener.close();
       return listener.address;
     },
+    counts: () => watch.counts,
     async drain(timeoutMs) {
       await stopListening();
       connections.goAway();
       const reason = fail(DRAINING, {}, { retryDelayMs: 0 });
       watch.drain(reason);
+      options.onDrain?.(reason);
       const cut = await connections.settled(timeoutMs);
       if (cut > 0) {
         watch.cut(reason);
@@ -201,8 +234,14 @@ const DRAINING = reasons("heddle.mesh")(
   "This instance is stopping; try again to reach another.",
 );
 
-const targetOf = (route: Route, headers: HeaderList, entry: Entry | undefined): GrpcTarget => {
-  const target = new GrpcTarget(route.grpc, headers, entry);
+/** What was found out about a caller's calls of one method. */
+interface Entered {
+  readonly entry: Entry | undefined;
+  readonly guarded: GuardedCalls | undefined;
+}
+
+const targetOf = (route: Route, headers: HeaderList, entered: Entered): GrpcTarget => {
+  const target = new GrpcTarget(route.grpc, headers, entered);
   // Where somebody else remembers something, such as a gateway in the same process, it stays theirs.
   headers.memo ??= target;
   return target;

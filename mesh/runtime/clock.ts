@@ -17,3 +17,23 @@ export const systemClock: Clock = {
   now: () => timestampFromMs(Date.now()),
   monotonicMs: () => performance.now(),
 };
+
+/**
+ * A clock that is read once for all that happens in one go, such as the frames of one read from a socket: for who asks it several
+ * times for each of many calls. It may be behind by as long as that takes.
+ */
+export const clockOfTurns = (clock: Pick<Clock, "monotonicMs">): Pick<Clock, "monotonicMs"> => {
+  let readMs: number | undefined;
+  const forget = () => {
+    readMs = undefined;
+  };
+  return {
+    monotonicMs() {
+      if (readMs === undefined) {
+        readMs = clock.monotonicMs();
+        queueMicrotask(forget);
+      }
+      return readMs;
+    },
+  };
+};

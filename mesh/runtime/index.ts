@@ -1,6 +1,6 @@
-export { type Clock, systemClock } from "./clock.ts";
+export { type Clock, clockOfTurns, systemClock } from "./clock.ts";
 export { createIds, type Ids } from "./ids.ts";
-export { type Address, type Listener, type Network, parseAddress, socketNetwork } from "./network.ts";
+export { type Address, type Listener, type ListenOn, type Network, parseAddress, socketNetwork } from "./network.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type Runtime, systemRuntime } from "./runtime.ts";
 export { StartError } from "./start-error.ts";

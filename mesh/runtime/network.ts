@@ -20,6 +20,12 @@ export const parseAddress = (text: string): Address => {
   return { host, port: Number(port) };
 };
 
+/** Where to listen, or a socket that listens already. */
+export interface ListenOn extends Address {
+  /** A descriptor of this process, of a listening socket that it was given: it goes before host and port. */
+  readonly fd?: number | undefined;
+}
+
 /** A listening endpoint. */
 export interface Listener {
   /** The address in force, with the real port. */
@@ -31,18 +37,18 @@ export interface Listener {
 /** The only way to other processes. */
 export interface Network {
   /** Listens, and hands each new connection on. Rejects when the address is taken or not ours. */
-  listen(address: Address, accept: (connection: Duplex) => void): Promise<Listener>;
+  listen(address: ListenOn, accept: (connection: Duplex) => void): Promise<Listener>;
   /** Opens a connection; it reports its failure by an `error` event. */
   connect(address: Address): Duplex;
 }
 
 /** TCP by `node:net`, without Nagle's delay. */
 export const socketNetwork: Network = {
-  listen: (address, accept) =>
+  listen: ({ host, port, fd }, accept) =>
     new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true }, accept);
       server.once("error", reject);
-      server.listen({ host: address.host, port: address.port, backlog: 1024 }, () => {
+      server.listen({ ...(fd === undefined ? { host, port } : { fd }), backlog: 1024 }, () => {
         server.off("error", reject);
         const bound = server.address();
         if (bound === null || typeof bound === "string") throw new Error("a TCP server has no port");

@@ -33,9 +33,11 @@ export const attempt = <T>(
     saga.direction === "on" && step?.onFailure !== "park" ? saga.deadlineMs - clock.nowMs() : Number.POSITIVE_INFINITY;
   const timeoutMs = Math.max(1, Math.min(step?.timeoutMs ?? ATTEMPT_MS, leftMs));
   const context = { sagaId, key, state, stepId: stepIdOf(sagaId, stepName), options: { timeoutMs, signal: stop } };
+  // What has begun must be undone, however much there is to do.
+  const isCritical = saga.direction !== "on";
   const late = () => fail(ATTEMPT_TIMEOUT, { step: stepName, timeoutMs });
   return within(
-    runInCall(backgroundCall(trace), async () => work(context)),
+    runInCall(backgroundCall(trace, { isCritical }), async () => work(context)),
     { timeoutMs, timers, stop, late },
   );
 };

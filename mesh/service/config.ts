@@ -76,6 +76,10 @@ export const variable = { integer, nonEmpty };
 export const MESH_VARIABLES = {
   HEDDLE_HOST: hostName({ default: "127.0.0.1", desc: "address to listen on" }),
   HEDDLE_PORT: portNumber({ default: 8080, desc: "the gateway's port; services take a free one" }),
+  HEDDLE_LISTEN_FD: integer({
+    default: undefined,
+    desc: "descriptor of a listening socket for the gateway to take connections from, in place of its port",
+  }),
   HEDDLE_GATEWAY: httpUrl({ default: "http://127.0.0.1:8080", desc: "where services find the gateway" }),
   HEDDLE_ACCESS: accessMode({
     default: "local",

@@ -1,9 +1,9 @@
 import type { DescMessage, DescService } from "@bufbuild/protobuf";
-import type { Client, Interceptor, Transport } from "@connectrpc/connect";
+import type { Client, ConnectError, Interceptor, Transport } from "@connectrpc/connect";
 import type { Subscription, View } from "../events/index.ts";
 import type { AccessGuard } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
-import type { HttpHandler, Implementation, RpcServer } from "../rpc/index.ts";
+import type { HttpHandler, Implementation, OverloadGuard, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { SagaDefinition, Sagas } from "../saga/index.ts";
 import type { Store } from "../store/store.ts";
@@ -48,6 +48,8 @@ export interface CustomServing {
   readonly descriptors?: DescriptorSource;
   /** What health tells; by default whether this instance serves. */
   readonly health?: HealthSource;
+  /** Hears that the server drains, after its GOAWAY, and why: to end calls that it carries for others and that end by nothing else. */
+  readonly drain?: (reason: ConnectError) => void;
   /** Runs after the last call, before the store closes. */
   readonly stop?: () => void | Promise<void>;
 }
@@ -74,6 +76,8 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
   readonly neighbours: ReadonlyMap<string, RpcServer>;
   /** Knows who calls, for a service that carries calls of methods that it does not implement. */
   readonly access: AccessGuard;
+  /** Sheds calls when there are too many, for such a service. */
+  readonly overload: OverloadGuard;
   /** Identifies this run of the service. */
   readonly instanceId: string;
 }

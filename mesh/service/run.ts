@@ -35,7 +35,9 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       log,
       transportFor: (_, of) => (of === undefined ? gateway : addressedTo(gateway, of)),
       neighbours: new Map(),
-      listenOn: { host: config.HEDDLE_HOST, port: isGateway ? config.HEDDLE_PORT : 0 },
+      listenOn: isGateway
+        ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT, fd: config.HEDDLE_LISTEN_FD }
+        : { host: config.HEDDLE_HOST, port: 0 },
       onFatal: (error) => end.now(EXIT_FAILED, error, "the store failed"),
     });
     const asked = running.keys.ask();
@@ -48,10 +50,13 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
     end.onSignal(async () => {
       // First, so that the gateway sends nothing more here that would have to be refused.
       await registration?.leave();
+      // Those who call directly hear of it from the registry in their turn, and are answered until they have.
+      if (registration !== undefined) await runtime.timers.sleep(LEAVE_NEWS_MS);
       return stopAll([running], config, log);
     });
     await registration?.registered;
     if (isEnforced) await Promise.race([running.keys.known, runtime.timers.sleep(KEYS_WAIT_MS)]);
+    answerCounts(running);
     announce(running, runtime, startMs, log);
   } catch (error) {
     failStart(error, config, end);
@@ -62,6 +67,9 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
 const FIRST_KEYS_MS = 200;
 /** Milliseconds that it waits for an auth that starts at the same time, before it calls itself ready; others go on without. */
 const KEYS_WAIT_MS = 3_000;
+
+/** Milliseconds between the leave and the GOAWAY, in which the news reaches those who watch the registry. */
+const LEAVE_NEWS_MS = 100;
 
 /** What a service says of itself with its calls. */
 export const clientIdentity = (
@@ -127,6 +135,13 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
     instanceId,
     address,
     startMs: tookMs,
+  });
+};
+
+/** Tells a supervisor that asks how the calls have ended, so that it can judge a version by them. */
+const answerCounts = ({ definition, server }: RunningService): void => {
+  process.on("message", (message: { readonly type?: unknown } | null) => {
+    if (message?.type === "count") process.send?.({ type: "counts", service: definition.name, ...server.counts() });
   });
 };
 

@@ -8,8 +8,14 @@ import { assertAccessDeclared } from "../contract/options.ts";
 import { createEventFeed, Subscriber, subscriptionService } from "../events/index.ts";
 import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
-import { createRpcServer, type Implementation, memoryTransport, type RpcServer } from "../rpc/index.ts";
-import type { Address, Runtime } from "../runtime/index.ts";
+import {
+  createOverloadGuard,
+  createRpcServer,
+  type Implementation,
+  memoryTransport,
+  type RpcServer,
+} from "../rpc/index.ts";
+import type { Address, ListenOn, Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore } from "../store/index.ts";
 import type { Store } from "../store/store.ts";
@@ -30,7 +36,7 @@ export interface StartDeps {
   /** Servers in this process by address. */
   readonly neighbours: Map<string, RpcServer>;
   /** Where to listen; undefined for a service that is only called within its process. */
-  readonly listenOn: Address | undefined;
+  readonly listenOn: ListenOn | undefined;
   /** What the service sees of its store, for tests that cut it off. Default: the store itself. */
   readonly storeSeen?: ((store: Store) => Store) | undefined;
   /** The store can no longer be trusted: the process must end. */
@@ -64,6 +70,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     Variables);
   const instanceId = deps.instanceId ?? runtime.ids.next("ins");
   const access = openAccess({ config, runtime, log, auth: () => deps.transportFor(AuthService) });
+  const overload = createOverloadGuard({ ...runtime, log });
   const store = await openOwnStore(definition, config.HEDDLE_DATA, deps);
   let serving: CustomServing | undefined;
   let engine: SagaEngine | undefined;
@@ -91,6 +98,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       sagas,
       neighbours: deps.neighbours,
       access: access.guard,
+      overload,
       instanceId,
     };
     serving = withSagas(asCustom(await definition.implement(context)), engine, seen);
@@ -109,9 +117,11 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       findReply: store && ((method, requestId) => store.findReply(method, requestId)),
       wire: config.HEDDLE_WIRE,
       access: access.guard,
+      overload,
       interceptors: serving.interceptors,
       around: serving.around,
       unmatched: serving.unmatched,
+      onDrain: serving.drain,
     });
     own = memoryTransport(server, runtime);
     const bound = deps.listenOn && (await server.listen(deps.listenOn));

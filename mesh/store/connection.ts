@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { isSqliteError } from "./errors.ts";
 import { PAGE_CACHE_KIB, STATEMENTS_PER_CONNECTION_MAX, WAL_BYTES_KEPT_MAX } from "./limits.ts";
 import type { Params, Statement } from "./statement.ts";
 
@@ -14,6 +15,7 @@ export class Connection {
   readonly #release: Database.Statement;
   readonly #look: Database.Statement;
   readonly #changes: Database.Statement;
+  readonly #version: Database.Statement;
   #walLook: Database.Statement | undefined;
   readonly #readonly: boolean;
   #writes = 0;
@@ -30,6 +32,7 @@ export class Connection {
     this.#release = database.prepare("RELEASE job");
     this.#look = database.prepare("PRAGMA schema_version");
     this.#changes = database.prepare("SELECT changes()").pluck();
+    this.#version = database.prepare("PRAGMA data_version").pluck();
   }
 
   /** Counts the statements that may have written something. */
@@ -86,6 +89,19 @@ export class Connection {
   walPages(): number {
     this.#walLook ??= this.database.prepare("PRAGMA wal_checkpoint(NOOP)");
     return (this.#walLook.get() as { log: number }).log;
+  }
+
+  /**
+   * A number that changes with what other connections have committed, and not with what this one has
+   * (sqlite.org/pragma.html#pragma_data_version); NaN, which is no number's equal, while another process keeps it from being read.
+   */
+  dataVersion(): number {
+    try {
+      return this.#version.get() as number;
+    } catch (error) {
+      if (isSqliteError(error, "SQLITE_BUSY")) return Number.NaN;
+      throw error;
+    }
   }
 
   get inTransaction(): boolean {

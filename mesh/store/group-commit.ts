@@ -11,13 +11,20 @@ import {
   WRITE_JOBS_WAITING_MAX,
   WRITE_WAIT_MS_MAX,
 } from "./limits.ts";
+import type { WriteLock } from "./write-lock.ts";
 
 export interface GroupCommitDeps {
   /** The service that owns the store, for messages. */
   readonly service: string;
   readonly writer: Connection;
-  /** Resolves when all that was committed before the call is on the disk. */
-  readonly sync: () => Promise<void>;
+  readonly lock: WriteLock;
+  /** Makes durable what was committed, by this process and by others. */
+  readonly disk: {
+    /** Others have committed what may not be on the disk. */
+    readonly undurable: boolean;
+    /** Resolves when all that was committed before the call is on the disk. */
+    sync(): Promise<void>;
+  };
   /** Keeps readers, from before a commit until after its sync, at what is on the disk. */
   readonly readers: { hold(): void; release(): void };
   readonly runtime: Pick<Runtime, "clock" | "timers">;
@@ -136,10 +143,10 @@ export class GroupCommit {
     this.#underWay = true;
     try {
       this.refuseBroken();
-      if (await this.#transact(batch, this.#guardedLeft > 0)) {
-        await this.#sync();
-        this.#deps.onSynced();
-      }
+      const committed = await this.#transact(batch, this.#guardedLeft > 0);
+      // A refusal, too, may rest on what another process has committed.
+      if (committed || this.#deps.disk.undurable) await this.#sync();
+      if (committed) this.#deps.onSynced();
     } catch (error) {
       for (const entry of batch) entry.failure = { error };
     }
@@ -161,9 +168,9 @@ export class GroupCommit {
    * nothing to undo; where one fails after it has written, all is undone and run again, guarded.
    */
   async #transact(batch: readonly Entry[], guarded: boolean): Promise<boolean> {
-    const { writer, readers } = this.#deps;
+    const { writer, lock, readers } = this.#deps;
     if (guarded) this.#guardedLeft -= 1;
-    writer.begin();
+    await lock.take();
     try {
       if (!(await this.#runJobs(batch, guarded))) {
         this.#rollback();
@@ -179,6 +186,7 @@ export class GroupCommit {
     }
     try {
       writer.commit();
+      lock.left();
       return true;
     } catch (error) {
       if (!REFUSED_COMMIT.some((code) => isSqliteError(error, code))) throw this.break(error);
@@ -253,7 +261,7 @@ export class GroupCommit {
 
   async #sync(): Promise<void> {
     try {
-      await this.#deps.sync();
+      await this.#deps.disk.sync();
     } catch (error) {
       throw this.break(error);
     }
@@ -265,6 +273,7 @@ export class GroupCommit {
     } catch (error) {
       throw this.break(error);
     }
+    this.#deps.lock.left();
   }
 }
 

@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DescMethod } from "@bufbuild/protobuf";
-import { currentCall } from "../rpc/call.ts";
+import { fail } from "../contract/fail.ts";
+import { type Call, currentCall } from "../rpc/call.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { TOO_LATE } from "./errors.ts";
 
 /** One run of a job of `store.read` or `store.write`; what the job was given works until its end only. */
 export class Job {
@@ -37,10 +40,17 @@ export class Job {
 }
 
 /** `customer.v1.CustomerService/CreateCustomer`, or what to call work that belongs to no call. */
-export const currentMethod = (): string => nameOf(currentCall()?.method);
-
 const nameOf = (method: DescMethod | undefined): string =>
   method === undefined ? "background work" : `${method.parent.typeName}/${method.name}`;
+
+/** Throws when nobody waits any more for what the call asked for: such work is not begun. */
+export const refuseLate = (call: Call | undefined, { clock }: Pick<Runtime, "clock">): void => {
+  if (call === undefined) return;
+  if (call.aborted) call.signal.throwIfAborted();
+  // The signal of a deadline fires when the event loop gets to it, which may be later.
+  if (call.deadlineMs !== undefined && clock.monotonicMs() >= call.deadlineMs)
+    throw fail(TOO_LATE, { method: nameOf(call.method) });
+};
 
 const running = new AsyncLocalStorage<Job>();
 

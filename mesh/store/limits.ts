@@ -48,8 +48,22 @@ export const STATEMENTS_PER_CONNECTION_MAX = 512;
 /** Bytes of one event: subscribers read events in batches, and a message on the wire may have 4 MiB. */
 export const EVENT_PAYLOAD_BYTES_MAX = 1024 * 1024;
 
-/** Milliseconds that a job waits for another process's write; the event loop stands still meanwhile. */
+/** Milliseconds that a batch waits for the writes of other processes, and a read for another's recovery of the file. */
 export const LOCK_WAIT_MS = 2_000;
+
+/** Milliseconds between two tries to take the write lock, drawn from this range so that those who wait do not try in step. */
+export const LOCK_TRY_MS_MIN = 1;
+export const LOCK_TRY_MS_MAX = 3;
+
+/** Milliseconds at most that a process which shares its file leaves the write lock free after it has held it: others try more often. */
+export const LOCK_FREE_MS_MAX = 10;
+
+/** Milliseconds after a write to the log at which one looks again for its commit, which can be seen a moment later. */
+export const WATCH_AGAIN_MS = [1, 4, 20];
+
+/** Milliseconds between looks for commits of others where the system does not tell of writes, and where it does and may have failed to. */
+export const WATCH_POLL_MS = 10;
+export const WATCH_SLOW_POLL_MS = 1_000;
 
 /** Bytes of a database that is checked before it is served, which takes about a second; a larger one is checked meanwhile. */
 export const START_CHECK_BYTES_MAX = 256 * 1024 * 1024;

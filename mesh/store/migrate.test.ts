@@ -49,9 +49,16 @@ test("a migration that was renamed stops the start", async () => {
   await expect(open(path, migrationsOf({ "0001-make-a.sql": A }))).rejects.toThrow("under the name 0001-create-a.sql");
 });
 
-test("a database that is newer than the code stops the start", async () => {
+test("a database to which later code has only added is opened", async () => {
   const path = join(temporaryFolder(), "notes.db");
   await migrateOnce(path, migrationsOf({ "0001-create-a.sql": A, "0002-create-b.sql": B }));
+  const store = await open(path, migrationsOf({ "0001-create-a.sql": A }));
+  await store.close();
+});
+
+test("a database that is newer than the code, by more than additions, stops the start", async () => {
+  const path = join(temporaryFolder(), "notes.db");
+  await migrateOnce(path, migrationsOf({ "0001-create-a.sql": A, "0002-create-b.sql": `${B} DROP TABLE a;` }));
   await expect(open(path, migrationsOf({ "0001-create-a.sql": A }))).rejects.toThrow(
     /notes\.db has had the migration 0002-create-b\.sql, which this release does not have\.\nNext step: run the newer release/,
   );

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Clock } from "../runtime/index.ts";
+import { narrowings, shapeOf } from "./database-shape.ts";
 import { StoreStartError } from "./errors.ts";
 import { type Migration, readMigrations } from "./migration-files.ts";
 
@@ -18,7 +19,9 @@ export interface MigrateOptions {
 /**
  * Brings a database up to date: each migration that it lacks runs in one transaction together with its record in
  * `heddle_migrations`, so that a crash leaves it before or after a migration, never inside. Several processes may do so at
- * once. Throws StoreStartError when a migration was edited, renamed or removed after it ran, fails, or is newer than the code.
+ * once. Whether it only adds to what was there is recorded with it: then code from before it goes on working with the file.
+ * Throws StoreStartError when a migration was edited, renamed or removed after it ran, fails, or is newer than the code and more
+ * than an addition.
  */
 export const migrate = (database: Database.Database, { file, owner, migrations, clock }: MigrateOptions): void => {
   const known = readMigrations(migrations);
@@ -44,17 +47,28 @@ interface Applied {
   readonly number: number;
   readonly name: string;
   readonly checksum: string;
+  /** True: code from before it works with it. */
+  readonly expands: boolean;
 }
 
 /** The migrations that a database has had, in order; all numbers from 1 on. */
-const appliedTo = (database: Database.Database, owner: MigrationOwner): Applied[] =>
-  database
-    .prepare("SELECT number, name, checksum FROM heddle_migrations WHERE owner = :owner ORDER BY number")
-    .all({ owner }) as Applied[];
+export const appliedTo = (database: Database.Database, owner: MigrationOwner): Applied[] => {
+  const rows = database
+    .prepare(
+      `SELECT number, m.name, checksum, e.name IS NOT NULL AS expands
+       FROM heddle_migrations m LEFT JOIN heddle_meta e ON e.name = 'expands ' || owner || ' ' || number
+       WHERE owner = :owner ORDER BY number`,
+    )
+    .all({ owner }) as (Omit<Applied, "expands"> & { expands: number })[];
+  return rows.map((row) => ({ ...row, expands: row.expands === 1 }));
+};
 
-const compare = (file: string, known: readonly Migration[], applied: readonly Applied[]): void => {
+/** Throws StoreStartError where a database has had other migrations than the code knows. */
+export const compare = (file: string, known: readonly Migration[], applied: readonly Applied[]): void => {
   for (const was of applied) {
     const is = known[was.number - 1];
+    // A later release has added to what this code knows, and taken nothing from it.
+    if (is === undefined && was.expands) continue;
     const label = `${String(was.number).padStart(4, "0")}-${was.name}.sql`;
     if (is === undefined) {
       throw new StoreStartError(
@@ -80,8 +94,14 @@ const compare = (file: string, known: readonly Migration[], applied: readonly Ap
   }
 };
 
-const apply = (database: Database.Database, owner: MigrationOwner, migration: Migration, applyTimeMs: number): void => {
+export const apply = (
+  database: Database.Database,
+  owner: MigrationOwner,
+  migration: Migration,
+  applyTimeMs: number,
+): void => {
   const { number, name, checksum } = migration;
+  const before = shapeOf(database);
   try {
     database.exec(migration.text);
     refuseDanglingReferences(database);
@@ -90,6 +110,10 @@ const apply = (database: Database.Database, owner: MigrationOwner, migration: Mi
         "INSERT INTO heddle_migrations (owner, number, name, checksum, apply_time_ms) VALUES (:owner, :number, :name, :checksum, :applyTimeMs)",
       )
       .run({ owner, number, name, checksum, applyTimeMs });
+    if (narrowings(before, shapeOf(database), migration.text).length > 0) return;
+    database
+      .prepare("INSERT INTO heddle_meta (name, value) VALUES (:key, :name)")
+      .run({ key: `expands ${owner} ${number}`, name });
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     throw new StoreStartError(

@@ -19,7 +19,7 @@ export interface OpenStoreOptions {
   readonly name: string;
   /** The folder of the service's migrations: `new URL("./migrations/", import.meta.url)`. */
   readonly migrations: URL;
-  readonly runtime: Pick<Runtime, "clock" | "timers">;
+  readonly runtime: Pick<Runtime, "clock" | "timers" | "random">;
   /** Called once, when a commit has failed: the process should log it and exit. Every later job is refused. */
   readonly onFatal?: (error: unknown) => void;
 }
@@ -54,7 +54,8 @@ export const openStoreOn = async (
     migrate(database, { file, owner: "heddle", migrations: new URL("./migrations/", import.meta.url), clock });
     migrate(database, { file, owner: "service", migrations, clock });
     forgetStatistics(database);
-    database.pragma(`busy_timeout = ${LOCK_WAIT_MS}`);
+    // From here on nothing waits for another process with the event loop standing still.
+    database.pragma("busy_timeout = 0");
     const wal = openWal(file);
     // What a process that was killed has committed may not be on the disk yet, and is about to be read.
     await wal.sync();

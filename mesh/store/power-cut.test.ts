@@ -36,6 +36,7 @@ test(`what was acknowledged before a power cut is there after it, batches are wh
         synced = readFileSync(`${path}-wal`);
         if (acknowledged.size > 0 && cuts.length < CUTS && random() < 0.1) cut(synced);
       },
+      watch: () => undefined,
       close() {},
     }),
     { path, name: "notes", migrations, runtime: systemRuntime() },

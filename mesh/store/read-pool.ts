@@ -13,6 +13,10 @@ export interface Snapshot {
   stale: boolean;
   /** Its connection is free for another one. */
   ended: boolean;
+  /** Something was read in it: SQLite takes a snapshot at the first read. */
+  taken: boolean;
+  /** All that can be seen in it is on the disk. */
+  durable: boolean;
 }
 
 /** Jobs that one snapshot serves. */
@@ -125,6 +129,8 @@ export class ReadPool {
       suspect: false,
       stale: false,
       ended: false,
+      taken: false,
+      durable: false,
     };
     this.#current = snapshot;
     // Node runs what is put off by a microtask once no microtask is left, and before it looks at any other event.

@@ -1,20 +1,24 @@
 import { AsyncResource } from "node:async_hooks";
 import { fail } from "../contract/fail.ts";
-import { type Call, currentCall, type Replay } from "../rpc/call.ts";
+import { currentCall, type Replay } from "../rpc/call.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { backupFrom } from "./backup.ts";
 import { Checkpointer, type CheckpointThread } from "./checkpointer.ts";
+import { CommitWatch } from "./commit-watch.ts";
 import type { Connection } from "./connection.ts";
-import { callErrorFrom, isSqliteError, STORE_CLOSED, STORE_OVERLOADED, TOO_LATE } from "./errors.ts";
+import { callErrorFrom, isSqliteError, STORE_CLOSED, STORE_OVERLOADED } from "./errors.ts";
+import { ForeignCommits } from "./foreign-commits.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { currentMethod, Job, refuseInsideJob, runJob, runReadJob, TurnWatch } from "./job.ts";
+import { Job, refuseInsideJob, refuseLate, runJob, runReadJob, TurnWatch } from "./job.ts";
 import { READ_CONNECTIONS_MAX, READ_JOBS_WAITING_MAX, REPLY_KEPT_MS, RETRY_DELAY_MS } from "./limits.ts";
 import type { PageCheck } from "./page-check.ts";
 import { ReadPool, type Snapshot } from "./read-pool.ts";
 import { findRecordedReply, recordReply, refuseApplied, sweepSome } from "./recorded-replies.ts";
+import { sharedSync } from "./shared-sync.ts";
 import type { BackupProgress, Reader, RecordedReply, Store, Tx, WriteOptions } from "./store.ts";
 import { SnapshotReader, Transaction } from "./transaction.ts";
 import type { WalFile } from "./wal-file.ts";
+import { WriteLock } from "./write-lock.ts";
 
 export interface SqliteStoreDeps {
   /** The service that owns the store, for messages. */
@@ -26,7 +30,7 @@ export interface SqliteStoreDeps {
   readonly checkpoints: CheckpointThread;
   /** Begins to check a file that is too large to be checked before it is served. */
   readonly startPageCheck: (onDamage: (error: Error) => void) => PageCheck | undefined;
-  readonly runtime: Pick<Runtime, "clock" | "timers">;
+  readonly runtime: Pick<Runtime, "clock" | "timers" | "random">;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -35,6 +39,9 @@ export class SqliteStore implements Store {
   readonly #deps: SqliteStoreDeps;
   readonly #writes: GroupCommit;
   readonly #reads: ReadPool;
+  readonly #lock: WriteLock;
+  readonly #foreign: ForeignCommits;
+  readonly #watch: CommitWatch;
   readonly #checkpoints: Checkpointer;
   readonly #pageCheck: PageCheck | undefined;
   readonly #turns = new TurnWatch();
@@ -53,10 +60,22 @@ export class SqliteStore implements Store {
       connectionsMax: READ_CONNECTIONS_MAX,
       waitingMax: READ_JOBS_WAITING_MAX,
     });
+    this.#lock = new WriteLock(deps.writer, deps.runtime);
+    this.#foreign = new ForeignCommits({
+      version: () => deps.writer.dataVersion(),
+      sync: sharedSync(deps.wal.sync),
+    });
+    this.#watch = new CommitWatch({
+      watchLog: (onWrite) => deps.wal.watch(onWrite),
+      notice: () => this.#foreign.notice(),
+      timers: deps.runtime.timers,
+      onCommit: () => this.#tellListeners(),
+    });
     this.#writes = new GroupCommit({
       service: deps.service,
       writer: deps.writer,
-      sync: deps.wal.sync,
+      lock: this.#lock,
+      disk: this.#foreign,
       readers: this.#reads,
       runtime: deps.runtime,
       onBroken: deps.onFatal,
@@ -71,6 +90,25 @@ export class SqliteStore implements Store {
   }
 
   read<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
+    return this.#read(work, true);
+  }
+
+  /** The same for what may be taken back by a power cut: it waits for no disk, whatever other processes have committed. */
+  peek<T>(work: (reader: Reader) => Promise<T>): Promise<T> {
+    return this.#read(work, false);
+  }
+
+  /**
+   * Says whether other processes use the file. While they do, their commits are told of by `onEvents`, and the write lock is left free
+   * between batches. Answers rest on what is on the disk in either case.
+   */
+  share(shared: boolean): void {
+    this.#lock.shared = shared;
+    if (shared && this.#closed === undefined) this.#watch.start();
+    else this.#watch.stop();
+  }
+
+  #read<T>(work: (reader: Reader) => Promise<T>, durably: boolean): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#refuseClosed();
       refuseInsideJob("read");
@@ -82,8 +120,8 @@ export class SqliteStore implements Store {
       };
       try {
         const snapshot = this.#reads.enter();
-        if (snapshot !== undefined) this.#readIn(snapshot, work, resolve, fail);
-        else this.#reads.wait().then((later) => this.#readIn(later, work, resolve, fail), fail);
+        if (snapshot !== undefined) this.#readIn(snapshot, work, durably, resolve, fail);
+        else this.#reads.wait().then((later) => this.#readIn(later, work, durably, resolve, fail), fail);
       } catch (error) {
         fail(error);
       }
@@ -94,26 +132,48 @@ export class SqliteStore implements Store {
   #readIn<T>(
     snapshot: Snapshot,
     work: (reader: Reader) => Promise<T>,
+    durably: boolean,
     resolve: (result: T) => void,
     reject: (error: unknown) => void,
   ): void {
     const failed = (error: unknown) => {
+      const wait = durably && this.#isUndurable(snapshot);
       this.#reads.leave(snapshot, true);
-      reject(error);
+      if (wait) this.#syncForeign().then(() => reject(error), reject);
+      else reject(error);
     };
     try {
       this.#writes.refuseBroken();
       refuseLate(currentCall(), this.#deps.runtime);
       const job = new Job("read");
-      const done = (result: T) => {
-        this.#reads.leave(snapshot, false);
+      const answer = (result: T) => {
         this.#settled();
         resolve(result);
+      };
+      const done = (result: T) => {
+        const wait = durably && this.#isUndurable(snapshot);
+        this.#reads.leave(snapshot, false);
+        if (wait) this.#syncForeign().then(() => answer(result), reject);
+        else answer(result);
       };
       runReadJob(job, () => work(new SnapshotReader(snapshot, job)), this.#turns, done, failed);
     } catch (error) {
       failed(error);
     }
+  }
+
+  /** True when something was read in `snapshot` that another process has committed, and that may not be on the disk. */
+  #isUndurable(snapshot: Snapshot): boolean {
+    if (!snapshot.taken || snapshot.durable) return false;
+    if (this.#foreign.undurable) return true;
+    snapshot.durable = true;
+    return false;
+  }
+
+  #syncForeign(): Promise<void> {
+    return this.#foreign.syncSeen().catch((error: unknown) => {
+      throw this.#writes.break(error);
+    });
   }
 
   write<T>(job: (tx: Tx) => Promise<T>, options: WriteOptions = {}): Promise<T> {
@@ -164,6 +224,7 @@ export class SqliteStore implements Store {
 
   async #close(): Promise<void> {
     this.#pageCheck?.stop();
+    this.#watch.stop();
     if (this.#active > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     await this.#checkpoints.close();
     this.#reads.close();
@@ -223,6 +284,10 @@ export class SqliteStore implements Store {
     this.#checkpoints.batchDone();
     if (!this.#published) return;
     this.#published = false;
+    this.#tellListeners();
+  }
+
+  #tellListeners(): void {
     // A listener that throws is a defect of its own, not of the batch.
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
@@ -232,12 +297,3 @@ export class SqliteStore implements Store {
     return fail(STORE_OVERLOADED, { service, waiting: READ_JOBS_WAITING_MAX }, { retryDelayMs: RETRY_DELAY_MS });
   }
 }
-
-/** Work that nobody waits for any more is not begun. */
-const refuseLate = (call: Call | undefined, { clock }: Pick<Runtime, "clock">): void => {
-  if (call === undefined) return;
-  if (call.aborted) call.signal.throwIfAborted();
-  // The signal of a deadline fires when the event loop gets to it, which may be later.
-  if (call.deadlineMs !== undefined && clock.monotonicMs() >= call.deadlineMs)
-    throw fail(TOO_LATE, { method: currentMethod() });
-};

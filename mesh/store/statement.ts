@@ -16,6 +16,9 @@ export interface Statement<P extends Params, R> {
   readonly types?: (params: P) => R;
 }
 
+/** As many as the code declares: none is declared while it runs. */
+const declared = new Set<string>();
+
 /**
  * Declares a statement with the shapes of its parameters and rows.
  *
@@ -26,7 +29,10 @@ export interface Statement<P extends Params, R> {
 export const sql = <P extends Params, R = never>(
   text: string,
   options: { bigints?: boolean } = {},
-): Statement<P, R> => ({
-  text,
-  bigints: options.bigints ?? false,
-});
+): Statement<P, R> => {
+  declared.add(text);
+  return { text, bigints: options.bigints ?? false };
+};
+
+/** The texts of all statements that the modules loaded so far declare, sorted: what a release asks of its database. */
+export const declaredStatements = (): string[] => [...declared].sort();

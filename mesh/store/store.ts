@@ -13,8 +13,8 @@ export interface Store {
    */
   write<T>(job: (tx: Tx) => Promise<T>, options?: WriteOptions): Promise<T>;
   /**
-   * Calls `listener` after each commit that published events, once it is on the disk. It may be called when there is nothing new;
-   * look with `eventsAfter`. The returned function ends it.
+   * Calls `listener` after each commit that published events, once it is on the disk, and after every commit of another process, of
+   * which it is not known what it holds. There may be nothing new; look with `eventsAfter`. The returned function ends it.
    */
   onEvents(listener: () => void): () => void;
   /** The reply recorded for a request id, or undefined. `method`: its full name, `customer.v1.CustomerService/CreateCustomer`. */

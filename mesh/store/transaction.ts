@@ -40,6 +40,7 @@ export class SnapshotReader implements Reader {
   #connection(): Connection {
     this.#job.assertRunning();
     const { connection, suspect } = this.#snapshot;
+    this.#snapshot.taken = true;
     // On some errors SQLite ends a transaction by itself, and with it that of every job that shares it.
     if (suspect && !connection.inTransaction)
       throw new Error(`${this.#job.name}: SQLite has ended the transaction of this read`);

@@ -3,6 +3,7 @@ import { createAdmission } from "./admission/admission.ts";
 import { accessCheckpoint } from "./edge/access-checkpoint.ts";
 import { createCors } from "./edge/cors.ts";
 import { createEdge } from "./edge/edge.ts";
+import { overloadCheckpoint } from "./edge/overload-checkpoint.ts";
 import { rateCheckpoint } from "./edge/rate-checkpoint.ts";
 import { OWN, ownServices } from "./handlers/own-services.ts";
 import { createMirrors } from "./mirror/mirrors.ts";
@@ -33,7 +34,7 @@ export const gateway = defineService({
   role: "gateway",
   migrations: new URL("./migrations/", import.meta.url),
   async implement(context) {
-    const { clock, timers, random, ids, store, log, config, access, self, neighbours, instanceId } = context;
+    const { clock, timers, random, ids, store, log, config, access, overload, self, neighbours, instanceId } = context;
     const instances = createInstances();
     const contracts = createContracts();
     const catalog = createCatalog(OWN, contracts);
@@ -52,10 +53,10 @@ export const gateway = defineService({
     const mirrors = createMirrors({ live: ruleBook.live, clock, timers });
 
     // Usage comes last: it counts what those before it have let through.
-    const edge = createEdge([accessCheckpoint(access), rateCheckpoint({ clock }), counting.checkpoint], {
-      version: () => access.version(),
-      refused: counting.refused,
-    });
+    const edge = createEdge(
+      [accessCheckpoint(access), overloadCheckpoint(overload), rateCheckpoint({ clock }), counting.checkpoint],
+      { version: () => access.version(), refused: counting.refused },
+    );
     const wire = config.HEDDLE_WIRE;
     const carriers = createCarriers({
       ...known,
@@ -92,6 +93,7 @@ export const gateway = defineService({
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ ...known, own: OWN }),
+      drain: (reason) => carriers.drain(reason),
       async stop() {
         carriers.close();
         ruleBook.live.stop();

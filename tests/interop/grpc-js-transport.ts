@@ -7,10 +7,19 @@ import { systemClock } from "../../mesh/runtime/index.ts";
 import { fromMetadata, toMetadata } from "./grpc-js-metadata.ts";
 
 /** grpc-js as a Connect transport, so that the same scenarios run over it. */
-export const grpcJsTransport = ({ address, gzip = false }: { address: string; gzip?: boolean }): Transport => {
+export const grpcJsTransport = ({
+  address,
+  gzip = false,
+  channelOptions = {},
+}: {
+  address: string;
+  gzip?: boolean;
+  channelOptions?: grpc.ChannelOptions;
+}): Transport => {
   const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
     "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
+    ...channelOptions,
     ...(gzip ? { "grpc.default_compression_algorithm": grpc.compressionAlgorithms.gzip } : {}),
   });
   /** Every call as one with two streams: on the wire there is no other kind. */

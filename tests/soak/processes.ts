@@ -46,6 +46,7 @@ export const startProcesses = async (folder: string, timers: Timers): Promise<Pr
   const env = {
     NODE_COMPILE_CACHE: COMPILE_CACHE,
     ...process.env,
+    HEDDLE_GATEWAY: "",
     HEDDLE_PORT: String(port),
     HEDDLE_DATA: dataFolder(folder),
     HEDDLE_LOG_LEVEL: "info",

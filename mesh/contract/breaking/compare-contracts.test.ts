@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { runToolQuietly } from "../../../tools/run-tool.ts";
 import { RULE_EXAMPLES } from "./fixtures/rule-examples.ts";
 import type { RuleId } from "./index.ts";
-import { ADMISSION_VIOLATIONS_MAX, CATEGORIES, compareContracts, RULE_IDS, violationsOf } from "./index.ts";
+import { ADMISSION_RULES, CATEGORIES, compareContracts, RULE_IDS } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "heddle-contracts-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,6 +21,10 @@ const compile = (name: string, files: Record<string, string>): Uint8Array => {
   expect(status).toBe(0);
   return readFileSync(join(folder, `${name}.binpb`));
 };
+
+/** What keeps a package from being admitted. */
+const refusals = (before: Uint8Array, after: Uint8Array, packageName: string) =>
+  compareContracts(before, after, { rules: ADMISSION_RULES, packages: new Set([packageName]) });
 
 const withoutSourceInfo = (bytes: Uint8Array): Uint8Array => {
   const set = fromBinary(FileDescriptorSetSchema, bytes);
@@ -121,11 +125,11 @@ describe("a violation", () => {
 
   test("keeps a package from being admitted when JSON or a call would break", () => {
     const after = compile("shop-renamed", shop("message Cart { money.v1.Money sum = 1; repeated string items = 2; }"));
-    expect(violationsOf(before, after, "shop.v1").map(({ rule }) => rule)).toEqual([
+    expect(refusals(before, after, "shop.v1").map(({ rule }) => rule)).toEqual([
       "FIELD_SAME_JSON_NAME",
       "FIELD_SAME_NAME",
     ]);
-    expect(violationsOf(before, after, "money.v1")).toEqual([]);
+    expect(refusals(before, after, "money.v1")).toEqual([]);
   });
 
   test("is none where an offer has only a part of its package", () => {
@@ -134,14 +138,14 @@ describe("a violation", () => {
       "b.proto": 'syntax = "proto3"; package part.v1; message B {} service T {}',
     });
     const part = compile("part", { "b.proto": 'syntax = "proto3"; package part.v1; message B {} service T {}' });
-    expect(violationsOf(whole, part, "part.v1")).toEqual([]);
+    expect(refusals(whole, part, "part.v1")).toEqual([]);
   });
 
   test("is an RPC that is gone from a service", () => {
     const rpc = "message A {} service S { rpc Call(A) returns (A); }";
     const whole = compile("rpc", { "a.proto": `syntax = "proto3"; package rpc.v1; ${rpc}` });
     const less = compile("rpc-less", { "a.proto": 'syntax = "proto3"; package rpc.v1; message A {} service S {}' });
-    expect(violationsOf(whole, less, "rpc.v1")).toMatchObject([{ rule: "RPC_NO_DELETE", element: "rpc.v1.S.Call" }]);
+    expect(refusals(whole, less, "rpc.v1")).toMatchObject([{ rule: "RPC_NO_DELETE", element: "rpc.v1.S.Call" }]);
   });
 });
 
@@ -174,18 +178,27 @@ test("a name that is longer than any contract needs is refused: everything is ke
   );
 });
 
-test("no more violations are returned of an offer than anybody reads", () => {
-  const value = (prefix: string) =>
-    Array.from({ length: 5000 }, (_, number) => ({ name: `${prefix}${number}`, number }));
-  const side = (prefix: string): Uint8Array => {
-    const file = {
-      name: "a.proto",
-      package: "many.v1",
-      syntax: "proto3",
-      enumType: [{ name: "E", value: value(prefix) }],
-    };
+describe("of no more violations than are asked for", () => {
+  const value = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, number) => ({ name: `${prefix}${number}`, number }));
+  const side = (prefix: string, count: number): Uint8Array => {
+    const enumType = [{ name: "E", value: value(prefix, count) }];
+    const file = { name: "a.proto", package: "many.v1", syntax: "proto3", enumType };
     return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: [file] }));
   };
-  expect(violationsOf(side("A"), side("B"), "many.v1")).toHaveLength(ADMISSION_VIOLATIONS_MAX);
-  expect(compareContracts(side("A"), side("B"), { category: "WIRE_JSON" })).toHaveLength(5000);
+
+  test.each([
+    [999, 999],
+    [1000, 1000],
+    [1001, 1000],
+  ])("%i are told as %i", (count, told) => {
+    const options = { category: "WIRE_JSON", violationsMax: 1000 } as const;
+    expect(compareContracts(side("A", count), side("B", count), options)).toHaveLength(told);
+  });
+
+  test("those that do not count take no place", () => {
+    const isCounted = ({ before }: { before: string }) => before.includes("A4999");
+    const options = { category: "WIRE_JSON", violationsMax: 1, isCounted } as const;
+    expect(compareContracts(side("A", 5000), side("B", 5000), options)).toHaveLength(1);
+  });
 });

@@ -36,15 +36,14 @@ export interface ContractViolation {
 export type CompareOptions = ({ readonly category: Category } | { readonly rules: ReadonlySet<RuleId> }) & {
   /** The packages to judge; what else the sets hold only says what types are. Every package when absent. */
   readonly packages?: ReadonlySet<string>;
-  /** How many violations to return at most; which of more is not said. Default: all. */
+  /** Which violations to return, others are not counted either. Default: every one. */
+  readonly isCounted?: (violation: ContractViolation) => boolean;
+  /** How many of those that count to return at most; which of more is not said. Default: all. */
   readonly violationsMax?: number;
 };
 
 /** How much of a text is kept: a default may be as long as the set. */
 const TEXT_CHARS_MAX = 2048;
-
-/** How many violations of an offer are returned. A made-up one may have as many as it has bytes. */
-export const ADMISSION_VIOLATIONS_MAX = 1000;
 
 /**
  * What breaks between two descriptor sets, by the rules and with the verdicts of `buf breaking`. Sorted by file, line and
@@ -59,7 +58,7 @@ export const compareContracts = (
   options: CompareOptions,
 ): ContractViolation[] => {
   const rules = "rules" in options ? options.rules : contractRules(options.category);
-  const { packages, violationsMax = Infinity } = options;
+  const { packages, isCounted = () => true, violationsMax = Infinity } = options;
   const isJudged = (file: FileDescriptorProto): boolean => packages === undefined || packages.has(file.package);
   const trees: Trees = { before: contractTree(read(before)), after: contractTree(read(after)) };
 
@@ -67,7 +66,8 @@ export const compareContracts = (
   const reporter = (rule: RuleId) => (change: Change) => {
     if (violations.length >= violationsMax) return;
     const { place, element, before: was, after: is, message } = change;
-    violations.push({ rule, ...place, element, before: cut(was), after: cut(is), message: cut(message) });
+    const violation = { rule, ...place, element, before: cut(was), after: cut(is), message: cut(message) };
+    if (isCounted(violation)) violations.push(violation);
   };
   const judge = <N>(pairRules: Partial<Record<RuleId, PairRule<N>>>, pairs: Iterable<readonly [N, N]>): void => {
     const selected = selectedOf(pairRules, rules);
@@ -94,20 +94,11 @@ export const compareContracts = (
   return violations.sort(byPlace);
 };
 
-/** The rules by which a package that is offered is judged against the one that is served; see {@link violationsOf}. */
-export const ADMISSION_RULES: ReadonlySet<RuleId> = new Set([...contractRules("WIRE_JSON"), "RPC_NO_DELETE"]);
-
 /**
- * What keeps a package that a service offers from taking the place of the one that is served: whatever breaks JSON or the
- * wire, and an RPC that is gone. A file, a service or a type that the offer lacks is none: it may be a part of the package.
- * ADMISSION_VIOLATIONS_MAX at most.
+ * The rules by which a package that is offered is judged against the one that is served: whatever breaks JSON or the wire, and an RPC
+ * that is gone. A file, a service or a type that the offer lacks is none of theirs: it may be a part of the package.
  */
-export const violationsOf = (before: Uint8Array, after: Uint8Array, packageName: string): ContractViolation[] =>
-  compareContracts(before, after, {
-    rules: ADMISSION_RULES,
-    packages: new Set([packageName]),
-    violationsMax: ADMISSION_VIOLATIONS_MAX,
-  });
+export const ADMISSION_RULES: ReadonlySet<RuleId> = new Set([...contractRules("WIRE_JSON"), "RPC_NO_DELETE"]);
 
 const cut = (text: string): string =>
   text.length <= TEXT_CHARS_MAX ? text : `${text.slice(0, TEXT_CHARS_MAX - 1)}…`.toWellFormed();

@@ -24,6 +24,9 @@ export class PeakLatency {
   #ms = Number.NaN;
   /** `Clock.monotonicMs` of the last answer. */
   #learnedMs = 0;
+  /** The part of what was learned that is left, and when that was worked out: many calls come at the same time. */
+  #left = 1;
+  #leftMs = 0;
 
   constructor(typical: TypicalLatency) {
     this.#typical = typical;
@@ -39,7 +42,7 @@ export class PeakLatency {
     const ms = this.#ms;
     if (ms <= typicalMs) return ms;
     if (Number.isNaN(ms)) return typicalMs;
-    return typicalMs + (ms - typicalMs) * fading(nowMs - this.#learnedMs);
+    return typicalMs + (ms - typicalMs) * this.#leftAt(nowMs);
   }
 
   /** An answer took so long. */
@@ -48,10 +51,10 @@ export class PeakLatency {
     if (!this.isKnown || ms >= this.at(nowMs)) {
       this.#ms = ms;
     } else {
-      const kept = fading(nowMs - this.#learnedMs);
-      this.#ms = this.#ms * kept + ms * (1 - kept);
+      const left = this.#leftAt(nowMs);
+      this.#ms = this.#ms * left + ms * (1 - left);
     }
-    this.#learnedMs = nowMs;
+    this.#restart(nowMs);
     this.#typical.learn(this.#ms);
   }
 
@@ -59,7 +62,21 @@ export class PeakLatency {
   waited(ms: number, nowMs: number): void {
     if (ms <= this.at(nowMs)) return;
     this.#ms = ms;
+    this.#restart(nowMs);
+  }
+
+  #restart(nowMs: number): void {
     this.#learnedMs = nowMs;
+    this.#leftMs = nowMs;
+    this.#left = 1;
+  }
+
+  #leftAt(nowMs: number): number {
+    if (nowMs !== this.#leftMs) {
+      this.#leftMs = nowMs;
+      this.#left = fading(nowMs - this.#learnedMs);
+    }
+    return this.#left;
   }
 }
 

@@ -8,8 +8,8 @@ import type { ContractInForce, Contracts } from "../registry/contracts.ts";
 import type { AdmissionStore } from "../store/admission-store.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 import type { OverrideStore } from "../store/override-store.ts";
-import { judge, type Verdict } from "./judge.ts";
-import { violationsOf } from "./refusal.ts";
+import { judge } from "./judge.ts";
+import { type Judged, rememberRefusals } from "./remember-refusals.ts";
 
 /** What was decided over all packages of an instance. */
 export type Decided =
@@ -61,6 +61,7 @@ export const createAdmission = (deps: {
   const { store, contracts, kept, admissions, overrides, clock } = deps;
   /** When an instance with a contract of a package was refused last. */
   const pending = new Map<string, number>();
+  const judgeOnce = rememberRefusals(judge);
 
   const bytesOf = async (tx: Tx, hash: string): Promise<Uint8Array | undefined> =>
     contracts.byHash(hash)?.fileDescriptorSet ?? kept.bytes(tx, hash);
@@ -71,8 +72,10 @@ export const createAdmission = (deps: {
     const verdict =
       current?.contractHash === contractHash
         ? SAME
-        : judge({
+        : judgeOnce({
             packageName: name,
+            inForceHash: current?.contractHash,
+            offeredHash: contractHash,
             inForce: current && (await bytesOf(tx, current.contractHash)),
             offered,
             wasAdmitted: await kept.wasAdmitted(tx, name, contractHash),
@@ -92,7 +95,7 @@ export const createAdmission = (deps: {
         service: instance.serviceName,
         serviceVersion: instance.version,
         outcome: verdict.outcome,
-        violations: violationsOf(name, verdict.breaks),
+        violations: verdict.violations,
         overrideId,
       },
       nowMs,
@@ -156,9 +159,7 @@ export const createAdmission = (deps: {
           return {
             admitted: false,
             refused: refused.map(({ name, contractHash }) => ({ packageName: name, contractHash })),
-            violations: refused
-              .flatMap(({ name, verdict }) => violationsOf(name, verdict.breaks))
-              .slice(0, VIOLATIONS_TOLD_MAX),
+            violations: refused.flatMap(({ verdict }) => verdict.violations).slice(0, VIOLATIONS_TOLD_MAX),
             nextSteps: refused.flatMap(({ name, contractHash }) => nextSteps(name, contractHash)),
             isNews: counts.some((count) => count === 1),
           };
@@ -188,7 +189,7 @@ export const createAdmission = (deps: {
 /** As many as the contract of the registry lets one refusal hold. */
 const VIOLATIONS_TOLD_MAX = 100;
 
-const SAME: Verdict = { outcome: AdmissionOutcome.EQUAL, inForce: undefined, breaks: [] };
+const SAME: Judged = { outcome: AdmissionOutcome.EQUAL, inForce: undefined, violations: [] };
 
 const keyOfPending = (packageName: string, contractHash: string, service: string): string =>
   `${packageName} ${contractHash} ${service}`;

@@ -1,8 +1,8 @@
 import { fail, methodName, methodOptions } from "@heddle/mesh/contract";
+import { callerName } from "@heddle/mesh/identity";
 import { type Rated, type RateLimiterOptions, rateLimiter } from "@heddle/mesh/policy";
 import type { Clock } from "@heddle/mesh/runtime";
 import { RATE_LIMITED } from "../errors.ts";
-import { callerKey } from "./caller-key.ts";
 import type { Checkpoint } from "./edge.ts";
 
 /** Callers, each with a method, whose rates are remembered, at some 300 bytes each: those without an identity can have many addresses. */
@@ -19,7 +19,7 @@ export const rateCheckpoint = ({
       const { rateLimit } = methodOptions(method);
       if (rateLimit === undefined) return undefined;
       const name = methodName(method);
-      const ofCaller = (): Rated => limiter.of(`${name} ${callerKey(facts.caller, peer)}`, rateLimit);
+      const ofCaller = (): Rated => limiter.of(`${name} ${callerName(facts.caller, peer)}`, rateLimit);
       let { caller } = facts;
       let rated = ofCaller();
       return () => {

@@ -7,7 +7,7 @@ import {
   type Picker,
 } from "@heddle/mesh/discovery";
 import { plainVersion } from "@heddle/mesh/policy";
-import type { Runtime } from "@heddle/mesh/runtime";
+import { clockOfTurns, type Runtime } from "@heddle/mesh/runtime";
 import type { Instances } from "./instances.ts";
 
 /**
@@ -30,7 +30,7 @@ export interface Balancing {
 
 export const createBalancing = ({
   instances,
-  runtime: { clock, random },
+  runtime,
   changed,
 }: {
   instances: Pick<Instances, "serving" | "list" | "changes">;
@@ -40,6 +40,8 @@ export const createBalancing = ({
 }): Balancing => {
   /** By the names of services. */
   const balancers = new Map<string, Balancer>();
+  // A choice is quick next to a look at the clock.
+  const clock = clockOfTurns(runtime.clock);
   let seen = -1;
 
   const refresh = () => {
@@ -56,7 +58,7 @@ export const createBalancing = ({
     refresh();
     const known = balancers.get(serviceName);
     if (known !== undefined) return known;
-    const balancer = createBalancer({ clock, random, ...(changed && { changed }) });
+    const balancer = createBalancer({ clock, random: runtime.random, ...(changed && { changed }) });
     balancer.update(instances.list().filter((instance) => instance.serviceName === serviceName));
     balancers.set(serviceName, balancer);
     return balancer;

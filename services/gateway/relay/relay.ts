@@ -8,6 +8,7 @@ import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { RELAY_LOOP } from "../errors.ts";
 import { planOf } from "../routing/call-plan.ts";
+import { EndlessCalls } from "./endless-calls.ts";
 import { createForwarder } from "./forwarded-headers.ts";
 import { HangGuard } from "./hang-guard.ts";
 import { RelayedCall } from "./relayed-call.ts";
@@ -48,6 +49,8 @@ export interface Relay {
   send(stream: HttpStream, headers: HeaderList, end: boolean, route: Route): void;
   /** Lets the calls to an address finish and closes its connections. */
   forget(address: string): void;
+  /** Ends the calls without a deadline, now and from now on, with the reason why the gateway ends; the others may finish. */
+  drain(reason: ConnectError): void;
   /** Closes every connection. */
   close(): void;
 }
@@ -63,7 +66,8 @@ export interface RelayOptions {
 export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): Relay => {
   const { timers, random } = runtime;
   const forward = createForwarder(instanceId);
-  const deps = { upstreams, timers, guard: new HangGuard(timers) };
+  const endless = new EndlessCalls();
+  const deps = { upstreams, timers, guard: new HangGuard(timers), endless };
   return {
     send(stream, headers, end, route) {
       const plan = planOf(headers);
@@ -79,6 +83,7 @@ export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): R
       new RelayedCall(deps, { stream, headers, end, route, sent: forwarded.list, extra }).open();
     },
     forget: (address) => upstreams.forget(address),
+    drain: (reason) => endless.interrupt(reason),
     close: () => upstreams.close(),
   };
 };

@@ -12,6 +12,7 @@ import {
 } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { firstMessage } from "../usage/first-message.ts";
+import type { Endless, EndlessCalls } from "./endless-calls.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
 import type { Guarded, HangGuard } from "./hang-guard.ts";
 import type { Route } from "./relay.ts";
@@ -24,6 +25,8 @@ export interface RelayDeps {
   readonly upstreams: Upstreams;
   readonly timers: Timers;
   readonly guard: HangGuard;
+  /** Ends calls that would go on for ever when the gateway drains. */
+  readonly endless: EndlessCalls;
 }
 
 /** One call as it came. */
@@ -45,7 +48,7 @@ const LEFTOVER_MS = 1_000;
  * One call on its way: handles what comes from the caller, and by `FromInstance` what comes from the instance. A piece that one
  * side has sent is acknowledged when the other side's queue has room.
  */
-export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guarded {
+export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guarded, Endless {
   guard: Guarded["guard"] = undefined;
   readonly #deps: RelayDeps;
   readonly #call: CallToRelay;
@@ -79,7 +82,9 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       this.#finish();
       throw error;
     }
-    if (timeoutMs !== undefined && !this.#isOver) this.#deps.guard.watch(this, timeoutMs);
+    if (this.#isOver) return;
+    if (timeoutMs === undefined) this.#deps.endless.add(this);
+    else this.#deps.guard.watch(this, timeoutMs);
   }
 
   // From the caller.
@@ -188,6 +193,11 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#stop(fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}));
   }
 
+  /** The gateway drains: the caller is told to go on elsewhere. */
+  interrupt(reason: ConnectError): void {
+    if (!this.#isOver && !this.#isAnswered) this.#stop(reason);
+  }
+
   /** Ends both sides: the caller's with an error. */
   #stop(error: ConnectError): void {
     this.#resetInstance(ErrorCode.CANCEL);
@@ -269,6 +279,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#isOver = true;
     this.#instance = undefined;
     this.#request.drop();
+    if (this.#call.route.timeoutMs === undefined) this.#deps.endless.delete(this);
     this.#deps.guard.forget(this);
     this.#way.leave();
   }

@@ -1,4 +1,4 @@
-import type { Transport } from "@connectrpc/connect";
+import type { ConnectError, Transport } from "@connectrpc/connect";
 import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
@@ -30,6 +30,8 @@ export interface Carriers {
   readonly translator: Translator;
   /** Messages, whatever they were made of. */
   readonly backends: Backends;
+  /** Ends the streams that would go on for ever: the gateway drains. */
+  drain(reason: ConnectError): void;
   /** Closes every connection. */
   close(): void;
 }
@@ -66,7 +68,15 @@ export const createCarriers = (options: {
   instances.watch(({ instance }) => {
     if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
   });
-  return { routes, carry, shared, translator, backends, close: () => relay.close() };
+  return {
+    routes,
+    carry,
+    shared,
+    translator,
+    backends,
+    drain: (reason) => relay.drain(reason),
+    close: () => relay.close(),
+  };
 };
 
 const logChange = (log: Logger, { endpoint, why, ejectedForMs }: EndpointReport): void => {

@@ -51,6 +51,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
         stream.sendData(Buffer.from("relayed"), true);
       }),
     forget: () => undefined,
+    drain: () => undefined,
     close: () => undefined,
   };
   const translated: string[] = [];

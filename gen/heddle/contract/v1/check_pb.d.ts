@@ -48,7 +48,7 @@ export declare type PackageCheck = Message<"heddle.contract.v1.PackageCheck"> & 
   violations: CheckedViolation[];
 
   /**
-   * Counts all of them, also what `violations` leaves out.
+   * Counts them, also what `violations` leaves out. More than 1,000 that break callers count as 1,000.
    *
    * @generated from field: int32 violation_count = 5;
    */

@@ -1,10 +1,10 @@
-import type { Caller } from "@heddle/mesh/identity";
+import type { Caller } from "./caller.ts";
 
 /**
  * Whom calls are counted for: an identity where there is one, else the address that they come from. A network that has IPv6 has at
  * least a /64 of it (RFC 6177), so that all its addresses are one caller.
  */
-export const callerKey = ({ kind, id }: Caller, peer: string): string =>
+export const callerName = ({ kind, id }: Caller, peer: string): string =>
   kind === "anonymous" ? `address ${networkOf(hostOf(peer))}` : `${kind} ${id}`;
 
 const hostOf = (peer: string): string => {

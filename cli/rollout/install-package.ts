@@ -1,0 +1,54 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { DataFolder } from "../data-folder.ts";
+import type { Deployment } from "./deployment-file.ts";
+import type { ReadPackage } from "./package-manifest.ts";
+
+/** Releases that are kept for an undo, beside the one in force. */
+const RELEASES_KEPT = 5;
+
+/**
+ * Writes the files of a package to the folder of its release; one that is there stays as it is. Other processes see the whole folder or
+ * none. Returns the folder.
+ */
+export const installPackage = (folder: DataFolder, { manifest, release, files }: ReadPackage): string => {
+  const target = folder.packageFolder(manifest.service, release);
+  if (existsSync(target)) return target;
+  const draft = `${target}.draft-${process.pid}`;
+  rmSync(draft, { recursive: true, force: true });
+  for (const { path, bytes } of files) writeDurably(join(draft, path), bytes);
+  renameSync(draft, target);
+  return target;
+};
+
+/** Removes the releases of a service that no undo goes back to. Returns their names. */
+export const removeOldReleases = (folder: DataFolder, deployment: Deployment): string[] => {
+  const { service, release, rollouts } = deployment;
+  const latest = rollouts.toReversed().flatMap((rollout) => [rollout.release, rollout.from]);
+  const kept = new Set([release, ...[...new Set(latest)].filter((each) => each !== null).slice(0, RELEASES_KEPT)]);
+  const all = dirname(folder.packageFolder(service, "any"));
+  const old = existsSync(all) ? readdirSync(all).filter((name) => !kept.has(name) && !name.includes(".draft-")) : [];
+  for (const name of old) rmSync(join(all, name), { recursive: true, force: true });
+  return old;
+};
+
+const writeDurably = (path: string, bytes: Uint8Array): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const file = openSync(path, "wx", 0o600);
+  try {
+    for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+};

@@ -1,0 +1,29 @@
+/** One call of the load, as it went for who made it. */
+export interface LoggedCall {
+  /** `read`: without side effects, and may be made again. `create`: neither, and without a request id. */
+  readonly kind: "read" | "create";
+  /** Milliseconds since 1970, of the machine's clock. */
+  readonly beginMs: number;
+  readonly endMs: number;
+  /** `OK` or the name of the status. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Milliseconds that a call of each kind is given. */
+export const DEADLINE_MS = { read: 2_000, create: 5_000 } as const;
+/** Milliseconds past its deadline in which the end of a call must have come: on a machine that is busy. */
+const LATE_MS_MAX = 1_000;
+
+export const failures = (calls: readonly LoggedCall[], kind: LoggedCall["kind"]): LoggedCall[] =>
+  calls.filter((call) => call.kind === kind && call.code !== "OK");
+
+/** Calls that went on when their time was over. */
+export const hung = (calls: readonly LoggedCall[]): LoggedCall[] =>
+  calls.filter(({ kind, beginMs, endMs }) => endMs - beginMs > DEADLINE_MS[kind] + LATE_MS_MAX);
+
+/** Those that failed although they were not under way from `fromMs` to `toMs`. */
+export const failedBeside = (
+  calls: readonly LoggedCall[],
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): LoggedCall[] => calls.filter(({ code, beginMs, endMs }) => code !== "OK" && (endMs < fromMs || beginMs > toMs));

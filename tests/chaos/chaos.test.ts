@@ -1,0 +1,129 @@
+import { systemClock, systemTimers } from "@heddle/mesh/runtime";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { failedBeside, failures, hung, type LoggedCall } from "./call-log.ts";
+import { startChaosMesh, type Victim } from "./chaos-mesh.ts";
+
+// One of three instances gets into trouble while calls go on. What each call came to is known, and nothing may hang.
+
+/** Milliseconds of load before the trouble, and after it. */
+const CALM_MS = 2_000;
+/** Milliseconds in which everybody has heard of a connection that is gone. */
+const NEWS_MS = 100;
+/** Milliseconds in which a connection on which nothing comes is given up: a PING every ten seconds, five for its answer, one more. */
+const SILENCE_MS = 16_000;
+
+interface Trouble {
+  readonly calls: readonly LoggedCall[];
+  /** When it began, and when it was over. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Calls before, during and after a trouble of one instance. */
+const during = async (
+  forMs: number,
+  begin: (victim: Victim) => void,
+  end: (victim: Victim) => void = () => undefined,
+): Promise<Trouble> => {
+  const mesh = await startChaosMesh();
+  onTestFinished(() => mesh.stop(), 60_000);
+  const [victim] = mesh.victims;
+  if (victim === undefined) throw new Error("there is no instance");
+  await systemTimers.sleep(CALM_MS);
+  const fromMs = systemClock.nowMs();
+  begin(victim);
+  await systemTimers.sleep(forMs);
+  end(victim);
+  const toMs = systemClock.nowMs();
+  await systemTimers.sleep(CALM_MS);
+  const calls = await mesh.calls.stop();
+  // The test is none when nobody called.
+  expect(calls.length).toBeGreaterThan(200);
+  return { calls, fromMs, toMs };
+};
+
+const SLOW = { timeout: 120_000 };
+
+describe("everybody is told that an instance is gone: only calls that it had begun, and that may not be repeated, can fail, when it", () => {
+  const isTold = ({ calls, fromMs }: Trouble) => {
+    expect(failures(calls, "read")).toEqual([]);
+    expect(failedBeside(calls, { fromMs, toMs: fromMs + NEWS_MS })).toEqual([]);
+    expect(hung(calls)).toEqual([]);
+  };
+
+  test("is killed", SLOW, async () => {
+    isTold(await during(4_000, (victim) => victim.signal("SIGKILL")));
+  });
+
+  test("resets its connections, and every new one", SLOW, async () => {
+    isTold(
+      await during(
+        4_000,
+        ({ proxy }) => proxy.reset(),
+        ({ proxy }) => proxy.heal(),
+      ),
+    );
+  });
+});
+
+describe("nobody is told: reads are answered by others, and what may not be repeated fails at its deadline, until the silence is noticed, when an instance", () => {
+  const isNoticed = ({ calls, fromMs }: Trouble) => {
+    expect(failures(calls, "read")).toEqual([]);
+    expect(failedBeside(calls, { fromMs, toMs: fromMs + SILENCE_MS })).toEqual([]);
+    expect(hung(calls)).toEqual([]);
+  };
+
+  test("is stopped, and goes on later", SLOW, async () => {
+    isNoticed(
+      await during(
+        SILENCE_MS + 4_000,
+        (victim) => victim.signal("SIGSTOP"),
+        (victim) => victim.signal("SIGCONT"),
+      ),
+    );
+  });
+
+  test("gets nothing, and nothing comes from it", SLOW, async () => {
+    isNoticed(
+      await during(
+        SILENCE_MS + 4_000,
+        ({ proxy }) => proxy.swallow(),
+        ({ proxy }) => proxy.heal(),
+      ),
+    );
+  });
+
+  test("has lost its connections, of which the other ends are still open", SLOW, async () => {
+    isNoticed(await during(SILENCE_MS + 4_000, ({ proxy }) => proxy.halfOpen()));
+  });
+});
+
+describe("no call fails at all when an instance", () => {
+  const isUnnoticed = ({ calls }: Trouble) => {
+    expect(calls.filter(({ code }) => code !== "OK")).toEqual([]);
+    expect(hung(calls)).toEqual([]);
+  };
+
+  test("is a hundred times slower", SLOW, async () => {
+    isUnnoticed(
+      await during(
+        6_000,
+        ({ proxy }) => proxy.delay(200),
+        ({ proxy }) => proxy.heal(),
+      ),
+    );
+  });
+
+  test.each([
+    ["an hour ahead", 3_600_000],
+    ["an hour back", -3_600_000],
+  ])("has a clock that jumps %s", SLOW, async (_, byMs) => {
+    isUnnoticed(
+      await during(
+        4_000,
+        (victim) => victim.jump(byMs),
+        (victim) => victim.jump(0),
+      ),
+    );
+  });
+});
