@@ -42,11 +42,16 @@ export class CircuitBreaker {
   enter(nowMs: number): boolean {
     const share = this.heldBack(nowMs);
     if (share > 0 && this.#random.below(DRAWS) < share * DRAWS) return false;
-    this.#sent.add(nowMs);
+    this.sent(nowMs);
     return true;
   }
 
-  /** A call that was let through has failed in a way that the target is to blame for. */
+  /** A call that was let through is sent once more. */
+  sent(nowMs: number): void {
+    this.#sent.add(nowMs);
+  }
+
+  /** A call that was let through has failed, one time, in a way that the target is to blame for. */
   failed(nowMs: number): void {
     this.#failed.add(nowMs);
   }

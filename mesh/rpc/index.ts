@@ -6,6 +6,7 @@ export { AcquireError, type ConnectionPool, createConnectionPool } from "./clien
 export { type HeddleTransport, transportOn } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";
+export { withPolicies } from "./client/with-policies.ts";
 export { type ClientIdentity, grpcTransport, memoryTransport } from "./client.ts";
 export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
 export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";

@@ -3,6 +3,7 @@ import { Code, ConnectError, type ContextValues, type HandlerContext } from "@co
 import type { Caller } from "../identity/caller.ts";
 import { continueTrace, TRACEPARENT } from "../observe/index.ts";
 import type { Priority } from "../policy/index.ts";
+import { NEVER_AGAIN, PUSHBACK } from "../policy/retry.ts";
 import type { Timer } from "../runtime/index.ts";
 import type { Call, Replay } from "./call.ts";
 import { callerKey } from "./caller-key.ts";
@@ -23,6 +24,7 @@ export abstract class ServedCall implements Call, HandlerContext {
   readonly deadlineMs: number | undefined;
   readonly traceparent: string;
   replay: Replay | undefined = undefined;
+  isExhausted = false;
   /** Hears that the call must end, once: the deadline passed, the caller left, the server stops. */
   onAbort: ((reason: unknown) => void) | undefined = undefined;
   /** Armed when the call outlives the turn in which it began. */
@@ -140,6 +142,7 @@ export abstract class ServedCall implements Call, HandlerContext {
       logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown, untold }) });
       this.#end(error.code);
     }
+    if (this.isExhausted && PASSING.has(error.code)) error.metadata.set(PUSHBACK, NEVER_AGAIN);
     return error;
   }
 
@@ -163,6 +166,9 @@ export abstract class ServedCall implements Call, HandlerContext {
     for (const listener of listeners) listener(reason);
   }
 }
+
+/** Codes that callers try again: those of which they must be told not to. */
+const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.ResourceExhausted]);
 
 const DONE = new ConnectError("The call that this was for has ended.", Code.Canceled);
 

@@ -2,7 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { type Registration, register } from "../discovery/index.ts";
 import { createLog } from "../observe/index.ts";
-import { addressedTo, type ClientIdentity, memoryTransport, type RpcServer } from "../rpc/index.ts";
+import { addressedTo, type ClientIdentity, memoryTransport, type RpcServer, withPolicies } from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import { createUsageReporter, type UsageReporter } from "../usage/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
@@ -84,7 +84,7 @@ const neighbourly = (
 ) => {
   const transports = new Map<RunningService, Transport>();
   const open = (target: RunningService): Transport => {
-    const transport = memoryTransport(target.server, runtime, identity);
+    const transport = withPolicies(memoryTransport(target.server, runtime, identity), runtime);
     // The gateway counts what passes it by itself.
     return target === running[0] ? transport : reporter.counting(transport);
   };

@@ -1,15 +1,16 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
+import type { Transport } from "@connectrpc/connect";
 import { type Refusal, register } from "../discovery/index.ts";
 import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
-import { addressedTo, type ClientIdentity, grpcTransport } from "../rpc/index.ts";
+import { addressedTo, type ClientIdentity, grpcTransport, withPolicies } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { readIdentityKey } from "./open-access.ts";
 import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
-import { type RunningService, startService } from "./start-service.ts";
+import { type RunningService, type StartDeps, startService } from "./start-service.ts";
 
 /**
  * Runs one service as this process: reads the environment, opens and migrates the store, listens, registers with the gateway,
@@ -33,7 +34,7 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       env: process.env,
       runtime,
       log,
-      transportFor: (_, of) => (of === undefined ? gateway : addressedTo(gateway, of)),
+      transportFor: throughGateway(gateway, runtime),
       neighbours: new Map(),
       listenOn: isGateway
         ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT, fd: config.HEDDLE_LISTEN_FD }
@@ -61,6 +62,19 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   } catch (error) {
     failStart(error, config, end);
   }
+};
+
+/** Finds services behind the gateway; `of`: by name, where several serve the same contract. */
+const throughGateway = (gateway: Transport, runtime: Runtime): StartDeps["transportFor"] => {
+  const unnamed = withPolicies(gateway, runtime);
+  /** Each its own: instances of one service say nothing of those of another. */
+  const named = new Map<string, Transport>();
+  return (_, of) => {
+    if (of === undefined) return unnamed;
+    const known = named.get(of) ?? withPolicies(addressedTo(gateway, of), runtime);
+    named.set(of, known);
+    return known;
+  };
 };
 
 /** Milliseconds that a start waits for auth's keys before it registers: one that is there answers within a few. */
