@@ -82,6 +82,8 @@ export const gateway = defineService({
         rules,
         ruleBook,
         mirrors,
+        endpoints: carriers.endpoints,
+        overload,
         admission,
         counting,
         clock,

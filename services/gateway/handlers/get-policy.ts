@@ -2,11 +2,12 @@ import type { DescMethod, DescService, MessageInitShape } from "@bufbuild/protob
 import { type Instance, ServingState } from "@heddle/contracts/heddle/registry/v1";
 import type { Rule, TargetSchema, TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { methodName, methodPath } from "@heddle/mesh/contract";
+import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { LiveRules } from "@heddle/mesh/policy";
-import type { Handler } from "@heddle/mesh/rpc";
+import type { Handler, OverloadGuard } from "@heddle/mesh/rpc";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
-import { describePolicy } from "../traffic/describe-policy.ts";
+import { conditionOf, describePolicy, overloadSetting } from "../traffic/describe-policy.ts";
 import { targetNotFound } from "../traffic/target-not-found.ts";
 
 /** Instances that are listed: more than that nobody reads. */
@@ -20,20 +21,26 @@ export const getPolicy =
     contracts: Contracts;
     instances: Pick<Instances, "list">;
     ruleBook: { readonly live: LiveRules };
+    /** How each instance does that calls were sent to. */
+    endpoints: () => readonly EndpointReport[];
+    overload: Pick<OverloadGuard, "describe">;
   }): Handler<typeof TrafficService.method.getPolicy> =>
   ({ target }) => {
-    const { own, contracts, instances, ruleBook } = deps;
+    const { own, contracts, instances, ruleBook, endpoints, overload } = deps;
     const methods = methodsOf(target, own, contracts);
     if (methods.length === 0) throw targetNotFound(target, contracts);
+    const reports = new Map(endpoints().map((report) => [report.endpoint.instanceId, report]));
     return {
       policies: methods.map((method) => {
         const serving = instances.list().filter((instance) => isTarget(instance, method, contracts));
         const services = new Set(serving.map(({ serviceName }) => serviceName));
         return {
           method: methodName(method),
-          settings: describePolicy(method),
+          settings: [...describePolicy(method), overloadSetting(overload.describe())],
           rules: ruleBook.live.list().filter((rule) => concerns(rule, method, services)),
-          targets: serving.slice(0, TARGETS_MAX).map(targetOf),
+          targets: serving
+            .slice(0, TARGETS_MAX)
+            .map((instance) => targetOf(instance, reports.get(instance.instanceId))),
         };
       }),
     };
@@ -61,9 +68,13 @@ const concerns = ({ action }: Rule, method: DescMethod, services: ReadonlySet<st
   return kind.value.target === methodName(method) || kind.value.target === method.parent.typeName;
 };
 
-const targetOf = ({ serviceName, version, instanceId, address }: Instance): MessageInitShape<typeof TargetSchema> => ({
+const targetOf = (
+  { serviceName, version, instanceId, address }: Instance,
+  report: EndpointReport | undefined,
+): MessageInitShape<typeof TargetSchema> => ({
   service: serviceName,
   version,
   instanceId,
   address,
+  condition: report === undefined ? "" : conditionOf(report),
 });

@@ -5,8 +5,9 @@ import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { UsageService } from "@heddle/contracts/heddle/usage/v1";
+import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
-import { type Implementation, implementation } from "@heddle/mesh/rpc";
+import { type Implementation, implementation, type OverloadGuard } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import type { Admission } from "../admission/admission.ts";
@@ -70,6 +71,8 @@ export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids
   readonly rules: RuleStore;
   readonly ruleBook: RuleBook;
   readonly mirrors: Pick<Mirrors, "comparisons">;
+  readonly endpoints: () => readonly EndpointReport[];
+  readonly overload: Pick<OverloadGuard, "describe">;
   readonly log: Logger;
 }
 

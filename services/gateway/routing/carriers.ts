@@ -30,6 +30,8 @@ export interface Carriers {
   readonly translator: Translator;
   /** Messages, whatever they were made of. */
   readonly backends: Backends;
+  /** How each instance does that calls were sent to. */
+  endpoints(): readonly EndpointReport[];
   /** Ends the streams that would go on for ever: the gateway drains. */
   drain(reason: ConnectError): void;
   /** Closes every connection. */
@@ -74,6 +76,7 @@ export const createCarriers = (options: {
     shared,
     translator,
     backends,
+    endpoints: () => balancing.describe(),
     drain: (reason) => relay.drain(reason),
     close: () => relay.close(),
   };
