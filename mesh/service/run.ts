@@ -36,6 +36,7 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       log,
       transportFor: throughGateway(gateway, runtime),
       neighbours: new Map(),
+      replicaAt: (address) => grpcTransport(`http://${address}`, runtime, config.HEDDLE_WIRE, identity),
       listenOn: isGateway
         ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT, fd: config.HEDDLE_LISTEN_FD }
         : { host: config.HEDDLE_HOST, port: 0 },

@@ -2,12 +2,13 @@ import type { DescMethod, DescService, MessageInitShape } from "@bufbuild/protob
 import { type Instance, ServingState } from "@heddle/contracts/heddle/registry/v1";
 import type { Rule, TargetSchema, TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { methodName, methodPath } from "@heddle/mesh/contract";
-import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { LiveRules } from "@heddle/mesh/policy";
 import type { Handler, OverloadGuard } from "@heddle/mesh/rpc";
+import type { Balancing } from "../registry/balancing.ts";
+import { conditionOf } from "../registry/condition-of.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
-import { conditionOf, describePolicy, overloadSetting } from "../traffic/describe-policy.ts";
+import { describePolicy, overloadSetting } from "../traffic/describe-policy.ts";
 import { targetNotFound } from "../traffic/target-not-found.ts";
 
 /** Instances that are listed: more than that nobody reads. */
@@ -20,16 +21,15 @@ export const getPolicy =
     own: readonly DescService[];
     contracts: Contracts;
     instances: Pick<Instances, "list">;
+    balancing: Pick<Balancing, "describe">;
     ruleBook: { readonly live: LiveRules };
-    /** How each instance does that calls were sent to. */
-    endpoints: () => readonly EndpointReport[];
     overload: Pick<OverloadGuard, "describe">;
   }): Handler<typeof TrafficService.method.getPolicy> =>
   ({ target }) => {
-    const { own, contracts, instances, ruleBook, endpoints, overload } = deps;
+    const { own, contracts, instances, balancing, ruleBook, overload } = deps;
     const methods = methodsOf(target, own, contracts);
     if (methods.length === 0) throw targetNotFound(target, contracts);
-    const reports = new Map(endpoints().map((report) => [report.endpoint.instanceId, report]));
+    const conditions = new Map(balancing.describe().map((report) => [report.endpoint.instanceId, conditionOf(report)]));
     return {
       policies: methods.map((method) => {
         const serving = instances.list().filter((instance) => isTarget(instance, method, contracts));
@@ -40,7 +40,7 @@ export const getPolicy =
           rules: ruleBook.live.list().filter((rule) => concerns(rule, method, services)),
           targets: serving
             .slice(0, TARGETS_MAX)
-            .map((instance) => targetOf(instance, reports.get(instance.instanceId))),
+            .map((instance) => targetOf(instance, conditions.get(instance.instanceId))),
         };
       }),
     };
@@ -70,11 +70,11 @@ const concerns = ({ action }: Rule, method: DescMethod, services: ReadonlySet<st
 
 const targetOf = (
   { serviceName, version, instanceId, address }: Instance,
-  report: EndpointReport | undefined,
+  condition = "",
 ): MessageInitShape<typeof TargetSchema> => ({
   service: serviceName,
   version,
   instanceId,
   address,
-  condition: report === undefined ? "" : conditionOf(report),
+  condition,
 });

@@ -5,13 +5,13 @@ import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { UsageService } from "@heddle/contracts/heddle/usage/v1";
-import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import { type Implementation, implementation, type OverloadGuard } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import type { Admission } from "../admission/admission.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
+import type { Balancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
@@ -61,6 +61,7 @@ export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids
   readonly instances: Instances;
   readonly contracts: Contracts;
   readonly catalog: Catalog;
+  readonly balancing: Balancing;
   readonly admission: Admission;
   readonly counting: Usage;
   readonly store: Store;
@@ -71,7 +72,6 @@ export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids
   readonly rules: RuleStore;
   readonly ruleBook: RuleBook;
   readonly mirrors: Pick<Mirrors, "comparisons">;
-  readonly endpoints: () => readonly EndpointReport[];
   readonly overload: Pick<OverloadGuard, "describe">;
   readonly log: Logger;
 }

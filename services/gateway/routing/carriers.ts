@@ -4,7 +4,7 @@ import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { Mirrors } from "../mirror/mirrors.ts";
-import { createBalancing } from "../registry/balancing.ts";
+import { type Balancing, createBalancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
@@ -21,6 +21,8 @@ import { createMethodRoutes, type MethodRoutes } from "./method-routes.ts";
 
 /** What takes calls to instances, all of it over the same connections. */
 export interface Carriers {
+  /** Which instance each call goes to. */
+  readonly balancing: Balancing;
   readonly routes: MethodRoutes;
   /** gRPC, as it comes. */
   readonly carry: Carrier;
@@ -30,8 +32,6 @@ export interface Carriers {
   readonly translator: Translator;
   /** Messages, whatever they were made of. */
   readonly backends: Backends;
-  /** How each instance does that calls were sent to. */
-  endpoints(): readonly EndpointReport[];
   /** Ends the streams that would go on for ever: the gateway drains. */
   drain(reason: ConnectError): void;
   /** Closes every connection. */
@@ -71,12 +71,12 @@ export const createCarriers = (options: {
     if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
   });
   return {
+    balancing,
     routes,
     carry,
     shared,
     translator,
     backends,
-    endpoints: () => balancing.describe(),
     drain: (reason) => relay.drain(reason),
     close: () => relay.close(),
   };

@@ -1,7 +1,7 @@
 import { UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { OrderService } from "@heddle/contracts/order/v1";
 import { expect, test } from "vitest";
-import { conditionOf, describePolicy, overloadSetting } from "./describe-policy.ts";
+import { describePolicy, overloadSetting } from "./describe-policy.ts";
 
 const settings = (method: Parameters<typeof describePolicy>[0]) =>
   Object.fromEntries(describePolicy(method).map(({ name, value, why }) => [name, `${value} (${why})`]));
@@ -14,7 +14,9 @@ test("each setting of a method is told with its reason", () => {
     "20 % of the calls + 10/s, over 10 s (default, for all methods of the service together)",
   );
   expect(placeOrder.cache).toBe("none (default: the contract declares no cache)");
-  expect(settings(UsageService.method.listMethodUsage).access).toBe("role operator, role auditor (the contract: access)");
+  expect(settings(UsageService.method.listMethodUsage).access).toBe(
+    "role operator, role auditor (the contract: access)",
+  );
   expect(describePolicy(OrderService.method.getOrder).map(({ name }) => name)).toEqual([
     "access",
     "deadline",
@@ -29,29 +31,6 @@ test("each setting of a method is told with its reason", () => {
     "room",
     "message",
   ]);
-});
-
-test("an instance's condition says how it does, and why it gets no calls", () => {
-  const endpoint = { instanceId: "i", address: "a:1", serviceName: "loom", version: "1.0.0", locality: "" };
-  const well = {
-    endpoint,
-    inFlight: 2,
-    latencyMs: 1.25,
-    penalty: 1,
-    state: "well",
-    why: undefined,
-    ejectedForMs: undefined,
-  } as const;
-  expect(conditionOf(well)).toBe("well, 2 calls on their way, answers in 1.3 ms");
-  const ejected = {
-    ...well,
-    inFlight: 0,
-    latencyMs: undefined,
-    state: "ejected",
-    why: "5 calls in a row failed",
-    ejectedForMs: 30_000,
-  } as const;
-  expect(conditionOf(ejected)).toBe("ejected, 5 calls in a row failed, for 30 s, 0 calls on their way");
 });
 
 test("whether the gateway sheds calls is told, and how many it has", () => {

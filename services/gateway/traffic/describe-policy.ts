@@ -1,7 +1,6 @@
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import type { SettingSchema } from "@heddle/contracts/heddle/traffic/v1";
 import { methodOptions } from "@heddle/mesh/contract";
-import type { EndpointReport } from "@heddle/mesh/discovery";
 import { type AdmissionState, methodPolicy } from "@heddle/mesh/policy";
 import { DEFAULT_RPC_LIMITS } from "@heddle/mesh/rpc";
 import { CALLS_PER_INSTANCE_MAX } from "../relay/upstreams.ts";
@@ -49,18 +48,6 @@ export const overloadSetting = ({ isOverloaded, limit, shed, turnMs, toleratedMs
   const value = isOverloaded ? `the gateway sheds calls: ${limit} may begin in a turn` : "the gateway sheds no calls";
   const turn = `its turns take ${Math.round(turnMs)} of ${Math.round(toleratedMs)} ms`;
   return { name: "overload", value, why: `${turn}; ${total} shed since its start` };
-};
-
-/** How an instance does in the eyes of the gateway, in words. */
-export const conditionOf = ({ state, inFlight, latencyMs, why, ejectedForMs }: EndpointReport): string => {
-  const parts = [
-    state,
-    ...(why === undefined ? [] : [why]),
-    ...(ejectedForMs === undefined ? [] : [`for ${seconds(Math.round(ejectedForMs))}`]),
-    `${inFlight} calls on their way`,
-    ...(latencyMs === undefined ? [] : [`answers in ${latencyMs.toFixed(1)} ms`]),
-  ];
-  return parts.join(", ");
 };
 
 const optional = <T>(value: T | undefined, words: (value: T) => string): string =>
