@@ -38,7 +38,7 @@ export interface Mirrors {
 }
 
 /** Tells an instance that a call is a copy, whose answer nobody gets. */
-export const MIRRORED_HEADER = "heddle-mirrored";
+const MIRRORED_HEADER = "heddle-mirrored";
 
 export const createMirrors = ({
   live,

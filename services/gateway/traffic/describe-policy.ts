@@ -28,7 +28,7 @@ export const describePolicy = (method: DescMethod): Setting[] => {
     setting(
       "breaker",
       `holds back up to ${shareMax * 100} % while fewer than 1 in ${perSuccess} of ${callsMin} and more succeed`,
-      circuitBreaker.why,
+      `${circuitBreaker.why}; at services that call it, not at the gateway`,
     ),
     setting("priority", priority.value, priority.why),
     setting(
