@@ -5,6 +5,7 @@ import { printRow, updateReadme } from "./report.ts";
 import type { Row, Workload } from "./row.ts";
 import { client } from "./workloads/client.ts";
 import { durableWrites } from "./workloads/durable-writes.ts";
+import { endpointChange } from "./workloads/endpoint-change.ts";
 import { eventLag } from "./workloads/event-lag.ts";
 import { eventReplay } from "./workloads/event-replay.ts";
 import { getCustomer } from "./workloads/get-customer.ts";
@@ -39,6 +40,7 @@ const WORKLOADS: readonly Workload[] = [
   durableWrites,
   eventLag,
   eventReplay,
+  endpointChange,
 ];
 /** Rows of the largest table, by default. */
 const GROWTH_ROWS = 10_000_000;

@@ -49,7 +49,7 @@ export interface CustomServing {
   readonly descriptors?: DescriptorSource;
   /** What health tells; by default whether this instance serves. */
   readonly health?: HealthSource;
-  /** Hears that the server drains, after its GOAWAY, and why: to end calls that it carries for others and that end by nothing else. */
+  /** Hears that the server drains, after its GOAWAY, and why: such as to end calls that it carries for others and that end by nothing else. */
   readonly drain?: (reason: ConnectError) => void;
   /** Runs after the last call, before the store closes. */
   readonly stop?: () => void | Promise<void>;

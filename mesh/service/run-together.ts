@@ -61,7 +61,10 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
         const transport = memoryTransport(gateway, runtime, identity);
         const log = logOf(definition.name);
         const onRefused = tellRefusal(service);
-        registrations.set(service, register({ instance: service, transport, runtime, log, onRefused }));
+        registrations.set(
+          service,
+          register({ instance: { ...service, locality: config.HEDDLE_LOCALITY }, transport, runtime, log, onRefused }),
+        );
         reporter.start(service.instanceId, transport);
         reporters.push(reporter);
       }

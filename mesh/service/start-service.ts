@@ -8,13 +8,14 @@ import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { fileBeats, type LeasedWork, type Replicas, SharedStoreReplicas, soleReplica } from "../replicas/index.ts";
 import {
+  answersFor,
   createOverloadGuard,
   createRpcServer,
   type Implementation,
   memoryTransport,
   type RpcServer,
 } from "../rpc/index.ts";
-import type { Address, ListenOn, Runtime } from "../runtime/index.ts";
+import { formatAddress, type ListenOn, type Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
 import { openStore, type SqliteStore } from "../store/index.ts";
 import type { Store } from "../store/store.ts";
@@ -118,7 +119,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     };
     serving = withSagas(asCustom(await definition.implement(context)), engine, seen);
     await engine?.check();
-    const { stop } = serving;
+    const { stop, around = (handle) => handle } = serving;
     const ownEvents = await followEvents(definition, serving, store && seen, context, members, deps.replicaAt);
     const implementations = [...serving.implementations, ...ownEvents.implementations];
     for (const { service } of implementations) assertAccessDeclared(service);
@@ -133,13 +134,13 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       access: access.guard,
       overload,
       interceptors: serving.interceptors,
-      around: serving.around,
+      around: definition.role === "gateway" ? around : (handle) => answersFor(definition.name)(around(handle)),
       unmatched: serving.unmatched,
       onDrain: serving.drain,
     });
     own = memoryTransport(server, runtime);
     const bound = deps.listenOn && (await server.listen(deps.listenOn));
-    const address = bound === undefined ? `${definition.name}.memory:0` : hostPort(bound);
+    const address = bound === undefined ? `${definition.name}.memory:0` : formatAddress(bound);
     // One that listens is reached over the network, and the gateway not at all: it must not find itself here.
     if (bound === undefined) deps.neighbours.set(address, server);
     health.set(ServingStatus.SERVING);
@@ -244,8 +245,6 @@ const withStandardServices = (
   const described = [...own.map(({ service }) => service), ServerReflection, ServerReflectionAlpha];
   return [...own, ...reflectionImplementations(serving.descriptors ?? descriptorsOf(described))];
 };
-
-const hostPort = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
 
 /** Stands in for the store of a service without one, so that a forgotten `migrations` is told at the first use. */
 const noStore = (name: string): Store => {

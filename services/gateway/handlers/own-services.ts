@@ -15,6 +15,7 @@ import type { Balancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
+import type { Learning } from "../registry/learning.ts";
 import type { AdmissionStore } from "../store/admission-store.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 import type { OverrideStore } from "../store/override-store.ts";
@@ -59,6 +60,7 @@ export const OWN = [
 /** What the gateway's own services answer from. */
 export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids"> {
   readonly instances: Instances;
+  readonly learning: Learning;
   readonly contracts: Contracts;
   readonly catalog: Catalog;
   readonly balancing: Balancing;
