@@ -2,7 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, createContextValues, type Transport } from "@connectrpc/connect";
 import { fail, methodPath } from "@heddle/mesh/contract";
 import { continueTrace, TRACEPARENT } from "@heddle/mesh/observe";
-import { attemptKey, type HeddleTransport, SERVICE_HEADER, transportOn } from "@heddle/mesh/rpc";
+import { attemptKey, SERVICE_HEADER, transportOn, withPolicies } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
@@ -53,12 +53,12 @@ export interface BackendsOptions {
 export const createBackends = (options: BackendsOptions): Backends => {
   const { runtime, instances, routes, upstreams, traffic, own, instanceId } = options;
   /** By method, and by the owner that was asked for; compiled once, and gone with the contract. */
-  const transports = new WeakMap<DescMethod, Map<string, HeddleTransport>>();
+  const transports = new WeakMap<DescMethod, Map<string, Transport>>();
 
   const transportTo = (method: DescMethod, owner: string | undefined): Transport => {
     const service = method.parent.typeName;
     if (own.isOwn(service)) return own.transport;
-    const known = transports.get(method) ?? new Map<string, HeddleTransport>();
+    const known = transports.get(method) ?? new Map<string, Transport>();
     transports.set(method, known);
     const key = owner ?? "";
     const compiled = known.get(key);
@@ -68,7 +68,12 @@ export const createBackends = (options: BackendsOptions): Backends => {
       { upstreams, routes },
       { path, service, owner, isUnary: method.methodKind === "unary" },
     );
-    const made = transportOn(pool, TARGET, runtime, { acceptGzip: false });
+    const made = withPolicies(transportOn(pool, TARGET, runtime, { acceptGzip: false }), runtime, {
+      budget: routes.budgetOf(service),
+      // One caller could shut out the others.
+      holdsBack: false,
+      isFinal: isOurs,
+    });
     // Callers choose the name: only those that exist are kept.
     if (owner === undefined || instances.owners(service).includes(owner)) known.set(key, made);
     return made;
@@ -92,6 +97,9 @@ export const createBackends = (options: BackendsOptions): Backends => {
     },
   };
 };
+
+/** Raised on the way to an instance, where others have been looked for. */
+const isOurs = (error: ConnectError): boolean => !error.isWireError && error.details.length > 0;
 
 /** Instances are named by their addresses, which callers do not know. */
 const TARGET = { scheme: "http", authority: "heddle", basePath: "" };
