@@ -5,16 +5,19 @@ import { printRow, updateReadme } from "./report.ts";
 import type { Row, Workload } from "./row.ts";
 import { client } from "./workloads/client.ts";
 import { durableWrites } from "./workloads/durable-writes.ts";
+import { endpointChange } from "./workloads/endpoint-change.ts";
 import { eventLag } from "./workloads/event-lag.ts";
 import { eventReplay } from "./workloads/event-replay.ts";
 import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
 import { latency } from "./workloads/latency.ts";
+import { overload } from "./workloads/overload.ts";
 import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
 import { retryStorm } from "./workloads/retry-storm.ts";
+import { slowReplica } from "./workloads/slow-replica.ts";
 import { strangers } from "./workloads/strangers.ts";
 import { streaming } from "./workloads/streaming.ts";
 import { wholeMesh } from "./workloads/whole-mesh.ts";
@@ -26,15 +29,18 @@ const WORKLOADS: readonly Workload[] = [
   streaming,
   latency,
   relay,
+  slowReplica,
   strangers,
   idleConnections,
   policies,
+  overload,
   retryStorm,
   growth,
   placeOrder,
   durableWrites,
   eventLag,
   eventReplay,
+  endpointChange,
 ];
 /** Rows of the largest table, by default. */
 const GROWTH_ROWS = 10_000_000;

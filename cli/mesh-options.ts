@@ -42,4 +42,7 @@ export const gatewayUrl = (
   option: string | undefined,
   running: { readonly gateway: string } | undefined,
   env: NodeJS.ProcessEnv = process.env,
-): string => option ?? running?.gateway ?? (env.HEDDLE_GATEWAY || `http://127.0.0.1:${env.HEDDLE_PORT || 8080}`);
+): string =>
+  option ??
+  running?.gateway ??
+  (env.HEDDLE_GATEWAY?.split(",")[0]?.trim() || `http://127.0.0.1:${env.HEDDLE_PORT || 8080}`);

@@ -116,7 +116,7 @@ const supervise = async (
     mode: together ? "single-process" : "processes",
     phase: "starting",
     port: config.HEDDLE_PORT,
-    gateway: config.HEDDLE_GATEWAY,
+    gateway: config.HEDDLE_GATEWAY[0],
     startMs: systemClock.nowMs(),
     services: [],
   };
@@ -178,7 +178,7 @@ const supervise = async (
   if (ready) {
     change({ phase: "running", readyAfterMs });
     terminal.out(
-      `${services.length} services ready in ${(readyAfterMs / 1000).toFixed(1)} s; gateway ${config.HEDDLE_GATEWAY}`,
+      `${services.length} services ready in ${(readyAfterMs / 1000).toFixed(1)} s; gateway ${config.HEDDLE_GATEWAY[0]}`,
     );
     terminal.err(ACCESS_IN_WORDS[config.HEDDLE_ACCESS]);
   } else if (firstSignalMs === undefined && failed.length < services.length && !failed.includes(GATEWAY)) {

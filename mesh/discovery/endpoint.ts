@@ -9,6 +9,8 @@ export interface Endpoint {
   readonly version: string;
   /** Where it runs, such as a zone: calls stay near where they can. Empty when nobody has said. */
   readonly locality: string;
+  /** Names the contract by which it serves what was asked for; absent when nobody has said. Others may have other methods. */
+  readonly contractHash?: string | undefined;
 }
 
 /** Knows where services answer: the registry, a list, the names of a DNS. */
@@ -18,4 +20,6 @@ export interface EndpointSource {
    * those that are known, and whenever they have changed, until the returned function is called.
    */
   watch(service: string, changed: (endpoints: readonly Endpoint[]) => void): () => void;
+  /** Hears that an endpoint of a service could not be reached: a source that looks from time to time looks soon. */
+  doubt?(service: string): void;
 }

@@ -13,7 +13,7 @@ import { fail, reasons } from "../contract/fail.ts";
 import { createLog } from "../observe/index.ts";
 import { EchoService } from "../rpc/fixtures/echo-contract.ts";
 import { createRpcServer, implementation, memoryTransport } from "../rpc/index.ts";
-import { systemRuntime } from "../runtime/index.ts";
+import { systemRandom, systemRuntime } from "../runtime/index.ts";
 import { type FakeTime, fakeTime } from "../testing/fake-time.ts";
 import { type Offer, type Refusal, register } from "./registration.ts";
 
@@ -42,7 +42,7 @@ interface Lease {
 /** A registry that does what the test says, and an instance that registers with it. */
 const start = ({ answersLeave = true } = {}) => {
   const time: FakeTime = fakeTime();
-  const runtime = { ...systemRuntime(), ...time };
+  const runtime = { ...systemRuntime(), ...time, random: { ...systemRandom, below: () => 0 } };
   const lines: Record<string, unknown>[] = [];
   const log = createLog({
     service: "echo",
@@ -204,10 +204,10 @@ test("it tries less and less often while the registry is away, and says so when 
     leases[i]?.end(fail(AWAY, {}));
     await expect.poll(() => time.pending()).toBe(1);
     const fromMs = time.clock.monotonicMs();
-    while (leases.length === i + 1) await time.advance(50);
+    while (leases.length === i + 1) await time.advance(25);
     delays.push(time.clock.monotonicMs() - fromMs);
   }
-  expect(delays).toEqual([50, 100, 200, 400, 800, 1600, 2000, 2000, 2000]);
+  expect(delays).toEqual([25, 50, 100, 200, 400, 800, 1000, 1000, 1000]);
   const told = log.filter(({ msg }) => msg === "registry not reached");
   expect(told.map(({ level }) => level)).toEqual([...Array(6).fill("debug"), "warn", "warn", "warn"]);
   expect(told.at(-1)).toMatchObject({ code: "Unavailable", reason: "away" });

@@ -12,6 +12,7 @@ import { type PackageSet, packageSetsOf } from "../contract/descriptor-set.ts";
 import { violationLine } from "../contract/refused-contract.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Runtime, Timer } from "../runtime/index.ts";
+import { createReturn } from "./come-back.ts";
 import { createOutbound } from "./outbound.ts";
 
 /** What a service tells the registry of itself. */
@@ -21,6 +22,8 @@ export interface Offer {
   readonly address: string;
   readonly definition: { readonly name: string; readonly version: string };
   readonly services: readonly DescService[];
+  /** Where it runs, such as a zone. Default: nobody has said. */
+  readonly locality?: string;
 }
 
 /** A registration that is kept up: renewed after the registry was away, until `leave`. */
@@ -41,9 +44,6 @@ export interface Refusal {
   readonly nextSteps: readonly string[];
 }
 
-/** Milliseconds between tries to reach a registry that is away: quick at first, since gateway and services start together. */
-const RETRY_MS_MIN = 50;
-const RETRY_MS_MAX = 2_000;
 /** Milliseconds between tries of an instance that was refused: an operator may let it in, but nobody waits for that by the second. */
 const REFUSED_MS_MIN = 1_000;
 const REFUSED_MS_MAX = 10_000;
@@ -63,7 +63,7 @@ export const register = (options: {
   const client = createClient(RegistryService, transport);
   const contracts = packageSetsOf(instance.services);
   const leaving = new AbortController();
-  let delayMs = RETRY_MS_MIN;
+  const comeBack = createReturn(runtime);
   let refusedMs = REFUSED_MS_MIN;
   /** The refusal that was told last; empty when it was admitted since. */
   let told = "";
@@ -106,7 +106,7 @@ export const register = (options: {
             if (contract) send({ case: "contract", value: contractMessage(contract) });
           }
         } else if (body.case === "admitted") {
-          delayMs = RETRY_MS_MIN;
+          comeBack.reached();
           refusedMs = REFUSED_MS_MIN;
           told = "";
           known();
@@ -139,13 +139,11 @@ export const register = (options: {
       } catch (error) {
         if (leaving.signal.aborted) return;
         const { code, rawMessage } = ConnectError.from(error);
-        const line = { code: Code[code], reason: rawMessage, retryMs: delayMs };
-        // A gateway that is not there yet is no news at start.
-        if (delayMs < RETRY_MS_MAX) log.debug(line, "registry not reached");
-        else log.warn(line, "registry not reached");
+        // A gateway that is not there yet is no news at start, and one that restarts is none at all.
+        const level = comeBack.isLong ? "warn" : "debug";
+        log[level]({ code: Code[code], reason: rawMessage }, "registry not reached");
       }
-      await runtime.timers.sleep(delayMs, leaving.signal).catch(() => undefined);
-      delayMs = Math.min(delayMs * 2, RETRY_MS_MAX);
+      await runtime.timers.sleep(comeBack.nextMs(), leaving.signal).catch(() => undefined);
     }
   };
   const ended = keepUp();
@@ -164,6 +162,23 @@ export const register = (options: {
   };
 };
 
+/**
+ * Registers an instance with each of several registries. It is registered when the first of them routes calls to it: one that is away
+ * must not keep the others waiting.
+ */
+export const registerWithAll = (
+  transports: readonly Transport[],
+  options: Omit<Parameters<typeof register>[0], "transport">,
+): Registration => {
+  const all = transports.map((transport) => register({ ...options, transport }));
+  return {
+    registered: Promise.race(all.map(({ registered }) => registered)),
+    async leave() {
+      await Promise.all(all.map((registration) => registration.leave()));
+    },
+  };
+};
+
 /** Errors that say that the instance itself is not right: trying again at once cannot help. */
 const REFUSALS: ReadonlySet<Code> = new Set([Code.InvalidArgument, Code.FailedPrecondition, Code.PermissionDenied]);
 
@@ -174,7 +189,7 @@ const refusalOf = ({ violations, nextSteps }: Refused): Refusal => ({
 });
 
 const instanceMessage = (
-  { instanceId, definition, address }: Offer,
+  { instanceId, definition, address, locality = "" }: Offer,
   contracts: readonly PackageSet[],
   { clock }: Runtime,
 ) => ({
@@ -193,7 +208,7 @@ const instanceMessage = (
   processId: BigInt(process.pid),
   startTime: clock.now(),
   state: ServingState.SERVING,
-  locality: "",
+  locality,
 });
 
 const contractMessage = ({ hash, read }: PackageSet) => ({

@@ -5,7 +5,8 @@ import { type Clock, type Network, parseAddress, type Runtime } from "../runtime
 import type { Session } from "../wire/index.ts";
 import { type Call, currentCall } from "./call.ts";
 import { deadlineError } from "./client/call-errors.ts";
-import { type Inherited, transportOn } from "./client/grpc-transport.ts";
+import type { ConnectionPool } from "./client/connection-pool.ts";
+import { type HeddleTransport, type Inherited, transportOn } from "./client/grpc-transport.ts";
 import { createHeddleTransport } from "./client/heddle-transport.ts";
 import { sessionPool } from "./client/session-pool.ts";
 import { CONSUMER_HEADER } from "./consumer-header.ts";
@@ -119,16 +120,31 @@ export const memoryTransport = (
   { clock, timers }: MemoryRuntime,
   identity: ClientIdentity = {},
 ): Transport =>
-  transportOn(
+  transportOver(
     sessionPool(() => server.connect()),
-    MEMORY,
+    "memory",
+    { clock, timers },
+    identity,
+  );
+
+/**
+ * A gRPC transport over a pool, such as one of several addresses. Calls take over from the one that they are made for, as those of
+ * `grpcTransport` do. `authority`: what calls say they are for, `host:port`.
+ */
+export const transportOver = (
+  pool: ConnectionPool,
+  authority: string,
+  { clock, timers }: MemoryRuntime,
+  identity: ClientIdentity = {},
+): HeddleTransport =>
+  transportOn(
+    pool,
+    { scheme: "http", authority, basePath: "" },
     { clock, timers },
     { acceptGzip: false, consumer: identity.consumer, inherit: inheritance(clock, identity) },
   );
 
 type MemoryRuntime = Pick<Runtime, "clock" | "timers">;
-
-const MEMORY = { scheme: "http", authority: "memory", basePath: "" };
 
 /** What Heddle's own transport does by itself: a call takes over from the one that it is made for. */
 const withinCall = (transport: Transport, clock: Clock): Transport => ({

@@ -20,6 +20,10 @@ export const parseAddress = (text: string): Address => {
   return { host, port: Number(port) };
 };
 
+/** An address as `parseAddress` reads it. */
+export const formatAddress = ({ host, port }: Address): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
 /** Where to listen, or a socket that listens already. */
 export interface ListenOn extends Address {
   /** A descriptor of this process, of a listening socket that it was given: it goes before host and port. */

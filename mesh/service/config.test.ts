@@ -20,7 +20,10 @@ test("an empty environment gives the defaults, and an empty variable is one that
   const defaults = {
     HEDDLE_HOST: "127.0.0.1",
     HEDDLE_PORT: 8080,
-    HEDDLE_GATEWAY: "http://127.0.0.1:8080",
+    HEDDLE_GATEWAY: ["http://127.0.0.1:8080"],
+    HEDDLE_DIRECT: "on",
+    HEDDLE_ENDPOINTS: "",
+    HEDDLE_LOCALITY: "",
     HEDDLE_ACCESS: "local",
     HEDDLE_CORS_ORIGINS: [],
     HEDDLE_IDENTITY_KEY_FILE: undefined,
@@ -77,8 +80,19 @@ test.each(["a b", "127.0.0.1:80", "http://127.0.0.1", "host/path", "[::1]"])("%j
   expect(problemsOf({ HEDDLE_HOST: host })).toEqual([expect.stringContaining("write it without a port")]);
 });
 
+test("several gateways stand in one variable, each once, and one that is wrong is named", () => {
+  const text = "http://10.0.0.1:8080, http://10.0.0.2:8080/,http://10.0.0.1:8080";
+  expect(parseConfig({ HEDDLE_GATEWAY: text }, MESH_VARIABLES).HEDDLE_GATEWAY).toEqual([
+    "http://10.0.0.1:8080",
+    "http://10.0.0.2:8080",
+  ]);
+  expect(problemsOf({ HEDDLE_GATEWAY: "http://10.0.0.1:8080,ftp://10.0.0.2" })).toEqual([
+    expect.stringContaining("ftp://10.0.0.2"),
+  ]);
+});
+
 test("services look for the gateway where its own variables put it", () => {
-  const gatewayOf = (env: NodeJS.ProcessEnv) => parseConfig(env, MESH_VARIABLES).HEDDLE_GATEWAY;
+  const gatewayOf = (env: NodeJS.ProcessEnv) => parseConfig(env, MESH_VARIABLES).HEDDLE_GATEWAY.join();
   expect(gatewayOf({ HEDDLE_PORT: "9090" })).toBe("http://127.0.0.1:9090");
   expect(gatewayOf({ HEDDLE_HOST: "::1" })).toBe("http://[::1]:8080");
   expect(gatewayOf({ HEDDLE_HOST: "0.0.0.0" })).toBe("http://127.0.0.1:8080");

@@ -1,4 +1,5 @@
 import { cleanEnv, EnvError, makeValidator, type ValidatorSpec } from "envalid";
+import { parsePlaces } from "../discovery/place.ts";
 import { ACCESS_MODES, type AccessMode } from "../identity/access-mode.ts";
 import { isLoopbackHost } from "../identity/local-call.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/index.ts";
@@ -45,11 +46,41 @@ const accessMode = makeValidator<AccessMode>((text) => {
   return mode;
 });
 
-const httpUrl = makeValidator<string>((text) => {
+/** Gateways that an instance registers with. */
+const GATEWAYS_MAX = 16;
+
+const gatewayUrls = makeValidator<readonly [string, ...string[]]>((text) => {
+  const [first, ...others] = text.split(",").map((part) => httpUrl(part.trim()));
+  if (first === undefined || others.length >= GATEWAYS_MAX)
+    throw new EnvError(`are more than ${GATEWAYS_MAX} gateways`);
+  return [first, ...others.filter((other, index) => other !== first && others.indexOf(other) === index)];
+});
+
+const httpUrl = (text: string): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "http:" || url.pathname !== "/")
     throw new EnvError(`"${text}" is not like http://127.0.0.1:8080`);
   return url.origin;
+};
+
+const locality = makeValidator<string>((text) => {
+  if (!/^[A-Za-z0-9._-]{1,63}$/.test(text))
+    throw new EnvError(`"${text}" is no locality: 1 to 63 letters, digits, dots, dashes and underscores`);
+  return text;
+});
+
+const endpointPlaces = makeValidator<string>((text) => {
+  try {
+    parsePlaces(text);
+  } catch (error) {
+    throw new EnvError((error as TypeError).message);
+  }
+  return text;
+});
+
+const onOrOff = makeValidator<"on" | "off">((text) => {
+  if (text !== "on" && text !== "off") throw new EnvError(`"${text}" is neither on nor off`);
+  return text;
 });
 
 const nonEmpty = makeValidator<string>((text) => {
@@ -80,7 +111,22 @@ export const MESH_VARIABLES = {
     default: undefined,
     desc: "descriptor of a listening socket for the gateway to take connections from, in place of its port",
   }),
-  HEDDLE_GATEWAY: httpUrl({ default: "http://127.0.0.1:8080", desc: "where services find the gateway" }),
+  HEDDLE_GATEWAY: gatewayUrls({
+    default: ["http://127.0.0.1:8080"],
+    desc: "where services find the gateway; several, with commas between them, where there are several",
+  }),
+  HEDDLE_DIRECT: onOrOff({
+    default: "on",
+    desc: "on: services call each other's instances themselves; off: every call goes through the gateway",
+  }),
+  HEDDLE_ENDPOINTS: endpointPlaces({
+    default: "",
+    desc: "where packages are served, where no gateway knows: customer.v1=10.0.0.1:4000,dns:customer.internal:4000;order.v1=srv:_grpc._tcp.order.internal",
+  }),
+  HEDDLE_LOCALITY: locality({
+    default: "",
+    desc: "where this process runs, such as a zone: calls stay near where they can",
+  }),
   HEDDLE_ACCESS: accessMode({
     default: "local",
     desc: "enforced, or local on a loopback address: whoever calls from this machine without credentials may do everything",

@@ -3,6 +3,7 @@ import type { Client, ConnectError, Interceptor, Transport } from "@connectrpc/c
 import type { Subscription, View } from "../events/index.ts";
 import type { AccessGuard } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
+import type { Leases } from "../replicas/index.ts";
 import type { HttpHandler, Implementation, OverloadGuard, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { SagaDefinition, Sagas } from "../saga/index.ts";
@@ -48,7 +49,7 @@ export interface CustomServing {
   readonly descriptors?: DescriptorSource;
   /** What health tells; by default whether this instance serves. */
   readonly health?: HealthSource;
-  /** Hears that the server drains, after its GOAWAY, and why: to end calls that it carries for others and that end by nothing else. */
+  /** Hears that the server drains, after its GOAWAY, and why: such as to end calls that it carries for others and that end by nothing else. */
   readonly drain?: (reason: ConnectError) => void;
   /** Runs after the last call, before the store closes. */
   readonly stop?: () => void | Promise<void>;
@@ -72,6 +73,11 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
    * `implement`: the runtime serves `heddle.saga.v1` over them, and runs them from the start to the stop of the service.
    */
   sagas(definitions: readonly SagaDefinition[]): Sagas;
+  /**
+   * Work beside the calls that belongs to one replica of the service at a time, such as a sweep: declared in `implement`, begun where and
+   * while this replica holds its lease.
+   */
+  readonly leases: Leases;
   /** Servers in this process by their address, when the mesh runs in one process. */
   readonly neighbours: ReadonlyMap<string, RpcServer>;
   /** Knows who calls, for a service that carries calls of methods that it does not implement. */

@@ -2,7 +2,14 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { type Registration, register } from "../discovery/index.ts";
 import { createLog } from "../observe/index.ts";
-import { addressedTo, type ClientIdentity, memoryTransport, type RpcServer, withPolicies } from "../rpc/index.ts";
+import {
+  addressedTo,
+  type ClientIdentity,
+  grpcTransport,
+  memoryTransport,
+  type RpcServer,
+  withPolicies,
+} from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import { createUsageReporter, type UsageReporter } from "../usage/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
@@ -44,6 +51,7 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
         log: logOf(definition.name),
         transportFor: neighbourly(running, runtime, identity, reporter),
         neighbours,
+        replicaAt: (address) => grpcTransport(`http://${address}`, runtime, config.HEDDLE_WIRE, identity),
         listenOn: isGateway ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT } : undefined,
         onFatal: (error) => end.now(EXIT_FAILED, error, `the store of ${definition.name} failed`),
       });
@@ -53,7 +61,10 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
         const transport = memoryTransport(gateway, runtime, identity);
         const log = logOf(definition.name);
         const onRefused = tellRefusal(service);
-        registrations.set(service, register({ instance: service, transport, runtime, log, onRefused }));
+        registrations.set(
+          service,
+          register({ instance: { ...service, locality: config.HEDDLE_LOCALITY }, transport, runtime, log, onRefused }),
+        );
         reporter.start(service.instanceId, transport);
         reporters.push(reporter);
       }

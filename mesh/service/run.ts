@@ -1,16 +1,17 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
 import type { Transport } from "@connectrpc/connect";
-import { type Refusal, register } from "../discovery/index.ts";
+import { type Refusal, registerWithAll } from "../discovery/index.ts";
 import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
-import { addressedTo, type ClientIdentity, grpcTransport, withPolicies } from "../rpc/index.ts";
+import { type ClientIdentity, grpcTransport, withPolicies } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { readIdentityKey } from "./open-access.ts";
 import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
 import { type RunningService, type StartDeps, startService } from "./start-service.ts";
+import { wayToOthers } from "./way-to-others.ts";
 
 /**
  * Runs one service as this process: reads the environment, opens and migrates the store, listens, registers with the gateway,
@@ -27,15 +28,16 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   try {
     const instanceId = runtime.ids.next("ins");
     const identity = clientIdentity({ definition, instanceId }, config, runtime);
-    const gateway = grpcTransport(config.HEDDLE_GATEWAY, runtime, config.HEDDLE_WIRE, identity);
+    const others = wayToOthers({ definition, instanceId, config, identity, runtime, log });
     const isGateway = definition.role === "gateway";
     const running = await startService(definition, {
       instanceId,
       env: process.env,
       runtime,
       log,
-      transportFor: throughGateway(gateway, runtime),
+      transportFor: policed(others.transportFor, runtime),
       neighbours: new Map(),
+      replicaAt: (address) => grpcTransport(`http://${address}`, runtime, config.HEDDLE_WIRE, identity),
       listenOn: isGateway
         ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT, fd: config.HEDDLE_LISTEN_FD }
         : { host: config.HEDDLE_HOST, port: 0 },
@@ -47,13 +49,21 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
     if (isEnforced) await Promise.race([asked, runtime.timers.sleep(FIRST_KEYS_MS)]);
     const registration = isGateway
       ? undefined
-      : register({ instance: running, transport: gateway, runtime, log, onRefused: tellRefusal(running) });
+      : registerWithAll(others.gateways, {
+          instance: { ...running, locality: config.HEDDLE_LOCALITY },
+          runtime,
+          log,
+          onRefused: tellRefusal(running),
+        });
+    others.start();
     end.onSignal(async () => {
       // First, so that the gateway sends nothing more here that would have to be refused.
       await registration?.leave();
       // Those who call directly hear of it from the registry in their turn, and are answered until they have.
       if (registration !== undefined) await runtime.timers.sleep(LEAVE_NEWS_MS);
-      return stopAll([running], config, log);
+      const code = await stopAll([running], config, log);
+      await others.stop();
+      return code;
     });
     await registration?.registered;
     if (isEnforced) await Promise.race([running.keys.known, runtime.timers.sleep(KEYS_WAIT_MS)]);
@@ -64,15 +74,13 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   }
 };
 
-/** Finds services behind the gateway; `of`: by name, where several serve the same contract. */
-const throughGateway = (gateway: Transport, runtime: Runtime): StartDeps["transportFor"] => {
-  const unnamed = withPolicies(gateway, runtime);
-  /** Each its own: instances of one service say nothing of those of another. */
-  const named = new Map<string, Transport>();
-  return (_, of) => {
-    if (of === undefined) return unnamed;
-    const known = named.get(of) ?? withPolicies(addressedTo(gateway, of), runtime);
-    named.set(of, known);
+/** Each way with what contracts allow. Kept, since what is learned of a service must not be forgotten with a client. */
+const policed = (transportFor: StartDeps["transportFor"], runtime: Runtime): StartDeps["transportFor"] => {
+  const ways = new Map<string, Transport>();
+  return (service, of) => {
+    const key = `${service.typeName} ${of ?? ""}`;
+    const known = ways.get(key) ?? withPolicies(transportFor(service, of), runtime);
+    ways.set(key, known);
     return known;
   };
 };

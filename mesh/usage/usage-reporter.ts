@@ -9,6 +9,8 @@ import { createUsageTally } from "./usage-tally.ts";
 
 /** Counts the calls of one service that do not pass the gateway, and tells the gateway of them. */
 export interface UsageReporter {
+  /** Counts a call, with its request where that is one message. */
+  count(method: DescMethod, request: MessageInitShape<DescMessage> | undefined): void;
   /** The transport with its calls counted. */
   counting(transport: Transport): Transport;
   /** Begins to report, every few seconds in which something was counted. `gateway`: where to. */
@@ -97,6 +99,7 @@ export const createUsageReporter = ({
   };
 
   return {
+    count,
     counting: (transport) => ({
       unary(method, signal, timeoutMs, header, input, values) {
         count(method, input);

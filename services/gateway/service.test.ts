@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { Health } from "@heddle/contracts/grpc/health/v1";
@@ -17,8 +20,8 @@ const two = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] });
 const BUSY = { timeout: 20_000 };
 
 /** A gateway that is gone after the test. */
-const start = async (port = 0) => {
-  const started = await startGateway({ port });
+const start = async (port = 0, dataFolder?: string) => {
+  const started = await startGateway({ port, dataFolder });
   onTestFinished(started.stop);
   return started;
 };
@@ -96,6 +99,23 @@ test("instances register again when the gateway was restarted", async () => {
   await expect.poll(() => statusOf(second.url, "loom.v1.LoomService/Weave"), { timeout: 5_000 }).toBe(200);
   await registration.leave();
   expect(await statusOf(second.url, "loom.v1.LoomService/Weave")).toBe(503);
+});
+
+test("a gateway that restarts routes at once to the instances that it knew, and to one that had left no more", async () => {
+  const dataFolder = mkdtempSync(join(tmpdir(), "heddle-gateway-"));
+  onTestFinished(() => rmSync(dataFolder, { recursive: true, force: true }));
+  const first = await start(0, dataFolder);
+  const kept = await startInstance(first.url, one, "kept");
+  const left = await startInstance(first.url, contractOf("mill.v1", { MillService: ["Grind"] }), "left");
+  await left.registration.leave();
+  await first.stop();
+  // Nobody tells the second one of it.
+  await kept.registration.leave();
+  const second = await start(first.port, dataFolder);
+  expect(await statusOf(second.url, "loom.v1.LoomService/Weave")).toBe(200);
+  expect(await statusOf(second.url, "mill.v1.MillService/Grind")).toBe(503);
+  const { instances } = await createClient(RegistryService, second.transport).listInstances({});
+  expect(instances.map(({ instanceId }) => instanceId)).toEqual(["kept"]);
 });
 
 test("an instance that drains while calls come in loses none of them", async () => {

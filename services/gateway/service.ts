@@ -14,12 +14,14 @@ import { createContracts, mergeDescriptors } from "./registry/contracts.ts";
 import { createInstances } from "./registry/instances.ts";
 import { createLearning } from "./registry/learning.ts";
 import { mergeHealth } from "./registry/merge-health.ts";
+import { rememberInstances } from "./registry/remembered-instances.ts";
 import { createRestDoor } from "./rest/rest-door.ts";
 import { createCarriers } from "./routing/carriers.ts";
 import type { Door } from "./routing/door.ts";
 import { routeCalls } from "./routing/route.ts";
 import { admissionStore } from "./store/admission-store.ts";
 import { contractStore } from "./store/contract-store.ts";
+import { instanceStore } from "./store/instance-store.ts";
 import { overrideStore } from "./store/override-store.ts";
 import { ruleStore } from "./store/rule-store.ts";
 import { usageStore } from "./store/usage-store.ts";
@@ -43,6 +45,14 @@ export const gateway = defineService({
     const usage = usageStore();
     const stores = { store, kept: contractStore(), admissions: admissionStore(), overrides: overrideStore(), usage };
     const admission = createAdmission({ ...stores, contracts, clock });
+    const remembered = await rememberInstances({
+      ...known,
+      ...stores,
+      remembered: instanceStore(),
+      admission,
+      learning,
+      log,
+    });
     const counting = await startUsage({ store, usage, contracts, isOwn: catalog.isOwn, clock, timers, log });
 
     const rules = ruleStore();
@@ -68,6 +78,8 @@ export const gateway = defineService({
         ...stores,
         rules,
         ruleBook,
+        balancing: carriers.balancing,
+        learning,
         admission,
         counting,
         clock,
@@ -79,7 +91,10 @@ export const gateway = defineService({
       around: createCors(config.HEDDLE_CORS_ORIGINS, timers),
       descriptors: mergeDescriptors(descriptorsOf(OWN), contracts),
       health: mergeHealth({ ...known, own: OWN }),
-      drain: (reason) => carriers.drain(reason),
+      drain(reason) {
+        remembered.keep();
+        carriers.drain(reason);
+      },
       async stop() {
         carriers.close();
         ruleBook.live.stop();

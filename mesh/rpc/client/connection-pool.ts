@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Address, Runtime } from "../../runtime/index.ts";
+import { type Address, formatAddress, type Runtime } from "../../runtime/index.ts";
 import type { Session, WireLimits } from "../../wire/index.ts";
 import type { Attempt } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
@@ -239,7 +239,6 @@ class Pool implements ConnectionPool, ConnectionOwner {
   }
 
   #place(): string {
-    const { host, port } = this.#options.address;
-    return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    return formatAddress(this.#options.address);
   }
 }

@@ -10,9 +10,11 @@ import { type Implementation, implementation } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import type { Admission } from "../admission/admission.ts";
+import type { Balancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
+import type { Learning } from "../registry/learning.ts";
 import type { AdmissionStore } from "../store/admission-store.ts";
 import type { ContractStore } from "../store/contract-store.ts";
 import type { OverrideStore } from "../store/override-store.ts";
@@ -56,8 +58,10 @@ export const OWN = [
 /** What the gateway's own services answer from. */
 export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids"> {
   readonly instances: Instances;
+  readonly learning: Learning;
   readonly contracts: Contracts;
   readonly catalog: Catalog;
+  readonly balancing: Balancing;
   readonly admission: Admission;
   readonly counting: Usage;
   readonly store: Store;

@@ -1,15 +1,19 @@
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { InstanceChangeKind, ServingState, WatchRequestSchema } from "@heddle/contracts/heddle/registry/v1";
+import { fakeTime } from "@heddle/mesh/testing";
 import { expect, test } from "vitest";
 import { contractOf, instanceOf } from "../fixtures/contract.ts";
 import { createInstances } from "../registry/instances.ts";
+import { createLearning, LEARNING_MS } from "../registry/learning.ts";
 import { watch } from "./watch.ts";
 
 const loom = contractOf("loom.v1", { LoomService: ["Weave"] });
 const mill = contractOf("mill.v1", { MillService: ["Grind"] });
 
 const start = (services: string[] = []) => {
+  const time = fakeTime();
+  const learning = createLearning(time.timers);
   const instances = createInstances();
   let watchers = 0;
   const counted = {
@@ -26,7 +30,7 @@ const start = (services: string[] = []) => {
   const stop = new AbortController();
   const request = create(WatchRequestSchema, { services });
   const context = { signal: stop.signal } as HandlerContext;
-  const answers = watch({ instances: counted })(request, context)[Symbol.asyncIterator]();
+  const answers = watch({ instances: counted, learning })(request, context)[Symbol.asyncIterator]();
   /** The next message, in short. */
   const next = async () => {
     const { value, done } = await answers.next();
@@ -37,7 +41,7 @@ const start = (services: string[] = []) => {
         : [InstanceChangeKind[value.body?.value?.kind ?? 0], value.body?.value?.instance?.instanceId];
     return { kind: value.body?.case, ids, sequence: value.sequence, body: value.body };
   };
-  return { instances, answers, next, stop, watchers: () => watchers };
+  return { instances, answers, next, stop, time, watchers: () => watchers };
 };
 
 test("a watch begins with what runs, and goes on with each change", async () => {
@@ -60,6 +64,15 @@ test("no change falls between the snapshot and the first change", async () => {
   const snapshot = await first;
   const seen = snapshot?.ids?.includes("a") ? snapshot.ids : (await next())?.ids;
   expect(seen).toContain("a");
+});
+
+test("a watch of a gateway that has just started says so, and begins anew when that is over", async () => {
+  const { instances, next, time } = start();
+  instances.enter(instanceOf("a", loom));
+  expect((await next())?.body?.value).toMatchObject({ learning: true });
+  const second = next();
+  await time.advance(LEARNING_MS);
+  expect(await second).toMatchObject({ kind: "snapshot", ids: ["a"], body: { value: { learning: false } } });
 });
 
 test("only instances of the services that are asked for are told of", async () => {

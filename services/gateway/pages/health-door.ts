@@ -2,7 +2,6 @@ import { pathOf } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
-import type { Learning } from "../registry/learning.ts";
 import type { Door } from "../routing/door.ts";
 import { type Page, respondPage } from "./respond-page.ts";
 
@@ -18,7 +17,7 @@ export const healthDoor = ({
 }: {
   contracts: Pick<Contracts, "services">;
   instances: Pick<Instances, "serves" | "absence">;
-  learning: Learning;
+  learning: () => boolean;
   timers: Timers;
 }): Door => {
   const readiness = (): Page => {

@@ -106,3 +106,43 @@ describe("watchers", () => {
     expect([instances.sequence(), instances.changes()]).toEqual([4n, 4]);
   });
 });
+
+describe("an instance that was here before the gateway restarted", () => {
+  const remembered = (instanceId: string, address: string) => ({ ...instanceOf(instanceId, loom), address });
+
+  test("takes calls, and is told of once when it comes back", () => {
+    const instances = createInstances();
+    const kinds: string[] = [];
+    instances.watch(({ kind }) => kinds.push(InstanceChangeKind[kind]));
+    const forget = instances.remember(remembered("a", "127.0.0.1:4001"));
+    expect(instances.serves("loom.v1.LoomService")).toBe(true);
+    const leave = instances.enter(remembered("a", "127.0.0.1:4001"));
+    expect(instances.list()).toHaveLength(1);
+    // It is no longer what was remembered.
+    forget();
+    expect(instances.serves("loom.v1.LoomService")).toBe(true);
+    leave();
+    expect(instances.serves("loom.v1.LoomService")).toBe(false);
+    expect(kinds).toEqual(["ADDED", "UPDATED", "REMOVED"]);
+  });
+
+  test("is forgotten when another has its address, and when it does not come in time", () => {
+    const instances = createInstances();
+    const ids = () => instances.list().map(({ instanceId }) => instanceId);
+    instances.remember(remembered("a", "127.0.0.1:4001"));
+    const forget = instances.remember(remembered("b", "127.0.0.1:4002"));
+    instances.enter(remembered("c", "127.0.0.1:4001"));
+    expect(ids()).toEqual(["b", "c"]);
+    forget();
+    expect(ids()).toEqual(["c"]);
+  });
+
+  test("is replaced by one that has its id and serves something else", () => {
+    const instances = createInstances();
+    instances.remember(remembered("a", "127.0.0.1:4001"));
+    instances.enter({ ...instanceOf("a", mill), address: "127.0.0.1:4003" });
+    expect(instances.serves("loom.v1.LoomService")).toBe(false);
+    expect(instances.serves("mill.v1.MillService")).toBe(true);
+    expect(() => instances.enter(remembered("a", "127.0.0.1:4001"))).toThrow("a");
+  });
+});

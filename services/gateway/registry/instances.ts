@@ -17,6 +17,11 @@ export interface Instances {
   check(instance: Instance): void;
   /** Enters an admitted instance; the returned function takes it out. Throws as `check` does. */
   enter(instance: Instance): () => void;
+  /**
+   * Enters one that was here before the gateway restarted: it takes calls until it is entered anew, until another is at its address, or
+   * until the returned function is called. Throws as `check` does.
+   */
+  remember(instance: Instance): () => void;
   setState(instanceId: string, state: ServingState): void;
   /** Those that serve a service by its full name and take calls. */
   serving(service: string): readonly Instance[];
@@ -45,6 +50,8 @@ export const createInstances = (): Instances => {
   const entered = new Map<string, Instance>();
   const byService = new Map<string, Instance[]>();
   const departed = new Map<string, string>();
+  /** Those that are remembered alone, and have not come back. */
+  const remembered = new Map<string, Instance>();
   const watchers = new Set<(change: Change) => void>();
   let sequence = 0n;
   let changes = 0;
@@ -59,12 +66,12 @@ export const createInstances = (): Instances => {
   };
   const serving = (service: string) =>
     byService.get(service)?.filter(({ state }) => state === ServingState.SERVING) ?? [];
-  const servicesOf = (instance: Instance) => instance.packages.flatMap(({ services }) => services);
   const leave = (instance: Instance) => {
     const { instanceId } = instance;
     // It left before, and its id may be another's by now.
     if (entered.get(instanceId) !== instance) return;
     entered.delete(instanceId);
+    remembered.delete(instanceId);
     for (const service of servicesOf(instance)) {
       const left = byService.get(service)?.filter((other) => other.instanceId !== instanceId) ?? [];
       if (left.length > 0) {
@@ -80,20 +87,41 @@ export const createInstances = (): Instances => {
   };
 
   const check = ({ instanceId }: Instance) => {
-    if (entered.has(instanceId)) throw fail(INSTANCE_ENTERED, { instanceId });
-    if (entered.size >= INSTANCES_MAX) throw fail(REGISTRY_FULL, { instances: entered.size });
+    if (entered.has(instanceId) && !remembered.has(instanceId)) throw fail(INSTANCE_ENTERED, { instanceId });
+    if (entered.size >= INSTANCES_MAX && !remembered.has(instanceId))
+      throw fail(REGISTRY_FULL, { instances: entered.size });
+  };
+
+  const put = (instance: Instance) => {
+    const { instanceId } = instance;
+    entered.set(instanceId, instance);
+    for (const service of servicesOf(instance)) {
+      const others = byService.get(service)?.filter((other) => other.instanceId !== instanceId) ?? [];
+      byService.set(service, [...others, instance]);
+      departed.delete(service);
+    }
   };
 
   return {
     check,
     enter(instance) {
       check(instance);
-      const { instanceId } = instance;
-      entered.set(instanceId, instance);
-      for (const service of servicesOf(instance)) {
-        byService.set(service, [...(byService.get(service) ?? []), instance]);
-        departed.delete(service);
+      // One that comes back is the same process with the same offer: nothing that is known of it is lost.
+      const before = remembered.get(instance.instanceId);
+      const isBack = before !== undefined && isSame(before, instance);
+      for (const other of [...remembered.values()]) {
+        const isGone = other === before ? !isBack : other.address === instance.address;
+        if (isGone) leave(other);
       }
+      remembered.delete(instance.instanceId);
+      put(instance);
+      tell(isBack ? InstanceChangeKind.UPDATED : InstanceChangeKind.ADDED, instance);
+      return () => leave(instance);
+    },
+    remember(instance) {
+      check(instance);
+      remembered.set(instance.instanceId, instance);
+      put(instance);
       tell(InstanceChangeKind.ADDED, instance);
       return () => leave(instance);
     },
@@ -122,6 +150,14 @@ export const createInstances = (): Instances => {
     },
   };
 };
+
+/** Whether two are one process that serves the same. */
+const isSame = (a: Instance, b: Instance): boolean =>
+  a.address === b.address &&
+  a.serviceName === b.serviceName &&
+  servicesOf(a).sort().join() === servicesOf(b).sort().join();
+
+const servicesOf = (instance: Instance) => instance.packages.flatMap(({ services }) => services);
 
 const namesOf = (instances: readonly Instance[]): string[] =>
   [...new Set(instances.map(({ serviceName }) => serviceName))].sort(compare);

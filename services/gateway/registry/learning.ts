@@ -7,12 +7,23 @@ import type { Timers } from "@heddle/mesh/runtime";
 export const LEARNING_MS = 10_000;
 
 /** True while the gateway is so new that instances may not have found it yet. */
-export type Learning = () => boolean;
+export interface Learning {
+  (): boolean;
+  /** Calls `done` when that is over, unless the returned function is called before. Not when it is over already. */
+  onEnd(done: () => void): () => void;
+}
 
 export const createLearning = (timers: Timers): Learning => {
   let learning = true;
+  const waiting = new Set<() => void>();
   timers.after(LEARNING_MS, () => {
     learning = false;
+    for (const done of waiting) done();
+    waiting.clear();
   });
-  return () => learning;
+  const onEnd = (done: () => void) => {
+    if (learning) waiting.add(done);
+    return () => void waiting.delete(done);
+  };
+  return Object.assign(() => learning, { onEnd });
 };

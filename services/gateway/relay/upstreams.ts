@@ -1,16 +1,6 @@
-import { connect } from "node:http2";
 import { ConcurrencyLimit } from "@heddle/mesh/policy";
-import {
-  type ConnectionPool,
-  createConnectionPool,
-  DEFAULT_RPC_LIMITS,
-  nodeClientSession,
-  type RpcServer,
-  sessionPool,
-  type WireChoice,
-} from "@heddle/mesh/rpc";
+import { addressPool, type ConnectionPool, type RpcServer, sessionPool, type WireChoice } from "@heddle/mesh/rpc";
 import { parseAddress, type Runtime } from "@heddle/mesh/runtime";
-import type { Session } from "@heddle/mesh/wire";
 import { PacedResets } from "./paced-resets.ts";
 
 /** The connections to instances, by their address. */
@@ -60,13 +50,7 @@ export const createUpstreams = (
       const pool =
         neighbour !== undefined
           ? sessionPool(() => neighbour.connect())
-          : wire === "heddle"
-            ? createConnectionPool({
-                address: parseAddress(address),
-                runtime,
-                limits: { connectionsMax: CONNECTIONS_MAX },
-              })
-            : nodePool(address, runtime);
+          : addressPool(parseAddress(address), { wire, runtime, limits: { connectionsMax: CONNECTIONS_MAX } });
       pools.set(address, pool);
       return pool;
     },
@@ -92,26 +76,5 @@ export const createUpstreams = (
     close() {
       for (const pool of pools.values()) pool.destroy();
     },
-  };
-};
-
-/** One connection of `node:http2`, opened again when it ends. */
-const nodePool = (address: string, { network }: Pick<Runtime, "network">): ConnectionPool => {
-  const target = parseAddress(address);
-  let open: Session | undefined;
-  const acquire = (): Session => {
-    if (open !== undefined && !open.draining) return open;
-    const session = connect("http://instance", {
-      maxSessionMemory: DEFAULT_RPC_LIMITS.sessionMegabytesMax,
-      createConnection: () => network.connect(target),
-    });
-    open = nodeClientSession(session, address);
-    return open;
-  };
-  return {
-    acquireNow: acquire,
-    acquire,
-    close: () => open?.drain(),
-    destroy: () => open?.destroy(),
   };
 };

@@ -21,7 +21,6 @@ import type { Edge } from "../edge/edge.ts";
 import { withFields } from "../edge/with-fields.ts";
 import { PATH_UNAVAILABLE } from "../errors.ts";
 import type { Catalog } from "../registry/catalog.ts";
-import type { Learning } from "../registry/learning.ts";
 import { passageOf } from "../routing/call-plan.ts";
 import type { Door } from "../routing/door.ts";
 import { SERVICE_RETRY_DELAY_MS } from "../routing/try-later.ts";
@@ -34,7 +33,8 @@ export interface RestDoorOptions {
   readonly catalog: Catalog;
   readonly backends: Backends;
   readonly edge: Edge;
-  readonly learning: Learning;
+  /** True while the gateway may not know all yet. */
+  readonly learning: () => boolean;
   readonly timers: Timers;
   readonly ids: Ids;
   readonly log: Logger;

@@ -298,6 +298,14 @@ export declare type Snapshot = Message<"heddle.registry.v1.Snapshot"> & {
    * @generated from field: repeated heddle.registry.v1.Instance instances = 1;
    */
   instances: Instance[];
+
+  /**
+   * Says that the registry has just started: instances that are not among these may well run and not have come back yet. Whoever
+   * knew of them goes on with them until a snapshot comes without it, which follows within seconds.
+   *
+   * @generated from field: bool learning = 2;
+   */
+  learning: boolean;
 };
 
 /**
@@ -549,8 +557,9 @@ export enum InstanceChangeKind {
 export declare const InstanceChangeKindSchema: GenEnum<InstanceChangeKind>;
 
 /**
- * RegistryService knows what runs, where, and under which contract. Instances are not stored: one is registered as long as its
- * Register stream is open. Contracts are: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
+ * RegistryService knows what runs, where, and under which contract. An instance is registered as long as its Register stream is
+ * open; those that were when the registry ended take calls after its restart as well, for some seconds, until they have registered
+ * anew. Contracts are stored: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
  *
  * @generated from service heddle.registry.v1.RegistryService
  */
