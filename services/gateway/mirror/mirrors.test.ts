@@ -87,6 +87,14 @@ describe.each([
     expect(comparison?.differences).toMatchObject([{ kind: DifferenceKind.STATUS, subject: "ok, not_found" }]);
   });
 
+  test("whose copy fails for the moment is sent no second copy, and says nothing", async () => {
+    answer = () => ({ code: Code.Unavailable });
+    await mirror();
+    expect(await weave()).toBe("red");
+    expect(await compared(1)).toMatchObject({ compared: 0n, skipped: 1n });
+    expect(asked).toBe(1);
+  });
+
   test("does not wait for a copy that hangs, and is answered when there is no room for more copies", async () => {
     const release = Promise.withResolvers<void>();
     answer = async () => {
@@ -131,13 +139,6 @@ test("a copy is counted for nobody", async () => {
   await compared(20);
   expect(asked).toBe(20);
   expect((await calls()) - before).toBe(20);
-});
-
-test("a call that failed of itself is compared by its code, one that the moment decided is not", async () => {
-  answer = () => ({ code: Code.Unavailable });
-  await mirror();
-  await mesh.loom.weave({});
-  expect(await compared(1)).toMatchObject({ compared: 0n, skipped: 1n });
 });
 
 test("methods that may have side effects are copied only when they are named", async () => {

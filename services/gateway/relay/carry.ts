@@ -1,6 +1,6 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { Candidate } from "@heddle/mesh/discovery";
-import { plainVersion } from "@heddle/mesh/policy";
+import { plainVersion, type RetryBudget } from "@heddle/mesh/policy";
 import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
@@ -88,6 +88,10 @@ class NextRoute implements Route {
 
   get requestBytesMax(): number | undefined {
     return this.#method.requestBytesMax;
+  }
+
+  get budget(): RetryBudget | undefined {
+    return this.#method.budget;
   }
 
   refused(error: ConnectError): void {
