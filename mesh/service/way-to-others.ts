@@ -8,6 +8,7 @@ import {
   parsePlaces,
   placedEndpoints,
   registryEndpoints,
+  watchedRules,
 } from "../discovery/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { addressedTo, addressPool, type ClientIdentity, failoverPool, transportOver } from "../rpc/index.ts";
@@ -65,6 +66,7 @@ export const wayToOthers = (deps: {
     ([packageName, places]) => [packageName, placedEndpoints(places, { names: systemNames, runtime, log })] as const,
   );
   const source = byPackage(new Map(written), registry);
+  const watched = watchedRules({ transport: anyGateway, runtime, log });
   const reporter = createUsageReporter({ consumer: definition, ...runtime, log });
   const direct = createDirectCalls({
     source,
@@ -73,6 +75,7 @@ export const wayToOthers = (deps: {
     wire,
     runtime,
     identity,
+    watched,
     balancer: () => createBalancer({ ...runtime, locality: config.HEDDLE_LOCALITY }),
     count: reporter.count,
   });
@@ -83,6 +86,7 @@ export const wayToOthers = (deps: {
     async stop() {
       await reporter.stop();
       registry.stop();
+      watched.stop();
       for (const [, placed] of written) placed.stop();
       direct.close();
     },
