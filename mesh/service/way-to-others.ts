@@ -15,6 +15,7 @@ import { addressedTo, addressPool, type ClientIdentity, failoverPool, transportO
 import { parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
 import { createUsageReporter } from "../usage/index.ts";
 import type { MeshConfig } from "./config.ts";
+import type { ServiceDefinition } from "./define-service.ts";
 
 /** How a service's process reaches the others. */
 export interface WayToOthers {
@@ -36,7 +37,7 @@ const GATEWAY_BACKOFF_MS_MAX = 500;
 
 /** Calls go to the instances themselves where `HEDDLE_DIRECT` says so and they are known, else by way of a gateway that answers. */
 export const wayToOthers = (deps: {
-  readonly definition: { readonly name: string; readonly version: string };
+  readonly definition: Pick<ServiceDefinition, "name" | "version" | "role">;
   readonly instanceId: string;
   readonly config: MeshConfig;
   readonly identity: ClientIdentity;
@@ -52,7 +53,8 @@ export const wayToOthers = (deps: {
   const authority = addresses[0] ?? "";
   const anyPool = failoverPool(pools);
   const anyGateway = transportOver(anyPool, authority, runtime, identity);
-  if (config.HEDDLE_DIRECT === "off") {
+  // The gateway calls by way of itself: it has balancers for all instances already.
+  if (config.HEDDLE_DIRECT === "off" || definition.role === "gateway") {
     return {
       transportFor: (_, of) => (of === undefined ? anyGateway : addressedTo(anyGateway, of)),
       gateways,
