@@ -10,3 +10,4 @@ export { type Place, parsePlaces } from "./place.ts";
 export { placedEndpoints } from "./placed-endpoints.ts";
 export { type Offer, type Refusal, type Registration, register, registerWithAll } from "./registration.ts";
 export { registryEndpoints } from "./registry-endpoints.ts";
+export { watchedRules } from "./watched-rules.ts";
