@@ -12,9 +12,12 @@ import { getCustomer } from "./workloads/get-customer.ts";
 import { growth } from "./workloads/growth.ts";
 import { idleConnections } from "./workloads/idle-connections.ts";
 import { latency } from "./workloads/latency.ts";
+import { overload } from "./workloads/overload.ts";
 import { placeOrder } from "./workloads/place-order.ts";
 import { policies } from "./workloads/policies.ts";
 import { relay } from "./workloads/relay.ts";
+import { retryStorm } from "./workloads/retry-storm.ts";
+import { slowReplica } from "./workloads/slow-replica.ts";
 import { strangers } from "./workloads/strangers.ts";
 import { streaming } from "./workloads/streaming.ts";
 import { wholeMesh } from "./workloads/whole-mesh.ts";
@@ -26,9 +29,12 @@ const WORKLOADS: readonly Workload[] = [
   streaming,
   latency,
   relay,
+  slowReplica,
   strangers,
   idleConnections,
   policies,
+  overload,
+  retryStorm,
   growth,
   placeOrder,
   durableWrites,

@@ -23,9 +23,11 @@ export interface TestMesh {
   readonly dataFolder: string;
   /** A gRPC client through the gateway. */
   client<S extends DescService>(service: S): Client<S>;
-  /** Sends a signal to one service and waits for its end. */
+  /** Sends a signal to one process, `order` or a replica of it, `order-2`, and waits for its end. */
   kill(service: string, signal: NodeJS.Signals): Promise<void>;
-  /** Starts a service that has ended. */
+  /** Sends a signal that does not end a process, such as SIGSTOP. */
+  signal(service: string, signal: NodeJS.Signals): void;
+  /** Starts a service that has ended, or one replica more of it: `order-2`. */
   start(service: string): Promise<void>;
   /** The instance's own `host:port`. */
   addressOf(service: string): string;
@@ -35,7 +37,7 @@ export interface TestMesh {
 }
 
 /**
- * Starts the gateway and `services` as processes on a free port and a data folder of their own, with `env` beside what they need,
+ * Starts the gateway and `services`, and replicas of them where it names them, as processes on a free port and a data folder of their own, with `env` beside what they need,
  * and resolves when all are registered.
  */
 export const startMesh = async (
@@ -50,18 +52,22 @@ export const startMesh = async (
   const logs = new Map<string, string>();
 
   const start = async (service: string) => {
-    const child = spawn(process.execPath, ["--conditions=source", join(ROOT, "services", service, "main.ts")], {
-      // HEDDLE_GATEWAY as well: one of the shell would have the services register with another mesh.
-      env: {
-        ...process.env,
-        HEDDLE_GATEWAY: url,
-        HEDDLE_PORT: String(port),
-        HEDDLE_DATA: dataFolder,
-        HEDDLE_LOG_LEVEL: "info",
-        ...env,
+    const child = spawn(
+      process.execPath,
+      ["--conditions=source", join(ROOT, "services", serviceOf(service), "main.ts")],
+      {
+        // HEDDLE_GATEWAY as well: one of the shell would have the services register with another mesh.
+        env: {
+          ...process.env,
+          HEDDLE_GATEWAY: url,
+          HEDDLE_PORT: String(port),
+          HEDDLE_DATA: dataFolder,
+          HEDDLE_LOG_LEVEL: "info",
+          ...env,
+        },
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
       },
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    });
+    );
     running.set(service, child);
     const keep = (chunk: Buffer) => logs.set(service, (logs.get(service) ?? "") + chunk.toString());
     child.stdout?.on("data", keep);
@@ -87,10 +93,13 @@ export const startMesh = async (
     dataFolder,
     client: (service) => createClient(service, createGrpcTransport({ baseUrl: url })),
     kill,
+    signal: (service, signal) => void running.get(service)?.kill(signal),
     start,
     addressOf: (service) => addresses.get(service) ?? "",
     logOf: (service) => logs.get(service) ?? "",
     async stop() {
+      // One that is stopped would not hear that it is to end.
+      for (const child of running.values()) child.kill("SIGCONT");
       const others = [...running.keys()].filter((service) => service !== "gateway");
       await Promise.all(others.map((service) => kill(service, "SIGTERM")));
       await kill("gateway", "SIGTERM");
@@ -105,6 +114,13 @@ export const startMesh = async (
   }
   return mesh;
 };
+
+/** The service of a process: `order` for `order-2`. */
+export const serviceOf = (processName: string): string => processName.replace(/-\d+$/, "");
+
+/** The names of `count` processes of one service: `order`, `order-2`, `order-3`. */
+export const replicasOf = (service: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => (index === 0 ? service : `${service}-${index + 1}`));
 
 /** The whole mesh, for the tests that come with a client of their own. */
 export const startMeshForTest = async (): Promise<{ baseUrl: string; stop(): Promise<void> }> => {

@@ -117,7 +117,7 @@ describe("what must not be called", () => {
     const found = matches(/\bsql<|\bsql\(/, (file) => /^(services|mesh|cli)\//.test(file) && !isTest(file));
     expect(
       found.filter(
-        (place) => !/^(services\/\w+|mesh\/(events|saga))\/store(\/[\w-]+)?\.ts:|^mesh\/store\//.test(place),
+        (place) => !/^(services\/\w+|mesh\/(events|replicas|saga))\/store(\/[\w-]+)?\.ts:|^mesh\/store\//.test(place),
       ),
     ).toEqual([]);
   });

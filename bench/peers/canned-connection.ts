@@ -23,9 +23,13 @@ const WINDOW_BYTES_MAX = 2 ** 31 - 1;
 
 /**
  * Answers each request on an HTTP/2 connection as soon as it has ended, without a look at it. It is not a server: headers are
- * not decoded, which is safe as long as nobody needs to know what they say.
+ * not decoded, which is safe as long as nobody needs to know what they say. `delayMs`: milliseconds that it takes its time for each;
+ * `asked` hears of each.
  */
-export const answerConnection = (socket: Socket): void => {
+export const answerConnection = (
+  socket: Socket,
+  { delayMs = 0, asked = () => undefined }: { delayMs?: number; asked?: () => void } = {},
+): void => {
   let unread: Buffer = Buffer.alloc(0);
   let awaited = PREFACE_BYTES;
   let windowBytes = WINDOW_BYTES;
@@ -43,9 +47,22 @@ export const answerConnection = (socket: Socket): void => {
     out.push((answered ? answers.later : answers.first)(stream));
     answered = true;
   };
+  const flush = () => {
+    if (out.length > 0) socket.write(Buffer.concat(out));
+    out = [];
+  };
+  const begin = (stream: number) => {
+    asked();
+    if (delayMs === 0) answer(stream);
+    else
+      setTimeout(() => {
+        answer(stream);
+        flush();
+      }, delayMs);
+  };
   const take = (type: number, flags: number, stream: number, payload: Buffer) => {
     if (type === DATA || type === HEADERS) {
-      if ((flags & END_STREAM) !== 0) answer(stream);
+      if ((flags & END_STREAM) !== 0) begin(stream);
     } else if (type === SETTINGS && (flags & ACK) === 0) {
       if (setting(payload, HEADER_TABLE_SIZE) === 0) answers = LITERAL;
       out.push(frame(SETTINGS, ACK, 0, NOTHING));
@@ -78,8 +95,7 @@ export const answerConnection = (socket: Socket): void => {
       at = end;
     }
     unread = bytes.subarray(at);
-    if (out.length > 0) socket.write(Buffer.concat(out));
-    out = [];
+    flush();
   });
   socket.on("error", () => socket.destroy());
 };

@@ -2,6 +2,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { CustomerService } from "@heddle/contracts/customer/v1";
+import { createAccessGuard, createAuthenticator, KeySet } from "@heddle/mesh/identity";
 import { createLog } from "@heddle/mesh/observe";
 import {
   createRpcServer,
@@ -17,8 +18,8 @@ import { StreamService, send } from "./stream-contract.ts";
 
 const [policies, database] = process.argv.slice(2);
 
-/** Takes off a server what it does around a handler: validation, deadlines of the contract, traces, the log line of each call. */
-const POLICIES_OFF: object = { policies: false };
+/** Takes off a server what it does around a handler: access, admission, validation, deadlines of the contract, the log line of each call. */
+const POLICIES_OFF: object = { policies: false, access: undefined };
 
 /** The customer service's contract with its one method that is measured. */
 const customers = (read: PointRead): Implementation => {
@@ -32,10 +33,22 @@ const customers = (read: PointRead): Implementation => {
 };
 
 const runtime = systemRuntime();
+const log = createLog({ service: "bench", level: "info", ...runtime });
+/** As a service on this machine has it. */
+const access = createAccessGuard(
+  createAuthenticator({
+    mode: "local",
+    keys: new KeySet({ ...runtime, log, fetch: async () => [] }),
+    identityKey: undefined,
+    clock: runtime.clock,
+  }),
+  runtime.clock,
+);
 const options: RpcServerOptions = {
   implementations: [customers(await openPointRead(database)), implementation(StreamService, { send })],
   runtime,
-  log: createLog({ service: "bench", level: "info", ...runtime }),
+  log,
+  access,
   // One more than the workload of idle connections holds, and some room.
   limits: { connectionsMax: 12_000 },
   ...(policies === "off" && POLICIES_OFF),

@@ -4,11 +4,14 @@ export interface WatchedCalls {
   readonly failures: number;
 }
 
-/** Calls of the new processes before they are judged: fewer say more of chance than of the version. */
-export const JUDGED_CALLS_MIN = 20;
+/**
+ * Failed calls of the new processes before they are judged: fewer may be chance. Not calls: the balancer soon spares its callers a
+ * process that fails, so that of a bad one only a few calls are ever seen.
+ */
+const JUDGED_FAILURES_MIN = 3;
 
 /** The share of failed calls that a new version may have. */
-export const FAILURE_SHARE_MAX = 0.05;
+const FAILURE_SHARE_MAX = 0.05;
 
 /** How much more often than the old version a new one may fail: what both do is not the version's fault. */
 const TIMES_OLD_MAX = 2;
@@ -18,7 +21,7 @@ const TIMES_OLD_MAX = 2;
  * the old version; undefined while nothing speaks against it.
  */
 export const judgeCalls = (fresh: WatchedCalls, old: WatchedCalls): string | undefined => {
-  if (fresh.calls < JUDGED_CALLS_MIN) return undefined;
+  if (fresh.failures < JUDGED_FAILURES_MIN) return undefined;
   const share = fresh.failures / fresh.calls;
   const oldShare = old.calls === 0 ? 0 : old.failures / old.calls;
   if (share <= FAILURE_SHARE_MAX || share <= TIMES_OLD_MAX * oldShare) return undefined;

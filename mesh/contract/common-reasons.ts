@@ -80,6 +80,11 @@ const declare = (domain: string) => {
     ),
     CANCELLED: reason("CANCELLED", Code.Canceled, "The call was cancelled."),
     UNAVAILABLE: reason("UNAVAILABLE", Code.Unavailable, "A service that the call needs is not available."),
+    CIRCUIT_OPEN: reason(
+      "CIRCUIT_OPEN",
+      Code.Unavailable,
+      "The call was not sent: most calls to {service} fail now, and it is given time to recover.",
+    ),
     INTERNAL: reason("INTERNAL", Code.Internal, "Internal error {errorId}."),
   } as const;
 };

@@ -7,6 +7,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import { commonReasons } from "./common-reasons.ts";
 import { fail } from "./fail.ts";
 import { matchPattern } from "./match-pattern.ts";
+import { compileQuickCheck, type QuickCheck } from "./quick-check.ts";
 
 /** Checks a message against the protovalidate rules of its contract. */
 export type RequestValidator = <M extends DescMessage>(schema: M, message: MessageShape<M>) => void;
@@ -20,6 +21,7 @@ export type RequestValidator = <M extends DescMessage>(schema: M, message: Messa
 export const createRequestValidator = (): RequestValidator => {
   const { validate } = sharedValidator();
   return (schema, message) => {
+    if (quickCheckOf(schema)?.(message) === true) return;
     const result = validate(schema, message);
     if (result.kind === "valid") return;
     throw result.kind === "invalid" ? invalid(schema, result.violations) : result.error;
@@ -42,6 +44,18 @@ export const assertRulesCompile = (service: DescService): void => {
     );
   }
 };
+
+const quickCheckOf = (schema: DescMessage): QuickCheck | undefined => {
+  let check = quickChecks.get(schema);
+  if (check === undefined) {
+    check = compileQuickCheck(schema) ?? null;
+    quickChecks.set(schema, check);
+  }
+  return check ?? undefined;
+};
+
+/** Null for messages with rules that only protovalidate knows. */
+const quickChecks = new WeakMap<DescMessage, QuickCheck | null>();
 
 let shared: Validator | undefined;
 

@@ -60,6 +60,12 @@ export const INBOX_NOT_EMPTY = reason(
   "{events} events of {source} after {afterSequence} have not taken effect and are not in the feed any more: replay or skip them first.",
 );
 
+export const SUBSCRIPTIONS_UNHELD = reason(
+  "SUBSCRIPTIONS_UNHELD",
+  Code.Unavailable,
+  "No replica of this service follows the events of others at the moment; one takes over within a second. Try again.",
+);
+
 /** The reason of an RPC that failed; "" where it names none. */
 export const reasonOf = (error: unknown): string =>
   error instanceof ConnectError ? (error.findDetails(ErrorInfoSchema)[0]?.reason ?? "") : "";
@@ -72,7 +78,7 @@ export class CursorMoved extends Error {
   }
 }
 
-const STORE_REASONS = /^(STORE_(OVERLOADED|BUSY|FULL|CLOSED|BROKEN)|COMMIT_FAILED)$/;
+const STORE_REASONS = /^(STORE_(OVERLOADED|BUSY|FULL|CLOSED|BROKEN)|COMMIT_FAILED|LEASE_LOST)$/;
 const STORE_CODES = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CORRUPT|READONLY|CANTOPEN|INTERRUPT)/;
 
 /** True for an error that says something about the store, and nothing about the event that was to be applied. */

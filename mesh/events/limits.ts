@@ -97,3 +97,6 @@ export const DEAD_LETTER_PAGES = { defaultSize: 50, maxSize: 500 };
 
 /** Milliseconds between looks whether another replica has begun or ended a rebuild. */
 export const RECONCILE_MS = 5_000;
+
+/** Milliseconds after which a call about subscriptions may be tried again that came while they changed hands. */
+export const UNHELD_RETRY_MS = 200;

@@ -22,6 +22,14 @@ export interface SubscriberDeps extends Declared {
   readonly feedOf: (source: string) => Client<typeof EventFeedService>;
 }
 
+/** Makes the cursors that are missing. Throws TypeError where a declaration cannot be followed. */
+export const prepareSubscriptions = async (
+  deps: Pick<SubscriberDeps, "subscriptions" | "views" | "store" | "runtime" | "log">,
+): Promise<void> => {
+  refuseMisdeclared(deps.subscriptions, deps.views);
+  await prepareCursors(deps.store, deps, deps.runtime.clock.nowMs(), deps.log);
+};
+
 /** Everything that one instance does with the events of others: a follower for each consumer, and the rebuilding of views. */
 export class Subscriber {
   readonly #deps: SubscriberDeps;
@@ -32,15 +40,9 @@ export class Subscriber {
   #looks: Timer | undefined;
   #running: Promise<void> | undefined;
 
-  private constructor(deps: SubscriberDeps) {
+  /** The cursors must be there: see `prepareSubscriptions`. */
+  constructor(deps: SubscriberDeps) {
     this.#deps = deps;
-  }
-
-  /** Makes the cursors that are missing. Throws TypeError where a declaration cannot be followed. */
-  static async prepare(deps: SubscriberDeps): Promise<Subscriber> {
-    refuseMisdeclared(deps.subscriptions, deps.views);
-    await prepareCursors(deps.store, deps, deps.runtime.clock.nowMs(), deps.log);
-    return new Subscriber(deps);
   }
 
   /** In the order in which they are listed. */

@@ -19,11 +19,12 @@ import {
   SKIP_TOO_WIDE,
   SUBSCRIPTION_NOT_DIVERGED,
   SUBSCRIPTION_NOT_FOUND,
+  SUBSCRIPTIONS_UNHELD,
   VIEW_NOT_FOUND,
 } from "./errors.ts";
 import type { Follower } from "./follower.ts";
 import type { FollowerState } from "./follower-health.ts";
-import { CONTENT_CHARS_MAX, DEAD_LETTER_PAGES, SKIP_ROWS_MAX, SUBSCRIPTION_PAGES } from "./limits.ts";
+import { CONTENT_CHARS_MAX, DEAD_LETTER_PAGES, SKIP_ROWS_MAX, SUBSCRIPTION_PAGES, UNHELD_RETRY_MS } from "./limits.ts";
 import { beginRebuild } from "./rebuild.ts";
 import { type CursorOwner, compareOwners, cursorOf, setCursor } from "./store/cursor-store.ts";
 import {
@@ -36,8 +37,19 @@ import {
 import { countInboxAfter, type InboxState } from "./store/inbox-store.ts";
 import type { Subscriber, SubscriberDeps } from "./subscriber.ts";
 
-/** Shows what a service does with the events of others, and lets an operator step in. */
-export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps): Implementation => {
+/**
+ * Shows what a service does with the events of others, and lets an operator step in. `following`: what does so in this process;
+ * undefined while another replica does, and then calls are refused with UNAVAILABLE `SUBSCRIPTIONS_UNHELD`.
+ */
+export const subscriptionService = (
+  following: () => Subscriber | undefined,
+  deps: Omit<SubscriberDeps, "feedOf">,
+): Implementation => {
+  const here = (): Subscriber => {
+    const subscriber = following();
+    if (subscriber === undefined) throw fail(SUBSCRIPTIONS_UNHELD, {}, { retryDelayMs: UNHELD_RETRY_MS });
+    return subscriber;
+  };
   const { store, runtime, views, subscriptions } = deps;
   const known = new Map<string, DescMessage>(
     [
@@ -48,7 +60,7 @@ export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps
   return implementation(SubscriptionService, {
     listSubscriptions(request) {
       const page = pageOf(ListSubscriptionsRequestSchema, request, SUBSCRIPTION_PAGES);
-      const following = subscriber.followers.filter(
+      const following = here().followers.filter(
         ({ consumer }) => page.after === undefined || compareOwners(consumer, ownerOf(page.after)) > 0,
       );
       const { items, last } = takePage(following, page.size);
@@ -74,7 +86,7 @@ export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps
 
     async replayDeadLetters(filter) {
       const replayed = await store.write((tx) => replayDeadLetters(tx, filter));
-      subscriber.wake();
+      following()?.wake();
       return { replayed: BigInt(replayed) };
     },
 
@@ -86,7 +98,7 @@ export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps
       for (let skipped = SKIP_ROWS_MAX; skipped === SKIP_ROWS_MAX; total += skipped) {
         skipped = await store.write((tx) => skipDeadLetters(tx, request, decision));
       }
-      subscriber.wake();
+      following()?.wake();
       return { skipped: BigInt(total) };
     },
 
@@ -99,14 +111,12 @@ export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps
       const reply = await store.write(async (tx) => ({
         generation: await beginRebuild(tx, view, runtime.clock.nowMs()),
       }));
-      subscriber.wake();
+      following()?.wake();
       return reply;
     },
 
     async resumeSubscription({ source, view, afterSequence, reason }) {
-      const followers = subscriber.followers.filter(
-        ({ consumer }) => consumer.source === source && consumer.view === view,
-      );
+      const followers = here().followers.filter(({ consumer }) => consumer.source === source && consumer.view === view);
       if (followers.length === 0) {
         throw fail(SUBSCRIPTION_NOT_FOUND, { source, target: view === "" ? "by handlers" : `for the view ${view}` });
       }
@@ -125,7 +135,7 @@ export const subscriptionService = (subscriber: Subscriber, deps: SubscriberDeps
         }
         return {};
       });
-      subscriber.wake();
+      following()?.wake();
       return reply;
     },
   });

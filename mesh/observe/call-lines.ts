@@ -13,7 +13,8 @@ export interface CallLinesOptions {
   readonly service: string;
   /** The time of day, RFC 3339. */
   readonly time: () => string;
-  readonly write: (text: string) => void;
+  /** Takes the bytes as its own. */
+  readonly write: (bytes: Buffer) => void;
   /** Runs something at the end of the event loop's turn; without it each line is written at once. */
   readonly afterTurn: ((fire: () => void) => void) | undefined;
 }
@@ -62,9 +63,9 @@ export class CallLines {
   /** Writes what waits. */
   flush(): void {
     if (this.#length === 0) return;
-    const text = this.#buffer.toString("utf8", 0, this.#length);
+    const bytes = Buffer.from(this.#buffer.subarray(0, this.#length));
     this.#length = 0;
-    this.#options.write(text);
+    this.#options.write(bytes);
   }
 
   readonly #onTurnEnd = (): void => {

@@ -1,2 +1,2 @@
 export { createLog, LOG_LEVELS, type Logger, type LogLevel, type LogOptions } from "./log.ts";
-export { continueTrace, TRACEPARENT, traceIdOf } from "./traceparent.ts";
+export { continueTrace, TRACEPARENT, Trace, traceIdOf } from "./traceparent.ts";

@@ -38,8 +38,7 @@ const SECRET_PATHS = [
 
 /** A log for one service. Lines carry `time` (RFC 3339), `level`, `service` and `msg`. */
 export const createLog = ({ service, level, clock, destination, timers }: LogOptions): Logger => {
-  const stdout =
-    destination ?? pino.destination({ fd: 1, sync: false, minLength: BUFFERED_BYTES, periodicFlush: BUFFERED_MS });
+  const output = destination === undefined ? standardOutput() : textOutput(destination);
   const time = timestamps(clock);
   const log = pino(
     {
@@ -54,14 +53,14 @@ export const createLog = ({ service, level, clock, destination, timers }: LogOpt
       write(line) {
         // In the order in which they were told.
         calls.flush();
-        stdout.write(line);
+        output.write(line);
       },
     },
   );
-  const calls = new CallLines({ service, time, write: (text) => stdout.write(text), afterTurn: timers?.afterTurn });
+  const calls = new CallLines({ service, time, write: output.writeBytes, afterTurn: timers?.afterTurn });
   const flush = () => {
     calls.flush();
-    flushSync(stdout);
+    output.flush();
   };
   if (destination === undefined) flushAtExit(flush);
   return Object.assign(log, {
@@ -100,8 +99,38 @@ const flushAtExit = (flush: () => void): void => {
   atExit.add(flush);
 };
 
-/** Lines wait for one another: a write for each costs more than making it. */
-const BUFFERED_BYTES = 15 * 1024;
+/** Where lines go. */
+interface Output {
+  write(text: string): void;
+  /** Takes the bytes as its own. */
+  writeBytes(bytes: Buffer): void;
+  /** Writes out what it still holds, before it returns. */
+  flush(): void;
+}
+
+/** Standard output, written beside the event loop. It takes bytes as they are: as text they would be turned back and forth. */
+const standardOutput = (): Output => {
+  const stream = pino.destination({
+    fd: 1,
+    sync: false,
+    contentMode: "buffer",
+    minLength: BUFFERED_BYTES,
+    maxWrite: 2 * BUFFERED_BYTES,
+    periodicFlush: BUFFERED_MS,
+  });
+  // In this mode it takes bytes alone, which its types do not say.
+  const writeBytes = (bytes: Buffer): void => void stream.write(bytes as unknown as string);
+  return { write: (text) => writeBytes(Buffer.from(text)), writeBytes, flush: () => flushSync(stream) };
+};
+
+const textOutput = (destination: DestinationStream): Output => ({
+  write: (text) => destination.write(text),
+  writeBytes: (bytes) => destination.write(bytes.toString("utf8")),
+  flush: () => flushSync(destination),
+});
+
+/** Lines wait for one another: a write costs more than making them, most of all where another thread does it. */
+const BUFFERED_BYTES = 240 * 1024;
 /** Milliseconds that a line may wait. */
 const BUFFERED_MS = 50;
 

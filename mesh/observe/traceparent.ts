@@ -11,19 +11,38 @@ const ZERO_SPAN = "0".repeat(16);
  * The trace context of this hop: the caller's trace with a span of our own, or a new trace where the caller sent none or
  * an invalid one (W3C Trace Context, 3.2).
  */
-export const continueTrace = (received: string | null | undefined, random: Random): string => {
-  const match = received ? FORMAT.exec(received) : null;
-  const [, version, trace, parent, flags, rest] = match ?? [];
-  const valid =
-    version !== undefined &&
-    version !== "ff" &&
-    trace !== ZERO_TRACE &&
-    parent !== ZERO_SPAN &&
-    !(version === "00" && rest);
-  if (valid) return `00-${trace}-${hex(random, 8)}-${flags}`;
-  const ids = hex(random, 24);
-  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`;
-};
+export const continueTrace = (received: string | null | undefined, random: Random): string =>
+  new Trace(received, random).traceparent;
+
+/** The same of a call, of which most need no more than the trace's id. */
+export class Trace {
+  /** The 32 hex digits that name the trace. */
+  readonly id: string;
+  readonly #flags: string;
+  readonly #random: Random;
+  #traceparent: string | undefined = undefined;
+
+  constructor(received: string | null | undefined, random: Random) {
+    const match = received ? FORMAT.exec(received) : null;
+    this.#random = random;
+    if (match !== null && isValid(match)) {
+      this.id = match[2] as string;
+      this.#flags = match[4] as string;
+    } else {
+      this.id = hex(random, 16);
+      this.#flags = "01";
+    }
+  }
+
+  /** With the span of this hop, which is one however often it is asked for. */
+  get traceparent(): string {
+    this.#traceparent ??= `00-${this.id}-${hex(this.#random, 8)}-${this.#flags}`;
+    return this.#traceparent;
+  }
+}
+
+const isValid = ([, version, trace, parent, , rest]: RegExpExecArray): boolean =>
+  version !== "ff" && trace !== ZERO_TRACE && parent !== ZERO_SPAN && !(version === "00" && rest);
 
 /** The 32 hex digits that name the trace. */
 export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);

@@ -7,7 +7,10 @@ export interface CircuitBreakerOptions {
   readonly windowSeconds: number;
   /** Calls in the window below which none is held back: who calls so seldom is no burden, and a share of few says nothing. */
   readonly callsMin: number;
-  /** Calls that are sent for each that succeeds, before any is held back (Google SRE, Adaptive Throttling: K). */
+  /**
+   * Calls that are sent for each that succeeds, before any is held back (Google SRE, Adaptive Throttling: K). Above 2, so that a
+   * service which fails half of its calls is left alone, whatever chance makes of that.
+   */
   readonly perSuccess: number;
   /** The share that is held back at most: the others find out that the target is well again (Envoy, Admission Control). */
   readonly shareMax: number;
@@ -16,7 +19,7 @@ export interface CircuitBreakerOptions {
 export const CIRCUIT_BREAKER: CircuitBreakerOptions = {
   windowSeconds: 10,
   callsMin: 100,
-  perSuccess: 2,
+  perSuccess: 2.5,
   shareMax: 0.8,
 };
 
@@ -42,11 +45,16 @@ export class CircuitBreaker {
   enter(nowMs: number): boolean {
     const share = this.heldBack(nowMs);
     if (share > 0 && this.#random.below(DRAWS) < share * DRAWS) return false;
-    this.#sent.add(nowMs);
+    this.sent(nowMs);
     return true;
   }
 
-  /** A call that was let through has failed in a way that the target is to blame for. */
+  /** A call that was let through is sent once more. */
+  sent(nowMs: number): void {
+    this.#sent.add(nowMs);
+  }
+
+  /** A call that was let through has failed, one time, in a way that the target is to blame for. */
   failed(nowMs: number): void {
     this.#failed.add(nowMs);
   }

@@ -23,6 +23,8 @@ export interface Call {
   readonly replay: Replay | undefined;
   /** Metadata that goes to every call made for this one, such as the caller's authorization: name and value in turn. */
   readonly forwarded: readonly string[];
+  /** A call that was made for this one was tried often enough: whoever asked for this one must not try again (gRFC A6, pushback). */
+  isExhausted?: boolean;
   /** Calls `listener` when `signal` would abort, without making one; the returned function takes it back. */
   onEnd(listener: (reason: unknown) => void): () => void;
 }
@@ -76,6 +78,7 @@ class BackgroundCall implements Call {
   readonly caller = ANONYMOUS;
   readonly replay = undefined;
   readonly forwarded: readonly string[];
+  isExhausted = false;
   constructor(traceparent: string, forwarded: readonly string[]) {
     this.traceparent = traceparent;
     this.forwarded = forwarded;

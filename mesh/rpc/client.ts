@@ -4,6 +4,7 @@ import { TRACEPARENT } from "../observe/index.ts";
 import { type Clock, type Network, parseAddress, type Runtime } from "../runtime/index.ts";
 import type { Session } from "../wire/index.ts";
 import { type Call, currentCall } from "./call.ts";
+import { deadlineError } from "./client/call-errors.ts";
 import type { ConnectionPool } from "./client/connection-pool.ts";
 import { type HeddleTransport, type Inherited, transportOn } from "./client/grpc-transport.ts";
 import { createHeddleTransport } from "./client/heddle-transport.ts";
@@ -18,7 +19,8 @@ const PING_TIMEOUT_MS = 5_000;
 
 /**
  * A gRPC transport to one address, for instance `http://127.0.0.1:8080`. Connects on the first call, reconnects by itself. Calls
- * that are made for another call end with it: they take over its deadline, cancellation, trace and identity.
+ * that are made for another call end with it: they take over its deadline, cancellation, trace and identity. Each is sent once:
+ * `withPolicies` does what their contracts allow.
  */
 export const grpcTransport = (
   baseUrl: string,
@@ -43,6 +45,7 @@ const heddleTransport = (baseUrl: string, runtime: ClientRuntime, identity: Clie
     acceptGzip: false,
     consumer: identity.consumer,
     inherit: inheritance(runtime.clock, identity),
+    policies: false,
   });
 
 type ClientRuntime = Pick<Runtime, "clock" | "timers" | "random" | "network">;
@@ -145,11 +148,11 @@ type MemoryRuntime = Pick<Runtime, "clock" | "timers">;
 
 /** What Heddle's own transport does by itself: a call takes over from the one that it is made for. */
 const withinCall = (transport: Transport, clock: Clock): Transport => ({
-  unary(method, signal, timeoutMs, header, input, values) {
+  async unary(method, signal, timeoutMs, header, input, values) {
     const outer = inherit(signal, timeoutMs, header, clock);
     return transport.unary(method, outer.signal, outer.timeoutMs, outer.header, input, values).catch(refused);
   },
-  stream(method, signal, timeoutMs, header, input, values) {
+  async stream(method, signal, timeoutMs, header, input, values) {
     const outer = inherit(signal, timeoutMs, header, clock);
     return transport.stream(method, outer.signal, outer.timeoutMs, outer.header, input, values).catch(refused);
   },
@@ -189,6 +192,17 @@ const inherit = (
   };
 };
 
-/** At least a millisecond: a call that is already late fails by its deadline, not as a call without one. */
-const leftOf = ({ deadlineMs }: Call, clock: Clock): number | undefined =>
-  deadlineMs === undefined ? undefined : Math.max(1, Math.floor(deadlineMs - clock.monotonicMs()));
+/** Milliseconds of a call's time that are kept back from the calls that are made for it, so that it can still answer itself. */
+export const WAY_BACK_MS = 2;
+
+/**
+ * What a call that is made for another may take. Whole milliseconds, as they are told; at least one.
+ *
+ * @throws ConnectError DEADLINE_EXCEEDED when the answer would come too late: then nothing is sent.
+ */
+const leftOf = ({ deadlineMs }: Call, clock: Clock): number | undefined => {
+  if (deadlineMs === undefined) return undefined;
+  const leftMs = Math.floor(deadlineMs - clock.monotonicMs()) - WAY_BACK_MS;
+  if (leftMs < 1) throw deadlineError();
+  return leftMs;
+};

@@ -11,19 +11,35 @@ const GRACE_BYTES = 1024 * 1024;
  * on is stopped (RFC 9113, 8.1: RST_STREAM with NO_ERROR).
  */
 export const discardBody = (stream: HttpStream, timers: Timers): void => {
-  if (!stream.closed) stream.handler = new Discard(stream, timers);
+  if (stream.closed) return;
+  const discard = new Discard(stream, timers);
+  stream.handler = discard;
+  const waiting = fresh.get(timers);
+  if (waiting !== undefined) {
+    waiting.push(discard);
+    return;
+  }
+  const begun = [discard];
+  fresh.set(timers, begun);
+  timers.afterTurn(() => {
+    fresh.delete(timers);
+    for (const each of begun) each.wait();
+  });
 };
+
+/** Those of this turn: most requests end within it, and cost no timer. */
+const fresh = new WeakMap<Timers, Discard[]>();
 
 class Discard implements StreamHandler {
   readonly #stream: HttpStream;
   readonly #timers: Timers;
   #timer: Timer | undefined;
   #bytes = 0;
+  #isOver = false;
 
   constructor(stream: HttpStream, timers: Timers) {
     this.#stream = stream;
     this.#timers = timers;
-    this.#wait();
   }
 
   onHeaders(): void {}
@@ -31,30 +47,37 @@ class Discard implements StreamHandler {
   onData(chunk: Uint8Array, end: boolean): void {
     this.#bytes += chunk.length;
     this.#stream.consume(chunk.length);
-    if (end) this.#timer?.cancel();
+    if (end) this.#end();
     else if (this.#bytes > GRACE_BYTES && this.#stream.queuedBytes === 0) this.#stop();
   }
 
   onTrailers(): void {
-    this.#timer?.cancel();
+    this.#end();
   }
 
   onReset(): void {
-    this.#timer?.cancel();
+    this.#end();
   }
 
   onDrain(): void {}
 
-  #wait(): void {
+  /** Stops a peer that goes on for too long. */
+  wait(): void {
+    if (this.#isOver) return;
     this.#timer = this.#timers.after(GRACE_MS, () => {
       // A reset would take with it what is left of the answer.
-      if (this.#stream.queuedBytes > 0) this.#wait();
+      if (this.#stream.queuedBytes > 0) this.wait();
       else this.#stop();
     });
   }
 
-  #stop(): void {
+  #end(): void {
+    this.#isOver = true;
     this.#timer?.cancel();
+  }
+
+  #stop(): void {
+    this.#end();
     if (!this.#stream.closed) this.#stream.reset(ErrorCode.NO_ERROR);
   }
 }

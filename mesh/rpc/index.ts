@@ -8,6 +8,7 @@ export { failoverPool } from "./client/failover-pool.ts";
 export { type HeddleTransport, transportOn } from "./client/grpc-transport.ts";
 export { createHeddleTransport, type HeddleTransportOptions } from "./client/heddle-transport.ts";
 export { sessionPool } from "./client/session-pool.ts";
+export { withPolicies } from "./client/with-policies.ts";
 export { type ClientIdentity, grpcTransport, memoryTransport, transportOver } from "./client.ts";
 export { compileDecoder, type MessageDecoder } from "./codec/decoder.ts";
 export { compileEncoder, type MessageEncoder } from "./codec/encoder.ts";

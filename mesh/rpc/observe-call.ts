@@ -1,7 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "@heddle/contracts/google/rpc";
 import { toRpcError } from "../contract/map-error.ts";
-import { traceIdOf } from "../observe/index.ts";
 import type { CompiledMethod } from "./compile-method.ts";
 import { statusFields } from "./grpc-status.ts";
 import type { ServedCall } from "./served-call.ts";
@@ -21,7 +20,7 @@ export const logCall = (
   if (!deps.policies) return;
   const durationMs = Math.round((deps.runtime.clock.monotonicMs() - call.startMs) * 1000) / 1000;
   const { peer, protocolName: protocol } = call;
-  const traceId = traceIdOf(call.traceparent);
+  const traceId = call.trace.id;
   if (code === 0 && more === undefined) {
     deps.log.call({ method: name, durationMs, peer, protocol, traceId });
     return;
@@ -73,7 +72,7 @@ export const logUnsent = (call: ServedCall, cause: ConnectError): ConnectError =
   const { name, deps } = call.compiled;
   const { error, id, untold } = mapThrown(call, cause);
   deps.log.error(
-    { method: name, code: Code[error.code], traceId: traceIdOf(call.traceparent), errorId: id, err: cause, untold },
+    { method: name, code: Code[error.code], traceId: call.trace.id, errorId: id, err: cause, untold },
     "the reply could not be sent",
   );
   return error;

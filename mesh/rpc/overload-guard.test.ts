@@ -65,7 +65,7 @@ describe("the guard", () => {
     expect(errors.length).toBeGreaterThan(20);
     expect(errors[0]).toMatchObject({ code: Code.ResourceExhausted });
     const waits = new Set(errors.map(({ metadata }) => Number(metadata.get("grpc-retry-pushback-ms"))));
-    expect(waits.size).toBeGreaterThan(5);
+    expect(waits.size).toBeGreaterThan(3);
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(500);
     expect(Math.max(...waits)).toBeLessThanOrEqual(1_500);
     expect(guard.describe()).toMatchObject({ isOverloaded: true, toleratedMs: 100 });

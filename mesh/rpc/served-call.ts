@@ -1,8 +1,9 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { Caller } from "../identity/caller.ts";
-import { continueTrace, TRACEPARENT } from "../observe/index.ts";
+import { TRACEPARENT, Trace } from "../observe/index.ts";
 import type { Priority } from "../policy/index.ts";
+import { NEVER_AGAIN, PUSHBACK } from "../policy/retry.ts";
 import type { Timer } from "../runtime/index.ts";
 import type { Call, Replay } from "./call.ts";
 import { callerKey } from "./caller-key.ts";
@@ -21,14 +22,17 @@ export abstract class ServedCall implements Call, HandlerContext {
   /** `Clock.monotonicMs` of the start. */
   readonly startMs: number;
   readonly deadlineMs: number | undefined;
-  readonly traceparent: string;
   replay: Replay | undefined = undefined;
+  isExhausted = false;
   /** Hears that the call must end, once: the deadline passed, the caller left, the server stops. */
   onAbort: ((reason: unknown) => void) | undefined = undefined;
   /** Armed when the call outlives the turn in which it began. */
   timer: Timer | undefined = undefined;
   /** True once the call's one line is written. */
   ended = false;
+  /** As the caller sent it. */
+  readonly #traceparent: string | undefined;
+  #trace: Trace | undefined = undefined;
   #aborted = false;
   #reason: unknown = undefined;
   #controller: AbortController | undefined = undefined;
@@ -42,7 +46,7 @@ export abstract class ServedCall implements Call, HandlerContext {
     this.compiled = compiled;
     this.startMs = runtime.clock.monotonicMs();
     this.deadlineMs = timeoutMs === undefined ? undefined : this.startMs + timeoutMs;
-    this.traceparent = continueTrace(traceparent, runtime.random);
+    this.#traceparent = traceparent;
   }
 
   abstract readonly peer: string;
@@ -58,6 +62,16 @@ export abstract class ServedCall implements Call, HandlerContext {
   protected abstract readonly priority: Priority;
   /** The caller's `authorization`, which goes on to every call that is made for this one. */
   protected abstract readonly authorization: string | undefined;
+
+  /** The caller's trace, or a new one. */
+  get trace(): Trace {
+    this.#trace ??= new Trace(this.#traceparent, this.compiled.deps.runtime.random);
+    return this.#trace;
+  }
+
+  get traceparent(): string {
+    return this.trace.traceparent;
+  }
 
   get method(): DescMethod {
     return this.compiled.method;
@@ -140,6 +154,7 @@ export abstract class ServedCall implements Call, HandlerContext {
       logCall(this, error.code, { reason, errorId: id, ...(id === undefined ? {} : { err: thrown, untold }) });
       this.#end(error.code);
     }
+    if (this.isExhausted && PASSING.has(error.code)) error.metadata.set(PUSHBACK, NEVER_AGAIN);
     return error;
   }
 
@@ -163,6 +178,9 @@ export abstract class ServedCall implements Call, HandlerContext {
     for (const listener of listeners) listener(reason);
   }
 }
+
+/** Codes that callers try again: those of which they must be told not to. */
+const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.ResourceExhausted]);
 
 const DONE = new ConnectError("The call that this was for has ended.", Code.Canceled);
 

@@ -79,8 +79,6 @@ export interface SagaDefinition<S extends object = object> {
   readonly steps: readonly SagaStep<S>[];
   /** Writes what it means for the domain that the saga was undone, in the transaction that ends it. */
   undone?(tx: Tx, context: StepContext<S> & { readonly failure: SagaFailure }): Promise<void>;
-  /** Told after each commit that may have changed the domain, such as to wake those who watch. */
-  committed?(key: string): void;
 }
 
 /**

@@ -11,4 +11,5 @@ export {
 } from "./define-saga.ts";
 export type { SagaRecord, SagaStatus } from "./saga-record.ts";
 export { sagaImplementation } from "./saga-service.ts";
-export { SagaEngine, type SagaResult, type Sagas, type StartedSaga } from "./sagas.ts";
+export { SagaEngine, type Sagas } from "./sagas.ts";
+export type { SagaResult, StartedSaga } from "./started-saga.ts";

@@ -12,6 +12,9 @@ export const DUE_READ_MAX = 256;
 /** Milliseconds between looks for sagas that are due: after a restart, a long wait, or a start whose commit was slow. */
 export const LOOK_PERIOD_MS = 1_000;
 
+/** Milliseconds after a commit, that of another process too, at which one looks for what has become due or has ended by it. */
+export const TOLD_MS = 10;
+
 /** Milliseconds after its start at which a saga is due, unless it runs by then: whoever started it is about to run it. */
 export const START_GRACE_MS = 1_000;
 
@@ -31,8 +34,8 @@ export const SWEEP_PERIOD_MS = 60 * 60_000;
 export const SWEEP_ROWS = 100;
 
 /**
- * Milliseconds that a saga which is written while it runs is left alone by other processes on the same store. After that one of them
- * takes it up, which is safe: the row's revision tells the first that it has lost it.
+ * Milliseconds that a saga which is written while it runs is left alone by other processes on the same store, unless the one that runs it
+ * is gone: then it is due at once. After that one of them takes it up, which is safe: the row's revision tells the first that it has lost it.
  */
 export const TAKEN_MS = 30_000;
 

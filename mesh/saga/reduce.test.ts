@@ -52,7 +52,15 @@ const arbitraryDefinition = fc.array(arbitraryStep, { minLength: 1, maxLength: 6
 /** A process that runs a saga and may crash at any moment; what is on the disk and in the world stays. */
 const simulate = (definition: SagaDefinition, fates: readonly Fate[], ticks: readonly number[]) => {
   let nowMs = 0;
-  let saga = newSaga(definition, { id: "sag_1", key: "k", state: {}, traceparent: "", nowMs, dueMs: nowMs });
+  let saga = newSaga(definition, {
+    id: "sag_1",
+    key: "k",
+    state: {},
+    traceparent: "",
+    runner: "",
+    nowMs,
+    dueMs: nowMs,
+  });
   let row = saga;
   let turned = false;
   let retries = 0;
@@ -182,6 +190,7 @@ test("deciding twice comes to the same, and changes nothing", () => {
         key: "k",
         state: {},
         traceparent: "",
+        runner: "",
         nowMs: 0,
         dueMs: 0,
       });

@@ -14,6 +14,8 @@ import { StaleSaga, sagaStore } from "./store.ts";
 export interface RunnerDeps extends Pick<Runtime, "clock" | "timers" | "random"> {
   readonly store: Store;
   readonly log: Logger;
+  /** This instance, and whether it may rely on not having been declared gone. */
+  readonly replicas: { readonly instanceId: string; sure(): boolean };
   /** Aborts when the service stops: running attempts are dropped, and taken up again by the next start. */
   readonly stop: AbortSignal;
 }
@@ -64,13 +66,15 @@ export class SagaRun {
     const { store, clock } = this.#deps;
     if (next(this.#saga, this.#definition, clock.nowMs()).do === "rest") return;
     await store
-      .write((tx) => this.#update(tx, this.#saga, clock.nowMs()), { reply: "later" })
+      .write((tx) => this.#put(tx, this.#saga, clock.nowMs()), { reply: "later" })
       .catch((error: unknown) => this.#deps.log.debug({ ...this.#line(), err: error }, "a saga was left as it was"));
   }
 
   /** Does the next thing; resolves to false when there is nothing to do for now. */
   async #step(): Promise<boolean> {
     const todo = next(this.#saga, this.#definition, this.#deps.clock.nowMs());
+    // A process that was stopped and wakes up may have lost its sagas to others: its next write tells.
+    if ((todo.do === "act" || todo.do === "compensate") && !this.#deps.replicas.sure()) await this.#save();
     switch (todo.do) {
       case "act":
         await this.#attempt(todo.step, async (context) => {
@@ -97,7 +101,6 @@ export class SagaRun {
         return true;
       case "end":
         await this.#write((tx, now) => this.#end(tx, now));
-        this.#definition.committed?.(this.#saga.key);
         return true;
       case "wait":
         return this.#wait(todo.untilMs);
@@ -143,9 +146,7 @@ export class SagaRun {
     } catch (error) {
       if (error instanceof StaleSaga || this.#deps.stop.aborted) throw error;
       this.#fail(step, error);
-      return;
     }
-    this.#definition.committed?.(key);
   }
 
   /** Ends a saga that is undone, with what that means for the domain. */
@@ -157,13 +158,18 @@ export class SagaRun {
     return this.#update(tx, ended);
   }
 
-  /** Writes the row; the saga stays with this process for a while. */
-  #update(tx: Tx, saga: SagaRecord, dueMs = this.#deps.clock.nowMs() + TAKEN_MS): Promise<SagaRecord> {
-    return sagaStore.update(tx, withCompensationsRecorded(saga, this.#definition), dueMs);
+  /** Writes the row; the saga stays with this process. */
+  #update(tx: Tx, saga: SagaRecord): Promise<SagaRecord> {
+    const { clock, replicas } = this.#deps;
+    return this.#put(tx, saga, clock.nowMs() + TAKEN_MS, replicas.instanceId);
   }
 
-  #save(dueMs?: number): Promise<void> {
-    return this.#write((tx, saga) => this.#update(tx, saga, dueMs));
+  #put(tx: Tx, saga: SagaRecord, dueMs: number, runner = ""): Promise<SagaRecord> {
+    return sagaStore.update(tx, withCompensationsRecorded(saga, this.#definition), dueMs, runner);
+  }
+
+  #save(): Promise<void> {
+    return this.#write((tx, saga) => this.#update(tx, saga));
   }
 
   /** Writes until it is written: a saga whose store fails for a while goes on with it. */
@@ -197,7 +203,7 @@ export class SagaRun {
   async #wait(untilMs: number): Promise<boolean> {
     const waitMs = untilMs - this.#deps.clock.nowMs();
     if (waitMs > WAIT_IN_MEMORY_MS && !this.#hurried()) {
-      await this.#save(untilMs);
+      await this.#write((tx, saga) => this.#put(tx, saga, untilMs));
       return false;
     }
     await this.#deps.timers.sleep(Math.max(1, waitMs), this.#deps.stop);

@@ -24,6 +24,8 @@ export interface SagaRecord {
   readonly createMs: number;
   readonly updateMs: number;
   readonly endMs: number | undefined;
+  /** The instance that runs it, as its row says; "" when none does. */
+  readonly runner: string;
   /** Counts the writes of its row. */
   readonly revision: number;
   /** False: the row does not know yet what was decided, and nothing may happen that rests on it. */
@@ -77,9 +79,17 @@ export const NO_ATTEMPTS: AttemptsRecord = {
 /** A saga of which nothing has happened yet. */
 export const newSaga = (
   definition: SagaDefinition,
-  begun: { id: string; key: string; state: object; traceparent: string; nowMs: number; dueMs: number },
+  begun: {
+    id: string;
+    key: string;
+    state: object;
+    traceparent: string;
+    runner: string;
+    nowMs: number;
+    dueMs: number;
+  },
 ): SagaRecord => {
-  const { id, key, state, traceparent, nowMs, dueMs } = begun;
+  const { id, key, state, traceparent, runner, nowMs, dueMs } = begun;
   const steps = definition.steps.map(
     ({ name }): StepRecord => ({
       name,
@@ -106,6 +116,7 @@ export const newSaga = (
       createMs: nowMs,
       updateMs: nowMs,
       endMs: undefined,
+      runner,
       revision: 1,
       saved: true,
       resumed: false,

@@ -1,30 +1,20 @@
 import type { Logger } from "../observe/index.ts";
 import { continueTrace } from "../observe/index.ts";
+import type { LeasedWork, Replicas } from "../replicas/index.ts";
 import { backgroundCall, currentCall, runInCall } from "../rpc/call.ts";
-import { type Runtime, StartError, type Timer } from "../runtime/index.ts";
+import { type Runtime, StartError } from "../runtime/index.ts";
 import type { Reader, Store, Tx } from "../store/store.ts";
 import { BegunSagas } from "./begun-sagas.ts";
-import type { SagaDefinition, SagaFailure } from "./define-saga.ts";
-import { DUE_READ_MAX, LOOK_PERIOD_MS, RUNNING_MAX, START_GRACE_MS, STATE_BYTES_MAX } from "./limits.ts";
+import type { SagaDefinition } from "./define-saga.ts";
+import { DUE_READ_MAX, RUNNING_MAX, START_GRACE_MS, STATE_BYTES_MAX } from "./limits.ts";
+import { Looks } from "./looks.ts";
 import { reduce } from "./reduce.ts";
 import { SagaRun } from "./runner.ts";
-import { newSaga, type SagaRecord, type SagaStatus, statusOf } from "./saga-record.ts";
+import { newSaga, type SagaRecord, statusOf } from "./saga-record.ts";
+import { SagaWaiters } from "./saga-waiters.ts";
+import type { SagaResult, StartedSaga } from "./started-saga.ts";
 import { sagaStore } from "./store.ts";
-import { type Sweep, startSweep } from "./sweep.ts";
-
-/** A saga that is written, or will be with its transaction. */
-export interface StartedSaga {
-  readonly id: string;
-  readonly record: SagaRecord;
-}
-
-/** How far a saga had come when nobody waited for it any more. */
-export interface SagaResult {
-  readonly id: string;
-  readonly status: SagaStatus;
-  /** Why it is undone, or parked. */
-  readonly failure: SagaFailure | undefined;
-}
+import { startSweep } from "./sweep.ts";
 
 /** The sagas of a service. */
 export interface Sagas {
@@ -53,6 +43,8 @@ export interface SagasDeps extends Pick<Runtime, "clock" | "timers" | "random" |
   readonly store: Store;
   readonly log: Logger;
   readonly definitions: readonly SagaDefinition[];
+  /** The other processes on the store. */
+  readonly replicas: Pick<Replicas, "instanceId" | "sure" | "hold" | "onGone">;
 }
 
 /** Begins, runs and shows the sagas of one service. */
@@ -62,23 +54,32 @@ export class SagaEngine implements Sagas {
   /** Those that this process runs. Undefined: taken up, and being read. */
   readonly #running = new Map<string, SagaRun | undefined>();
   readonly #drives = new Set<Promise<void>>();
-  readonly #waiting = new Map<string, Set<(saga: SagaRecord) => void>>();
+  readonly #waiting: SagaWaiters;
   readonly #unknown = new Set<string>();
   readonly #stop = new AbortController();
   readonly #begun: BegunSagas;
-  #timer: Timer | undefined;
-  #sweep: Sweep | undefined;
-  #looking: Promise<void> | undefined;
+  readonly #looks: Looks;
+  #forget: (() => void) | undefined;
+  /** This instance holds the lease, by which it takes up what nobody runs. */
+  #leased = false;
 
   /** Throws a TypeError when two definitions have the same name and version. */
   constructor(deps: SagasDeps) {
     this.#deps = deps;
+    this.#waiting = new SagaWaiters(deps.timers);
+    this.#looks = new Looks(deps);
     this.#begun = new BegunSagas((ids) => void this.#takeUpBegun(ids), deps);
     for (const definition of deps.definitions) {
       const id = versionOf(definition);
       if (this.#definitions.has(id)) throw new TypeError(`${deps.service} defines the saga ${id} twice`);
       this.#definitions.set(id, definition);
     }
+    deps.replicas.hold("sagas", ({ store }) => this.#beginLeased(store));
+    // Whoever finds that an instance is gone takes up what it ran.
+    deps.replicas.onGone(async (tx, instanceId) => {
+      await sagaStore.releaseRunner(tx, instanceId, deps.clock.nowMs());
+      this.#looks.soon(() => this.look());
+    });
   }
 
   /** Throws a StartError when sagas are under way that this release cannot end. */
@@ -93,21 +94,33 @@ export class SagaEngine implements Sagas {
     );
   }
 
-  /** Takes up what is under way, now and whenever something is due, and forgets what ended long ago. */
+  /** Runs what is begun here. */
   begin(): void {
-    this.#timer = this.#deps.timers.every(LOOK_PERIOD_MS, () => this.look());
-    this.#sweep = startSweep(this.#deps);
-    this.look();
+    this.#looks.every(() => this.#lookOn());
+    this.#forget = this.#deps.store.onEvents(() => this.#looks.soon(() => this.#lookOn()));
     this.#begun.begin();
+  }
+
+  /** Takes up what is under way and run by nobody, now and whenever something is due, and forgets what ended long ago. */
+  #beginLeased(store: Store): LeasedWork {
+    const sweep = startSweep({ ...this.#deps, store });
+    this.#leased = true;
+    this.look();
+    return {
+      stop: async () => {
+        this.#leased = false;
+        await sweep.stop();
+        await this.#looks.idle();
+      },
+    };
   }
 
   /** Drops running attempts, which the next start takes up again; resolves when nothing touches the store any more. */
   async stop(): Promise<void> {
-    this.#timer?.cancel();
+    this.#forget?.();
     this.#begun.stop();
     this.#stop.abort(new Error("the service stops"));
-    await this.#sweep?.stop();
-    await this.#looking;
+    await this.#looks.stop();
     await Promise.all(this.#drives);
   }
 
@@ -130,6 +143,7 @@ export class SagaEngine implements Sagas {
       key,
       state,
       traceparent: continueTrace(currentCall()?.traceparent, random),
+      runner: this.#deps.replicas.instanceId,
       nowMs,
       dueMs: nowMs + START_GRACE_MS,
     });
@@ -144,7 +158,7 @@ export class SagaEngine implements Sagas {
   }
 
   async run({ id, record }: StartedSaga, { timeoutMs }: { readonly timeoutMs: number }): Promise<SagaResult> {
-    const settled = this.#settled(id, timeoutMs);
+    const settled = this.#waiting.wait(id, timeoutMs);
     if (this.#mayRun(id)) {
       // One that was just begun is as it is in memory; any other must be read by whoever has taken it up.
       if (record.resumed) this.#drive(id, () => this.#read(id));
@@ -183,12 +197,13 @@ export class SagaEngine implements Sagas {
 
   /** Takes up what is due and does not run. */
   look(): void {
-    if (this.#looking !== undefined || this.#stop.signal.aborted) return;
-    this.#looking = this.#takeUpDue()
-      .catch((error: unknown) => this.#deps.log.warn({ err: error }, "sagas that are due could not be looked for"))
-      .finally(() => {
-        this.#looking = undefined;
-      });
+    this.#looks.now(() => this.#takeUpDue());
+  }
+
+  /** Looks for what there is to do for an instance: for the holder of the lease what is due, for all what somebody waits for here. */
+  #lookOn(): void {
+    if (this.#leased) this.look();
+    else if (this.#waiting.ids.length > 0) this.#looks.now(() => this.#settleEnded());
   }
 
   /** Takes up those of some that were begun which are written, and which nobody has run meanwhile. */
@@ -204,11 +219,15 @@ export class SagaEngine implements Sagas {
     const limit = this.#running.size + DUE_READ_MAX;
     const due = await store.read((reader) => sagaStore.listDue(reader, clock.nowMs(), limit));
     for (const id of due) if (this.#mayRun(id)) this.#drive(id, () => this.#read(id));
-    // Somebody may wait here for one that another process has ended.
-    for (const id of [...this.#waiting.keys()]) {
+    await this.#settleEnded();
+  }
+
+  /** Tells those who wait here for what another process has ended. */
+  async #settleEnded(): Promise<void> {
+    for (const id of this.#waiting.ids) {
       if (this.#running.has(id)) continue;
       const saga = await this.#read(id);
-      if (saga !== undefined && rests(saga)) this.#settle(saga);
+      if (saga !== undefined && rests(saga)) this.#waiting.settle(saga);
     }
   }
 
@@ -236,7 +255,7 @@ export class SagaEngine implements Sagas {
         if (end === "waits") {
           // Somebody may have come while it was put away: then it does not wait.
           if (this.#waiting.has(id) && this.#mayRun(id)) this.#drive(id, () => this.#read(id));
-        } else if (end !== undefined) this.#settle(end);
+        } else if (end !== undefined) this.#waiting.settle(end);
       });
     this.#drives.add(drive);
   }
@@ -250,6 +269,8 @@ export class SagaEngine implements Sagas {
       this.#tellUnknown(saga);
       return undefined;
     }
+    // Another process runs it: whoever waits here is told of its end.
+    if (this.#isElsewhere(saga)) return undefined;
     // Whoever takes it up does so now, whatever it waits for.
     const now = { ...saga, dueMs: this.#deps.clock.nowMs() };
     const deps = { ...this.#deps, stop: this.#stop.signal };
@@ -259,35 +280,17 @@ export class SagaEngine implements Sagas {
     return rests(run.saga) && run.saga.saved ? run.saga : undefined;
   }
 
+  #isElsewhere({ runner, dueMs }: SagaRecord): boolean {
+    const { replicas, clock } = this.#deps;
+    return runner !== "" && runner !== replicas.instanceId && dueMs > clock.nowMs();
+  }
+
   /** Says once of each version that another release, on the same store, has begun what this one cannot run. */
   #tellUnknown(saga: SagaRecord): void {
     const version = versionOf(saga);
     if (this.#unknown.has(version)) return;
     this.#unknown.add(version);
     this.#deps.log.error({ sagaId: saga.id, saga: version }, "a saga is due that this release does not define");
-  }
-
-  /** Resolves to the saga when it has ended or is parked, or to undefined when there is no more time, or no more caller. */
-  #settled(id: string, timeoutMs: number): Promise<SagaRecord | undefined> {
-    return new Promise((resolve) => {
-      const waiters = this.#waiting.get(id) ?? new Set();
-      this.#waiting.set(id, waiters);
-      let forget: (() => void) | undefined;
-      const done = (saga?: SagaRecord) => {
-        waiters.delete(done);
-        if (waiters.size === 0 && this.#waiting.get(id) === waiters) this.#waiting.delete(id);
-        timer.cancel();
-        forget?.();
-        resolve(saga);
-      };
-      waiters.add(done);
-      const timer = this.#deps.timers.after(Math.max(0, timeoutMs), () => done());
-      forget = currentCall()?.onEnd(() => done());
-    });
-  }
-
-  #settle(saga: SagaRecord): void {
-    for (const done of [...(this.#waiting.get(saga.id) ?? [])]) done(saga);
   }
 }
 

@@ -19,6 +19,7 @@ type Row = {
   update_time_ms: number;
   end_time_ms: number | null;
   revision: number;
+  runner: string;
 };
 
 /** Which sagas a list asks for; latest first. */
@@ -36,9 +37,9 @@ export interface SagaList {
 
 const insertRow = sql<Row>(`
   INSERT INTO heddle_sagas (id, name, version, key, status, direction, state, steps, failure, traceparent, deadline_ms, due_time_ms,
-    create_time_ms, update_time_ms, end_time_ms, revision)
+    create_time_ms, update_time_ms, end_time_ms, revision, runner)
   VALUES (:id, :name, :version, :key, :status, :direction, :state, :steps, :failure, :traceparent, :deadline_ms, :due_time_ms,
-    :create_time_ms, :update_time_ms, :end_time_ms, :revision)`);
+    :create_time_ms, :update_time_ms, :end_time_ms, :revision, :runner)`);
 
 const updateRow = sql<
   Pick<
@@ -53,10 +54,12 @@ const updateRow = sql<
     | "update_time_ms"
     | "end_time_ms"
     | "revision"
+    | "runner"
   >
 >(`
   UPDATE heddle_sagas SET status = :status, direction = :direction, state = :state, steps = :steps, failure = :failure,
-    due_time_ms = :due_time_ms, update_time_ms = :update_time_ms, end_time_ms = :end_time_ms, revision = :revision + 1
+    due_time_ms = :due_time_ms, update_time_ms = :update_time_ms, end_time_ms = :end_time_ms, runner = :runner,
+    revision = :revision + 1
   WHERE id = :id AND revision = :revision`);
 
 const byId = sql<{ id: string }, Row>("SELECT * FROM heddle_sagas WHERE id = :id");
@@ -70,6 +73,11 @@ const liveOf = sql<{ name: string; key: string }, Row>(
 const due = sql<{ nowMs: number; limit: number }, { id: string }>(
   "SELECT id FROM heddle_sagas WHERE due_time_ms <= :nowMs ORDER BY due_time_ms LIMIT :limit",
 );
+
+// A saga has a runner only while it is under way, and those are few.
+const releaseRunner = sql<{ runner: string; nowMs: number }>(`
+  UPDATE heddle_sagas INDEXED BY heddle_sagas_live SET due_time_ms = :nowMs, runner = '', revision = revision + 1
+  WHERE end_time_ms IS NULL AND runner = :runner AND due_time_ms IS NOT NULL`);
 
 const whichExist = sql<{ ids: string }, { id: string }>(
   "SELECT id FROM heddle_sagas WHERE id IN (SELECT value FROM json_each(:ids))",
@@ -127,14 +135,19 @@ export class StaleSaga extends Error {
 export const sagaStore = {
   insert: (tx: Tx, saga: SagaRecord): Promise<number> => tx.run(insertRow, toRow(saga)),
   /**
-   * Writes what has changed, and returns the saga as it is written. `dueMs`: when another process may take it up. Throws StaleSaga.
+   * Writes what has changed, and returns the saga as it is written. `dueMs`: when another process may take it up; `runner`: the instance
+   * that runs it until then, "" for none. Throws StaleSaga.
    */
-  async update(tx: Tx, saga: SagaRecord, dueMs: number = saga.dueMs): Promise<SagaRecord> {
-    const row = toRow({ ...saga, dueMs });
+  async update(tx: Tx, saga: SagaRecord, dueMs: number = saga.dueMs, runner = ""): Promise<SagaRecord> {
+    const row = toRow({ ...saga, dueMs, runner });
     const { id, status, direction, state, steps, failure, due_time_ms, update_time_ms, end_time_ms, revision } = row;
     const change = { id, status, direction, state, steps, failure, due_time_ms, update_time_ms, end_time_ms, revision };
-    if ((await tx.run(updateRow, change)) === 0) throw new StaleSaga(id);
-    return { ...saga, revision: revision + 1, saved: true };
+    if ((await tx.run(updateRow, { ...change, runner: row.runner })) === 0) throw new StaleSaga(id);
+    return { ...saga, runner: row.runner, revision: revision + 1, saved: true };
+  },
+  /** What an instance ran that is gone is due at once, and nothing that it may still write of it is taken. */
+  async releaseRunner(tx: Tx, runner: string, nowMs: number): Promise<void> {
+    await tx.run(releaseRunner, { runner, nowMs });
   },
   /** Throws StaleSaga unless the saga is what its row says. */
   async assertCurrent(tx: Tx, { id, revision }: SagaRecord): Promise<void> {
@@ -204,6 +217,7 @@ const toRow = (saga: SagaRecord): Row => {
     update_time_ms: saga.updateMs,
     end_time_ms: saga.endMs ?? null,
     revision: saga.revision,
+    runner: rests ? "" : saga.runner,
   };
 };
 
@@ -223,6 +237,7 @@ const toSaga = (row: Row): SagaRecord => ({
   createMs: row.create_time_ms,
   updateMs: row.update_time_ms,
   endMs: row.end_time_ms ?? undefined,
+  runner: row.runner,
   revision: row.revision,
   saved: true,
   resumed: true,

@@ -3,6 +3,7 @@ import type { Client, ConnectError, Interceptor, Transport } from "@connectrpc/c
 import type { Subscription, View } from "../events/index.ts";
 import type { AccessGuard } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
+import type { Leases } from "../replicas/index.ts";
 import type { HttpHandler, Implementation, OverloadGuard, RpcServer } from "../rpc/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { SagaDefinition, Sagas } from "../saga/index.ts";
@@ -72,6 +73,11 @@ export interface ServiceContext<V extends Variables = Variables> extends Runtime
    * `implement`: the runtime serves `heddle.saga.v1` over them, and runs them from the start to the stop of the service.
    */
   sagas(definitions: readonly SagaDefinition[]): Sagas;
+  /**
+   * Work beside the calls that belongs to one replica of the service at a time, such as a sweep: declared in `implement`, begun where and
+   * while this replica holds its lease.
+   */
+  readonly leases: Leases;
   /** Servers in this process by their address, when the mesh runs in one process. */
   readonly neighbours: ReadonlyMap<string, RpcServer>;
   /** Knows who calls, for a service that carries calls of methods that it does not implement. */

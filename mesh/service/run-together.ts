@@ -2,7 +2,14 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { type Registration, register } from "../discovery/index.ts";
 import { createLog } from "../observe/index.ts";
-import { addressedTo, type ClientIdentity, memoryTransport, type RpcServer } from "../rpc/index.ts";
+import {
+  addressedTo,
+  type ClientIdentity,
+  grpcTransport,
+  memoryTransport,
+  type RpcServer,
+  withPolicies,
+} from "../rpc/index.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import { createUsageReporter, type UsageReporter } from "../usage/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
@@ -44,6 +51,7 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
         log: logOf(definition.name),
         transportFor: neighbourly(running, runtime, identity, reporter),
         neighbours,
+        replicaAt: (address) => grpcTransport(`http://${address}`, runtime, config.HEDDLE_WIRE, identity),
         listenOn: isGateway ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT } : undefined,
         onFatal: (error) => end.now(EXIT_FAILED, error, `the store of ${definition.name} failed`),
       });
@@ -87,7 +95,7 @@ const neighbourly = (
 ) => {
   const transports = new Map<RunningService, Transport>();
   const open = (target: RunningService): Transport => {
-    const transport = memoryTransport(target.server, runtime, identity);
+    const transport = withPolicies(memoryTransport(target.server, runtime, identity), runtime);
     // The gateway counts what passes it by itself.
     return target === running[0] ? transport : reporter.counting(transport);
   };

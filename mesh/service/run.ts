@@ -1,15 +1,16 @@
 import { flushCompileCache } from "node:module";
 import process from "node:process";
+import type { Transport } from "@connectrpc/connect";
 import { type Refusal, registerWithAll } from "../discovery/index.ts";
 import { workloadFields } from "../identity/index.ts";
 import { createLog, type Logger } from "../observe/index.ts";
-import type { ClientIdentity } from "../rpc/index.ts";
+import { type ClientIdentity, grpcTransport, withPolicies } from "../rpc/index.ts";
 import { type Runtime, StartError, systemRuntime } from "../runtime/index.ts";
 import { ConfigError, MESH_VARIABLES, type MeshConfig, parseConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { readIdentityKey } from "./open-access.ts";
 import { EXIT_FAILED, EXIT_USAGE, endProcessOn, type ProcessEnd } from "./process-end.ts";
-import { type RunningService, startService } from "./start-service.ts";
+import { type RunningService, type StartDeps, startService } from "./start-service.ts";
 import { wayToOthers } from "./way-to-others.ts";
 
 /**
@@ -34,8 +35,9 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
       env: process.env,
       runtime,
       log,
-      transportFor: others.transportFor,
+      transportFor: policed(others.transportFor, runtime),
       neighbours: new Map(),
+      replicaAt: (address) => grpcTransport(`http://${address}`, runtime, config.HEDDLE_WIRE, identity),
       listenOn: isGateway
         ? { host: config.HEDDLE_HOST, port: config.HEDDLE_PORT, fd: config.HEDDLE_LISTEN_FD }
         : { host: config.HEDDLE_HOST, port: 0 },
@@ -70,6 +72,17 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
   } catch (error) {
     failStart(error, config, end);
   }
+};
+
+/** Each way with what contracts allow. Kept, since what is learned of a service must not be forgotten with a client. */
+const policed = (transportFor: StartDeps["transportFor"], runtime: Runtime): StartDeps["transportFor"] => {
+  const ways = new Map<string, Transport>();
+  return (service, of) => {
+    const key = `${service.typeName} ${of ?? ""}`;
+    const known = ways.get(key) ?? withPolicies(transportFor(service, of), runtime);
+    ways.set(key, known);
+    return known;
+  };
 };
 
 /** Milliseconds that a start waits for auth's keys before it registers: one that is there answers within a few. */

@@ -3,11 +3,10 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { AuthService } from "@heddle/contracts/auth/v1";
 import { ServerReflection } from "@heddle/contracts/grpc/reflection/v1";
 import { ServerReflection as ServerReflectionAlpha } from "@heddle/contracts/grpc/reflection/v1alpha";
-import { EventFeedService } from "@heddle/contracts/heddle/events/v1";
 import { assertAccessDeclared } from "../contract/options.ts";
-import { createEventFeed, Subscriber, subscriptionService } from "../events/index.ts";
 import type { KeySet } from "../identity/index.ts";
 import type { Logger } from "../observe/index.ts";
+import { fileBeats, type LeasedWork, type Replicas, SharedStoreReplicas, soleReplica } from "../replicas/index.ts";
 import {
   answersFor,
   createOverloadGuard,
@@ -18,10 +17,11 @@ import {
 } from "../rpc/index.ts";
 import { formatAddress, type ListenOn, type Runtime } from "../runtime/index.ts";
 import { type SagaDefinition, SagaEngine, sagaImplementation } from "../saga/index.ts";
-import { openStore } from "../store/index.ts";
+import { openStore, type SqliteStore } from "../store/index.ts";
 import type { Store } from "../store/store.ts";
 import { MESH_VARIABLES, parseConfig, type Variables } from "./config.ts";
 import type { CustomServing, ServiceContext, ServiceDefinition } from "./define-service.ts";
+import { followEvents } from "./follow-events.ts";
 import { createInstanceHealth, healthImplementation, ServingStatus } from "./health.ts";
 import { openAccess } from "./open-access.ts";
 import { descriptorsOf, reflectionImplementations } from "./reflection.ts";
@@ -36,6 +36,11 @@ export interface StartDeps {
   readonly transportFor: (service: DescService, of?: string) => Transport;
   /** Servers in this process by address. */
   readonly neighbours: Map<string, RpcServer>;
+  /**
+   * The way to another process that serves the same store, by its `host:port`. Undefined: there is none and never will be, so that
+   * nobody is looked for; tests start like that.
+   */
+  readonly replicaAt?: ((address: string) => Transport) | undefined;
   /** Where to listen; undefined for a service that is only called within its process. */
   readonly listenOn: ListenOn | undefined;
   /** What the service sees of its store, for tests that cut it off. Default: the store itself. */
@@ -55,7 +60,7 @@ export interface RunningService {
   readonly server: RpcServer;
   /** What access tokens are checked by; asks for the keys when the first token comes, or when it is told to. */
   readonly keys: KeySet;
-  /** Stops following the events of others, and ends the streams of those who follow its own. */
+  /** Hands work that belongs to one replica over to others, following events among it, and ends the streams of those who follow its own. */
   stopEvents(): Promise<void>;
   /** Ends it: finishes what runs for at most `timeoutMs` milliseconds, then closes the store. Resolves to the calls that were cut. */
   stop(timeoutMs: number): Promise<number>;
@@ -75,13 +80,22 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
   const store = await openOwnStore(definition, config.HEDDLE_DATA, deps);
   let serving: CustomServing | undefined;
   let engine: SagaEngine | undefined;
-  let events: OwnEvents | undefined;
+  let replicas: Replicas | undefined;
   try {
     const seen = store === undefined ? noStore(definition.name) : (deps.storeSeen?.(store) ?? store);
+    replicas = replicasOf(store, seen, instanceId, `${config.HEDDLE_DATA}/${definition.name}/replicas`, deps);
+    const members = replicas;
     const sagas = (definitions: readonly SagaDefinition[]): SagaEngine => {
       if (engine !== undefined)
         throw new TypeError(`${definition.name} declares its sagas twice: give all of them at once`);
-      engine = new SagaEngine({ ...runtime, service: definition.name, store: seen, log, definitions });
+      engine = new SagaEngine({
+        ...runtime,
+        service: definition.name,
+        store: seen,
+        log,
+        definitions,
+        replicas: members,
+      });
       return engine;
     };
     let own: Transport | undefined;
@@ -97,6 +111,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       config: config as ServiceContext["config"],
       client: (service, options) => createClient(service, deps.transportFor(service, options?.of)),
       sagas,
+      leases: members,
       neighbours: deps.neighbours,
       access: access.guard,
       overload,
@@ -105,8 +120,7 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     serving = withSagas(asCustom(await definition.implement(context)), engine, seen);
     await engine?.check();
     const { stop, around = (handle) => handle } = serving;
-    const ownEvents = await followEvents(definition, serving, store && seen, context);
-    events = ownEvents;
+    const ownEvents = await followEvents(definition, serving, store && seen, context, members, deps.replicaAt);
     const implementations = [...serving.implementations, ...ownEvents.implementations];
     for (const { service } of implementations) assertAccessDeclared(service);
     const health = createInstanceHealth(implementations.map(({ service }) => service.typeName));
@@ -131,12 +145,12 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
     if (bound === undefined) deps.neighbours.set(address, server);
     health.set(ServingStatus.SERVING);
     engine?.begin();
-    ownEvents.start();
-    const sweep =
-      store &&
-      runtime.timers.every(SWEEP_PERIOD_MS, () => {
-        store.sweepReplies().catch((error: unknown) => log.warn({ err: error }, "old request ids were not swept"));
-      });
+    if (store !== undefined) members.hold("request-ids", () => sweepReplies(store, deps));
+    await members.begin(address);
+    const stopEvents = async () => {
+      ownEvents.endFeed();
+      await members.release();
+    };
     log.info({ access: config.HEDDLE_ACCESS }, ACCESS_IN_WORDS[config.HEDDLE_ACCESS]);
     return {
       definition,
@@ -145,16 +159,16 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
       services: implementations.map(({ service }) => service),
       server,
       keys: access.keys,
-      stopEvents: () => ownEvents.stop(),
+      stopEvents,
       async stop(timeoutMs) {
         health.set(ServingStatus.NOT_SERVING);
-        await ownEvents.stop();
+        await stopEvents();
         const cut = await server.drain(timeoutMs);
         deps.neighbours.delete(address);
-        sweep?.cancel();
         access.keys.stop();
         await engine?.stop();
         await stop?.();
+        await members.leave();
         await store?.close();
         return cut;
       },
@@ -162,8 +176,8 @@ export const startService = async (definition: ServiceDefinition, deps: StartDep
   } catch (error) {
     access.keys.stop();
     await engine?.stop();
-    await events?.stop();
     await serving?.stop?.();
+    await replicas?.leave();
     await store?.close();
     throw error;
   }
@@ -174,42 +188,30 @@ const ACCESS_IN_WORDS = {
   enforced: "every call is let in by its contract alone",
 } as const;
 
-/** What a service does with events: its own, and those of others. */
-interface OwnEvents {
-  /** What it serves for that. */
-  readonly implementations: readonly Implementation[];
-  start(): void;
-  /** Ends the streams of its own feed, and resolves when nothing of others is applied any more. */
-  stop(): Promise<void>;
-}
+/** The other processes on the store, where there may be any. */
+const replicasOf = (
+  store: SqliteStore | undefined,
+  workStore: Store,
+  instanceId: string,
+  folder: string,
+  { runtime, log, replicaAt }: StartDeps,
+): Replicas =>
+  store === undefined || replicaAt === undefined
+    ? soleReplica(instanceId, workStore)
+    : new SharedStoreReplicas({ ...runtime, instanceId, store, workStore, beats: fileBeats(folder), log });
 
-const followEvents = async (
-  definition: ServiceDefinition,
-  { subscriptions = [], views = [] }: CustomServing,
-  store: Store | undefined,
-  context: ServiceContext,
-): Promise<OwnEvents> => {
-  const { clock, timers, random, ids, network, log } = context;
-  const runtime = { clock, timers, random, ids, network };
-  const subscribes = subscriptions.length > 0 || views.length > 0;
-  if (store === undefined) {
-    if (subscribes)
-      throw new TypeError(`${definition.name} subscribes without a store: give defineService its migrations folder`);
-    return { implementations: [], start: () => undefined, stop: async () => undefined };
-  }
-  const feed = definition.publishes?.length ? createEventFeed({ store, runtime, log }) : undefined;
-  const feedOf = (of: string) => context.client(EventFeedService, { of });
-  const deps = { service: definition.name, store, runtime, log, subscriptions, views, feedOf };
-  const subscriber = subscribes ? await Subscriber.prepare(deps) : undefined;
+/** Deletes recorded replies that are older than their promise, now and then until it is stopped. */
+const sweepReplies = (store: SqliteStore, { runtime, log }: StartDeps): LeasedWork => {
+  let sweeping: Promise<unknown> = Promise.resolve();
+  const timer = runtime.timers.every(SWEEP_PERIOD_MS, () => {
+    sweeping = store
+      .sweepReplies()
+      .catch((error: unknown) => log.warn({ err: error }, "old request ids were not swept"));
+  });
   return {
-    implementations: [
-      ...(feed === undefined ? [] : [feed.implementation]),
-      ...(subscriber === undefined ? [] : [subscriptionService(subscriber, deps)]),
-    ],
-    start: () => subscriber?.start(),
     async stop() {
-      feed?.end();
-      await subscriber?.stop();
+      timer.cancel();
+      await sweeping;
     },
   };
 };

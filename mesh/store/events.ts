@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 import { EVENT_TOO_LARGE } from "./errors.ts";
 import { eventKey } from "./event-key.ts";
 import { EVENT_PAYLOAD_BYTES_MAX, EVENTS_READ_MAX } from "./limits.ts";
-import { sql } from "./statement.ts";
+import { type NoParams, sql } from "./statement.ts";
 import type { Reader } from "./store.ts";
 
 /** One event of a service's feed, as it is kept. */
@@ -36,6 +36,10 @@ const selectEvents = sql<{ after: bigint; limit: number }, StoredEvent>(
   { bigints: true },
 );
 
+const selectLast = sql<NoParams, { last: bigint }>("SELECT coalesce(max(sequence), 0) AS last FROM heddle_events", {
+  bigints: true,
+});
+
 /** Appends an event in the transaction that is open. Throws when the contract declares the message to be no event. */
 export const appendEvent = <E extends DescMessage>(
   connection: Connection,
@@ -56,3 +60,7 @@ export const appendEvent = <E extends DescMessage>(
 /** The events after a position in the feed, in order; at most `limit`, and never more than EVENTS_READ_MAX. */
 export const eventsAfter = (reader: Reader, after: bigint, limit: number = EVENTS_READ_MAX): Promise<StoredEvent[]> =>
   reader.all(selectEvents, { after, limit: Math.min(limit, EVENTS_READ_MAX) });
+
+/** The sequence of the newest event in the feed, 0 where it holds none. */
+export const lastEventSequence = async (reader: Reader): Promise<bigint> =>
+  (await reader.get(selectLast, {}))?.last ?? 0n;

@@ -1,7 +1,7 @@
 export { backupFile } from "./backup.ts";
 export type { StoreContents } from "./contents.ts";
 export { StoreStartError } from "./errors.ts";
-export { eventsAfter, type StoredEvent } from "./events.ts";
+export { eventsAfter, lastEventSequence, type StoredEvent } from "./events.ts";
 export { readMigrations } from "./migration-files.ts";
 export { type OpenStoreOptions, openStore } from "./open-store.ts";
 export { openTestStore, type TestStore } from "./open-test-store.ts";

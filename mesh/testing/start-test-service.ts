@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createLog } from "../observe/index.ts";
-import { createRpcServer, type Implementation, memoryTransport } from "../rpc/index.ts";
+import { createRpcServer, grpcTransport, type Implementation, memoryTransport } from "../rpc/index.ts";
 import { type Runtime, systemRuntime } from "../runtime/index.ts";
 import type { Variables } from "../service/config.ts";
 import type { ServiceDefinition } from "../service/define-service.ts";
@@ -20,6 +20,8 @@ export interface TestServiceOptions {
   readonly runtime?: Runtime;
   /** What the service sees of its store, such as one that is cut off at some moment. */
   readonly storeSeen?: (store: Store) => Store;
+  /** True: other processes may serve the same data folder. Default: this is the only one, and nobody is looked for. */
+  readonly replicas?: boolean;
   /** A data folder to take over, for a restart; by default a fresh one that goes with `stop`. */
   readonly dataFolder?: string;
 }
@@ -67,6 +69,7 @@ export const startTestService = async <V extends Variables>(
     log,
     transportFor: () => memoryTransport(neighbours, runtime),
     neighbours: new Map(),
+    replicaAt: options.replicas ? (address) => grpcTransport(`http://${address}`, runtime) : undefined,
     storeSeen: options.storeSeen,
     listenOn: undefined,
     onFatal: (error) => {

@@ -28,7 +28,7 @@ export const auth = defineService({
     }),
   },
   publishes: [UserRegisteredSchema, UserRolesChangedSchema],
-  async implement({ store, clock, timers, ids, random, log, config }) {
+  async implement({ store, clock, timers, ids, random, log, config, leases }) {
     const signingKeys = createSigningKeys({ keys: keyStore(), store, clock, random, log });
     await signingKeys.rotate();
     const deps = {
@@ -45,21 +45,18 @@ export const auth = defineService({
       ids,
       log,
     };
-    const housekeeping = startHousekeeping({ ...deps, timers });
-    return {
-      implementations: [
-        implementation(AuthService, {
-          registerUser: registerUser(deps),
-          login: login(deps),
-          refreshSession: refreshSession(deps),
-          logout: logout(deps),
-          getUser: getUser(deps),
-          listUsers: listUsers(deps),
-          setUserRoles: setUserRoles(deps),
-          getSigningKeys: getSigningKeys(deps),
-        }),
-      ],
-      stop: () => housekeeping.stop(),
-    };
+    leases.hold("housekeeping", (lease) => startHousekeeping({ ...deps, store: lease.store, timers }));
+    return [
+      implementation(AuthService, {
+        registerUser: registerUser(deps),
+        login: login(deps),
+        refreshSession: refreshSession(deps),
+        logout: logout(deps),
+        getUser: getUser(deps),
+        listUsers: listUsers(deps),
+        setUserRoles: setUserRoles(deps),
+        getSigningKeys: getSigningKeys(deps),
+      }),
+    ];
   },
 });

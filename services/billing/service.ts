@@ -42,27 +42,24 @@ export const billing = defineService({
     PaymentRefundedSchema,
     PaymentRecordedSchema,
   ],
-  implement({ store, clock, ids, timers, log }) {
+  implement({ store, clock, ids, timers, log, leases }) {
     const stores = { accounts: accountStore(), authorizations: authorizationStore(), ledger: ledgerStore() };
     const deps = { ...stores, store, clock, ids };
-    const expiry = startExpiry({ ...stores, store, clock, timers, log });
-    return {
-      implementations: [
-        implementation(BillingService, {
-          openAccount: openAccount(deps),
-          getAccount: getAccount(deps),
-          setCreditLimit: setCreditLimit(deps),
-          authorizePayment: authorizePayment(deps),
-          capturePayment: capturePayment(deps),
-          voidPayment: voidPayment(deps),
-          voidReference: voidReference(deps),
-          refundPayment: refundPayment(deps),
-          recordPayment: recordPayment(deps),
-          listLedgerEntries: listLedgerEntries(deps),
-          getTrialBalance: getTrialBalance(deps),
-        }),
-      ],
-      stop: () => expiry.stop(),
-    };
+    leases.hold("expire-holds", (lease) => startExpiry({ ...stores, store: lease.store, clock, timers, log }));
+    return [
+      implementation(BillingService, {
+        openAccount: openAccount(deps),
+        getAccount: getAccount(deps),
+        setCreditLimit: setCreditLimit(deps),
+        authorizePayment: authorizePayment(deps),
+        capturePayment: capturePayment(deps),
+        voidPayment: voidPayment(deps),
+        voidReference: voidReference(deps),
+        refundPayment: refundPayment(deps),
+        recordPayment: recordPayment(deps),
+        listLedgerEntries: listLedgerEntries(deps),
+        getTrialBalance: getTrialBalance(deps),
+      }),
+    ];
   },
 });

@@ -78,6 +78,7 @@ export const gateway = defineService({
         ...stores,
         rules,
         ruleBook,
+        balancing: carriers.balancing,
         learning,
         admission,
         counting,

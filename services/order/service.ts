@@ -34,7 +34,7 @@ export const order = defineService({
   version: manifest.version,
   migrations: new URL("./migrations/", import.meta.url),
   publishes: [OrderPlacedSchema, OrderConfirmedSchema, OrderRejectedSchema, OrderCancelledSchema, OrderFulfilledSchema],
-  async implement({ store, client, clock, timers, ids, sagas: declare }) {
+  async implement({ store, client, clock, ids, sagas: declare }) {
     const owners = {
       customer: client(CustomerService),
       socialSecurity: client(SocialSecurityService),
@@ -42,13 +42,12 @@ export const order = defineService({
       billing: client(BillingService),
     };
     const orders = orderStore();
-    const notifier = orderNotifier();
-    const sagaDeps = { orders, owners, payment: payment(owners), notifier, clock };
+    const sagaDeps = { orders, owners, payment: payment(owners), clock };
     const placement = placeOrderSaga(sagaDeps);
     const cancellation = cancelOrderSaga(sagaDeps);
     const fulfilment = fulfilOrderSaga(sagaDeps);
     const sagas = declare([placement, cancellation, fulfilment]);
-    const deps = { orders, store, sagas, placement, cancellation, fulfilment, notifier, clock, timers, ids };
+    const deps = { orders, store, sagas, placement, cancellation, fulfilment, clock, ids };
     await takeUpPending(deps);
     return {
       implementations: [
@@ -59,7 +58,7 @@ export const order = defineService({
           cancelOrder: cancelOrder(deps),
           fulfilOrder: fulfilOrder(deps),
           listOrderTransitions: listOrderTransitions(deps),
-          watchOrder: watchOrder(deps),
+          watchOrder: watchOrder({ ...deps, notifier: orderNotifier(store) }),
         }),
       ],
       subscriptions: [customerEvents({ ...deps, customers: owners.customer })],

@@ -21,8 +21,7 @@ export interface Rewrapping {
 }
 
 /** Starts to put every number that is under the key `previousKeyId` under the current one, in small transactions. */
-export const startRewrapping = (deps: RewrapDeps, previousKeyId: string | undefined): Rewrapping => {
-  if (previousKeyId === undefined) return { stop: async () => undefined };
+export const startRewrapping = (deps: RewrapDeps, previousKeyId: string): Rewrapping => {
   let stopped = false;
   const done = rewrapAll(deps, previousKeyId, () => stopped).catch((error: unknown) => {
     deps.log.error({ err: error }, "moving numbers to the new wrapping key failed; the next start goes on with it");

@@ -27,13 +27,15 @@ export const socialSecurity = defineService({
   migrations: new URL("./migrations/", import.meta.url),
   config: KEY_VARIABLES,
   publishes: [NumberRegisteredSchema, NumberVerifiedSchema, RecordErasedSchema],
-  async implement({ store, clock, ids, random, log, config, client }) {
+  async implement({ store, clock, ids, random, log, config, client, leases }) {
     const developmentFile = `${config.HEDDLE_DATA}/socialsecurity/dev-keys.json`;
     const ring = await openKeys({ config, developmentFile, keys: keyStore(), store, clock, random, log });
     const vault = createVault(ring, random);
     const stores = { records: recordStore(), accesses: accessLog(), deletions: deletionStore() };
     const deps = { ...stores, vault, store, clock, ids };
-    const rewrapping = startRewrapping({ ...deps, log }, ring.previous?.id);
+    const previousKeyId = ring.previous?.id;
+    if (previousKeyId !== undefined)
+      leases.hold("rewrap", (lease) => startRewrapping({ ...deps, store: lease.store, log }, previousKeyId));
     return {
       implementations: [
         implementation(SocialSecurityService, {
@@ -46,7 +48,6 @@ export const socialSecurity = defineService({
         }),
       ],
       subscriptions: [followDeletions({ ...stores, clock, customers: client(CustomerService) })],
-      stop: () => rewrapping.stop(),
     };
   },
 });

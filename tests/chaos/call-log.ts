@@ -18,6 +18,12 @@ const LATE_MS_MAX = 1_000;
 export const failures = (calls: readonly LoggedCall[], kind: LoggedCall["kind"]): LoggedCall[] =>
   calls.filter((call) => call.kind === kind && call.code !== "OK");
 
+/** The calls in a few lines, such as `12 × read Unavailable: …`. */
+export const inShort = (calls: readonly LoggedCall[]): string[] =>
+  [...Map.groupBy(calls, ({ kind, code, message }) => `${kind} ${code}: ${message}`)].map(
+    ([text, group]) => `${group.length} × ${text}`,
+  );
+
 /** Calls that went on when their time was over. */
 export const hung = (calls: readonly LoggedCall[]): LoggedCall[] =>
   calls.filter(({ kind, beginMs, endMs }) => endMs - beginMs > DEADLINE_MS[kind] + LATE_MS_MAX);

@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, systemTimers } from "@heddle/mesh/runtime";
 import { expect, onTestFinished, test } from "vitest";
-import { failedBeside, failures, hung } from "./call-log.ts";
+import { failedBeside, failures, hung, inShort } from "./call-log.ts";
 import { createMachines } from "./network-namespaces.ts";
 import { startCalls } from "./start-calls.ts";
 
 const PORT = "8080";
 const CALM_MS = 2_000;
+/** Milliseconds in which the copy of a slow read may be sent to the machine that is cut off as well: it is not known to be. */
+const UNAWARE_MS = 1_000;
 /** Milliseconds in which a connection on which nothing comes is given up: a PING every ten seconds, five for its answer, one more. */
 const SILENCE_MS = 16_000;
 
@@ -59,7 +61,8 @@ test("while one of two machines is cut off, calls are answered by the other, and
   await systemTimers.sleep(2 * CALM_MS);
   const calls = await load.stop();
   expect(calls.filter(({ beginMs }) => beginMs > backMs).length).toBeGreaterThan(100);
-  expect(failures(calls, "read")).toEqual([]);
-  expect(failedBeside(calls, { fromMs, toMs: fromMs + SILENCE_MS })).toEqual([]);
-  expect(hung(calls)).toEqual([]);
+  const reads = failures(calls, "read");
+  expect(inShort(failedBeside(reads, { fromMs, toMs: fromMs + UNAWARE_MS }))).toEqual([]);
+  expect(inShort(failedBeside(calls, { fromMs, toMs: fromMs + SILENCE_MS }))).toEqual([]);
+  expect(inShort(hung(calls))).toEqual([]);
 });

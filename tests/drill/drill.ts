@@ -3,9 +3,9 @@ import { createHeddleTransport } from "@heddle/mesh/rpc";
 import { systemRuntime, type Timers } from "@heddle/mesh/runtime";
 import { goClient } from "./go-client.ts";
 import { type Load, startLoad } from "./load.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import { prepare } from "./prepare.ts";
 import { type Held, heldBy } from "./probe.ts";
-import { type ReplicatedMesh, startReplicas } from "./replicas.ts";
+import { type ReplicatedMesh, startReplicatedMesh } from "./replicated-mesh.ts";
 import type { Tally } from "./tally.ts";
 
 export interface DrillOptions {
@@ -51,17 +51,14 @@ export const drill = async (options: DrillOptions): Promise<DrillResult> => {
   const { clock, timers } = systemRuntime();
   progress(`starting ${replicas} instances of each service`);
   const programs = await programsOf(options, folder);
-  const mesh = await startReplicas({ folder, replicas });
+  const mesh = await startReplicatedMesh({ folder, replicas, timers });
   try {
     const transport = createHeddleTransport({ baseUrl: `http://${mesh.addresses[0]}` });
     const prepared = await prepare(transport, timers);
     await transport.close();
     const startLoads = () =>
       options.clients.map((client) =>
-        startLoad(
-          { client, addresses: mesh.addresses, workers: WORKERS[client] ?? 8, prepared: prepared as Prepared },
-          programs.get(client),
-        ),
+        startLoad({ client, addresses: mesh.addresses, workers: WORKERS[client] ?? 8, prepared }, programs.get(client)),
       );
 
     progress("warming up");
@@ -78,7 +75,7 @@ export const drill = async (options: DrillOptions): Promise<DrillResult> => {
       const at = Math.round((clock.monotonicMs() - beginMs) / 1_000);
       const { calls: made, failed } = progressOf(loads);
       const restarted = [...done.values()].reduce((sum, count) => sum + count, 0);
-      const all = restarts * mesh.replicas().length;
+      const all = restarts * (1 + replicas * (mesh.services.length - 1));
       progress(`${at} s: ${made} calls of ${calls}, ${failed} failed, ${restarted} restarts of ${all}`);
     });
     await Promise.all([restartAll(mesh, restarts, done), untilCalls(loads, calls, timers)]);
@@ -101,7 +98,7 @@ export const drill = async (options: DrillOptions): Promise<DrillResult> => {
       tallies: Object.fromEntries(tallies),
       restarts: Object.fromEntries(done),
       held,
-      badEnds: mesh.badEnds,
+      badEnds: mesh.badEnds(),
     };
   } finally {
     await mesh.stop();
@@ -113,27 +110,19 @@ const programsOf = async ({ clients }: DrillOptions, folder: string) =>
     clients.includes("grpc-go") ? [["grpc-go", await goClient(join(folder, "go"))]] : [],
   );
 
-/** Restarts every instance so many times, never two of one service at once. */
+/** Restarts every instance so many times, those of a service one after the other. */
 const restartAll = async (mesh: ReplicatedMesh, restarts: number, done: Map<string, number>): Promise<void> => {
-  const byService = Map.groupBy(mesh.replicas(), ({ service }) => service);
-  const queue = Array.from({ length: restarts }, () => [...byService.values()]).flat();
+  const queue = Array.from({ length: restarts }, () => mesh.services).flat();
   const busy = new Map<string, Promise<void>>();
-  const restartOne = async (service: string, indexes: readonly number[]) => {
-    for (const index of indexes) {
-      await mesh.restart(service, index);
-      done.set(service, (done.get(service) ?? 0) + 1);
-    }
+  const restart = async (service: string) => {
+    const replaced = await mesh.restart(service);
+    done.set(service, (done.get(service) ?? 0) + replaced);
   };
-  for (const instances of queue) {
-    const service = instances[0]?.service ?? "";
-    await busy.get(service);
-    while (busy.size >= LANES) await Promise.race(busy.values());
-    const round = restartOne(
-      service,
-      instances.map(({ index }) => index),
-    );
+  for (const service of queue) {
+    while (busy.has(service) || busy.size >= LANES) await Promise.race(busy.values());
+    const leave = () => void busy.delete(service);
+    const round = restart(service);
     busy.set(service, round);
-    const leave = () => void (busy.get(service) === round && busy.delete(service));
     round.then(leave, leave);
   }
   await Promise.all(busy.values());
@@ -153,6 +142,6 @@ const untilCalls = async (loads: readonly Load[], calls: number, timers: Timers)
 
 const heldByAll = async (mesh: ReplicatedMesh): Promise<Map<string, Held>> => {
   const held = new Map<string, Held>();
-  for (const service of MEASURED) held.set(service, await heldBy(mesh.replica(service, 0).inspector));
+  for (const service of MEASURED) held.set(service, await heldBy(await mesh.inspector(service)));
   return held;
 };

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Timers } from "@heddle/mesh/runtime";
 import { COMPILE_CACHE } from "../../cli/program.ts";
-import { ALL_SERVICES, freePort } from "../mesh.ts";
+import { ALL_SERVICES, freePort, replicasOf, serviceOf } from "../mesh.ts";
 import type { Strike, StrikeKind } from "./chaos-plan.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -20,6 +20,7 @@ const TAIL_BYTES = 2_000;
 export interface Processes {
   /** The gateway, as `http://127.0.0.1:port`. */
   readonly url: string;
+  /** The names of the processes: `order`, and `order-2` for a replica of it. */
   readonly services: readonly string[];
   /** Sends the signal of the strike to the process that the service has now, if any. */
   strike(strike: Strike): void;
@@ -35,13 +36,17 @@ export interface Processes {
   stop(): Promise<void>;
 }
 
+/** How many processes a service has. */
+export type Replicas = Readonly<Record<string, number>>;
+
 /** The logs of a run, one file per service. */
 export const logFolder = (folder: string): string => join(folder, "logs");
 /** The databases of a run, one folder per service. */
 export const dataFolder = (folder: string): string => join(folder, "data");
 
-/** Starts every service of the repository with data and logs in `folder`; resolves when all serve. */
-export const startProcesses = async (folder: string, timers: Timers): Promise<Processes> => {
+/** Starts every service of the repository, as many replicas as `replicas` says or one, with data and logs in `folder`. */
+export const startProcesses = async (folder: string, timers: Timers, replicas: Replicas = {}): Promise<Processes> => {
+  const names = ALL_SERVICES.flatMap((service) => replicasOf(service, replicas[service] ?? 1));
   const port = await freePort();
   const env = {
     NODE_COMPILE_CACHE: COMPILE_CACHE,
@@ -56,17 +61,21 @@ export const startProcesses = async (folder: string, timers: Timers): Promise<Pr
   const running = new Map<string, ChildProcess>();
   const ready = new Set<string>();
   const downForMs = new Map<ChildProcess, number>();
-  const struck = new Map(ALL_SERVICES.map((service) => [service, { kill: 0, stop: 0, restart: 0 }]));
+  const struck = new Map(names.map((service) => [service, { kill: 0, stop: 0, restart: 0 }]));
   const ownEnds: string[] = [];
   let starts = 0;
   let stopping = false;
 
   const runOnce = async (service: string): Promise<ChildProcess> => {
     const log = openSync(join(logFolder(folder), `${service}.log`), "a");
-    const child = spawn(process.execPath, ["--conditions=source", join(ROOT, "services", service, "main.ts")], {
-      env,
-      stdio: ["ignore", log, log, "ipc"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--conditions=source", join(ROOT, "services", serviceOf(service), "main.ts")],
+      {
+        env,
+        stdio: ["ignore", log, log, "ipc"],
+      },
+    );
     closeSync(log);
     running.set(service, child);
     child.once("message", () => {
@@ -87,14 +96,14 @@ export const startProcesses = async (folder: string, timers: Timers): Promise<Pr
       if (!stopping) await timers.sleep(downForMs.get(child) ?? AFTER_OWN_END_MS);
     }
   };
-  const kept = ALL_SERVICES.map(keep);
+  const kept = names.map(keep);
   // One that is stopped would not notice that it is alone.
   const killAll = () => [...running.values()].forEach((child) => void child.kill("SIGKILL"));
   process.once("exit", killAll);
 
   const processes: Processes = {
     url: `http://127.0.0.1:${port}`,
-    services: ALL_SERVICES,
+    services: names,
     strike({ service, kind, forMs }) {
       const child = running.get(service);
       const counts = struck.get(service);
@@ -116,14 +125,14 @@ export const startProcesses = async (folder: string, timers: Timers): Promise<Pr
     async stop() {
       stopping = true;
       // The gateway last: the others take their leave from it.
-      for (const service of ALL_SERVICES.toReversed()) running.get(service)?.kill("SIGCONT");
+      for (const service of names.toReversed()) running.get(service)?.kill("SIGCONT");
       const end = (service: string) => {
         const child = running.get(service);
         if (child === undefined) return undefined;
         child.kill("SIGTERM");
         return once(child, "exit");
       };
-      await Promise.all(ALL_SERVICES.filter((service) => service !== "gateway").map(end));
+      await Promise.all(names.filter((service) => service !== "gateway").map(end));
       await end("gateway");
       await Promise.all(kept);
       process.off("exit", killAll);

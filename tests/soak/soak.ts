@@ -11,7 +11,7 @@ import { numbersAreSecret } from "./checks/secrecy.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { type Ledger, openLedger, readLedger } from "./ledger.ts";
 import { calmLife, lives } from "./life.ts";
-import { type Processes, startProcesses } from "./processes.ts";
+import { type Processes, type Replicas, startProcesses } from "./processes.ts";
 import { untilQuiet } from "./quiet.ts";
 import { repeatAcknowledged } from "./repeat.ts";
 import { readStores, type Stores } from "./stores.ts";
@@ -25,6 +25,8 @@ export interface SoakOptions {
   readonly seconds: number;
   /** Customers that live at a time. */
   readonly workers: number;
+  /** How many processes a service has; one where it is not named. */
+  readonly replicas?: Replicas;
   progress(line: string): void;
 }
 
@@ -50,7 +52,7 @@ export const soak = async (options: SoakOptions): Promise<SoakResult> => {
   const { folder, seed, seconds, workers, progress } = options;
   const runtime = systemRuntime();
   progress(`seed ${seed}: starting the mesh`);
-  const processes = await startProcesses(folder, runtime.timers);
+  const processes = await startProcesses(folder, runtime.timers, options.replicas);
   try {
     await untilServing(processes, runtime.timers);
     const transport = createHeddleTransport({ baseUrl: processes.url, runtime });

@@ -9,6 +9,7 @@ import {
   TOLERANCE,
   TOLERATED_MS_MAX,
   TOLERATED_MS_MIN,
+  TURN_MS_MAX,
   WINDOW_MS,
 } from "./limits.ts";
 
@@ -63,13 +64,12 @@ export class AdaptiveLimit {
   }
 
   /**
-   * A turn goes on and on: `begun` calls in `tookMs` milliseconds, the longest pause not counted. Where it has taken twice what is
-   * tolerated, nothing more begins in it: its end may be seconds away.
+   * A turn goes on and on: `begun` calls in `tookMs` milliseconds, the longest pause not counted. Where it has taken TURN_MS_MAX,
+   * nothing more begins in it: its end may be many seconds away.
    */
   turnGoesOn(tookMs: number, begun: number): void {
-    const { toleratedMs } = this;
-    if (tookMs < 2 * toleratedMs || begun <= BEGUN_MIN) return;
-    this.#limit = Math.min(this.#limit, Math.max(BEGUN_MIN, (begun * toleratedMs) / tookMs));
+    if (tookMs < TURN_MS_MAX || begun <= BEGUN_MIN) return;
+    this.#limit = Math.min(this.#limit, Math.max(BEGUN_MIN, (begun * this.toleratedMs) / tookMs));
   }
 
   #judge(window: Window, nowMs: number): void {

@@ -4,6 +4,7 @@ import { createConnectionPool } from "./connection-pool.ts";
 import { type CallOptions, type HeddleTransport, transportOn } from "./grpc-transport.ts";
 import type { ClientTls } from "./open-socket.ts";
 import type { PoolLimits } from "./pool-limits.ts";
+import { withPolicies } from "./with-policies.ts";
 
 export interface HeddleTransportOptions extends CallOptions {
   /** `http://host:port`, or `https:` for TLS with ALPN h2; a path stands before the methods'. */
@@ -12,14 +13,19 @@ export interface HeddleTransportOptions extends CallOptions {
   readonly runtime?: Pick<Runtime, "clock" | "timers" | "random" | "network">;
   /** For `https:`. Default: Node's roots, no certificate of our own. */
   readonly tls?: ClientTls;
+  /**
+   * Whether calls are sent again, hedged and held back as their contracts allow (`withPolicies`). Default: true, for none but calls
+   * that may take effect twice is sent twice.
+   */
+  readonly policies?: boolean;
   readonly pool?: Partial<PoolLimits>;
   readonly wire?: Partial<WireLimits>;
 }
 
 /**
  * gRPC with protobuf over Heddle's own HTTP/2, for `createClient`. Connects on the first call and again whenever it must; a call
- * that a server did not begin to process is sent again (gRFC A6, Transparent Retries). Errors are those of Connect's
- * `createGrpcTransport`.
+ * that a server did not begin to process is sent again (gRFC A6, Transparent Retries), and so are others by `policies`. Errors are
+ * those of Connect's `createGrpcTransport`.
  *
  * @example
  * const orders = createClient(OrderService, createHeddleTransport({ baseUrl: "http://127.0.0.1:8080" }));
@@ -34,7 +40,10 @@ export const createHeddleTransport = (options: HeddleTransportOptions): HeddleTr
     wire: options.wire,
     tls: target.scheme === "https" ? (options.tls ?? {}) : undefined,
   });
-  return transportOn(pool, target, runtime, options);
+  const transport = transportOn(pool, target, runtime, options);
+  if (options.policies === false) return transport;
+  const { unary, stream } = withPolicies(transport, runtime, options);
+  return { ...transport, unary, stream };
 };
 
 const parseBaseUrl = (baseUrl: string) => {

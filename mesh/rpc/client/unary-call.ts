@@ -77,6 +77,8 @@ class UnaryCall implements StreamHandler {
   }
 
   start(message: MessageInitShape<DescMessage>, scope: CallScope): void {
+    const { attempt } = this.#request;
+    if (attempt !== undefined) attempt.running = this;
     try {
       this.#bytes = this.#request.compiled.encode(message);
     } catch (error) {
@@ -90,10 +92,16 @@ class UnaryCall implements StreamHandler {
     else this.#open();
   }
 
+  abandon(): void {
+    this.#cancel(new ConnectError("another attempt was first", Code.Canceled));
+  }
+
   onHeaders(headers: HeaderList, end: boolean): void {
     if (this.#over) return;
     this.#headers = headers;
     this.#head = readHead(headers, this.#wire.acceptGzip);
+    const { attempt } = this.#request;
+    if (attempt !== undefined && !end) attempt.isAnswered = true;
     if (this.#head.wrong !== undefined) this.#cancel(withMetadata(this.#head.wrong, headers));
     else if (end) this.#finish(undefined);
   }
@@ -229,6 +237,8 @@ class UnaryCall implements StreamHandler {
   #settle(): void {
     this.#over = true;
     this.#unwatch?.();
+    const { attempt } = this.#request;
+    if (attempt !== undefined) attempt.running = undefined;
     // A stream that is over may be remembered for a while: what it belonged to must not be.
     if (this.#stream !== undefined) this.#stream.handler = IGNORE;
   }

@@ -4,6 +4,8 @@ import type { Rule, TargetSchema, TrafficService } from "@heddle/contracts/heddl
 import { methodName, methodPath } from "@heddle/mesh/contract";
 import type { LiveRules } from "@heddle/mesh/policy";
 import type { Handler } from "@heddle/mesh/rpc";
+import type { Balancing } from "../registry/balancing.ts";
+import { conditionOf } from "../registry/condition-of.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
 import { describePolicy } from "../traffic/describe-policy.ts";
@@ -19,12 +21,14 @@ export const getPolicy =
     own: readonly DescService[];
     contracts: Contracts;
     instances: Pick<Instances, "list">;
+    balancing: Pick<Balancing, "describe">;
     ruleBook: { readonly live: LiveRules };
   }): Handler<typeof TrafficService.method.getPolicy> =>
   ({ target }) => {
-    const { own, contracts, instances, ruleBook } = deps;
+    const { own, contracts, instances, balancing, ruleBook } = deps;
     const methods = methodsOf(target, own, contracts);
     if (methods.length === 0) throw targetNotFound(target, contracts);
+    const conditions = new Map(balancing.describe().map((report) => [report.endpoint.instanceId, conditionOf(report)]));
     return {
       policies: methods.map((method) => {
         const serving = instances.list().filter((instance) => isTarget(instance, method, contracts));
@@ -33,7 +37,9 @@ export const getPolicy =
           method: methodName(method),
           settings: describePolicy(method),
           rules: ruleBook.live.list().filter((rule) => concerns(rule, method, services)),
-          targets: serving.slice(0, TARGETS_MAX).map(targetOf),
+          targets: serving
+            .slice(0, TARGETS_MAX)
+            .map((instance) => targetOf(instance, conditions.get(instance.instanceId))),
         };
       }),
     };
@@ -61,9 +67,13 @@ const concerns = ({ action }: Rule, method: DescMethod, services: ReadonlySet<st
   return kind.value.target === methodName(method) || kind.value.target === method.parent.typeName;
 };
 
-const targetOf = ({ serviceName, version, instanceId, address }: Instance): MessageInitShape<typeof TargetSchema> => ({
+const targetOf = (
+  { serviceName, version, instanceId, address }: Instance,
+  condition = "",
+): MessageInitShape<typeof TargetSchema> => ({
   service: serviceName,
   version,
   instanceId,
   address,
+  condition,
 });

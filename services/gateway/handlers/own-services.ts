@@ -10,6 +10,7 @@ import { type Implementation, implementation } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import type { Admission } from "../admission/admission.ts";
+import type { Balancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
@@ -60,6 +61,7 @@ export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids
   readonly learning: Learning;
   readonly contracts: Contracts;
   readonly catalog: Catalog;
+  readonly balancing: Balancing;
   readonly admission: Admission;
   readonly counting: Usage;
   readonly store: Store;

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
   type Instance,
   type RegisterRequest,
@@ -7,12 +8,17 @@ import {
   RegistryService,
   ServingState,
 } from "@heddle/contracts/heddle/registry/v1";
+import { fail, reasons } from "@heddle/mesh/contract";
 import { createOutbound } from "@heddle/mesh/discovery";
 import { systemRuntime } from "@heddle/mesh/runtime";
 import { expectFailure, fakeTime, startTestService } from "@heddle/mesh/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { contractOf, instanceOf, type TestContract } from "../fixtures/contract.ts";
+import { silent } from "../fixtures/start-gateway.ts";
+import { createContracts } from "../registry/contracts.ts";
+import { createInstances } from "../registry/instances.ts";
 import { gateway } from "../service.ts";
+import { register } from "./register.ts";
 
 const one = contractOf("loom.v1", { LoomService: ["Weave"] });
 const two = contractOf("loom.v1", { LoomService: ["Weave", "Rest"] });
@@ -333,4 +339,43 @@ test("a drain ends leases with UNAVAILABLE, so that instances register elsewhere
   await time.advance(2_000);
   expect(await failure).toMatchObject({ code: "Unavailable", reason: "DRAINING" });
   await stopped;
+});
+
+describe("an instance whose lease ends", () => {
+  const ended = async (reason: unknown): Promise<number> => {
+    const instances = createInstances();
+    const contracts = createContracts();
+    contracts.add(one.contract);
+    const stop = new AbortController();
+    const outbound = createOutbound<RegisterRequest>();
+    outbound.push(create(RegisterRequestSchema, { body: { case: "instance", value: instanceOf("a", one) } }));
+    const handle = register({
+      instances,
+      contracts,
+      admission: {
+        recall: async () => undefined,
+        decide: async () => ({ admitted: true, inForce: [], outcomes: [] }),
+        isPending: () => false,
+      },
+      reserved: [],
+      timers: fakeTime().timers,
+      ids: systemRuntime().ids,
+      log: silent,
+    });
+    const answers = handle(outbound.messages, { signal: stop.signal } as Parameters<typeof handle>[1]);
+    const said = (answers as AsyncIterable<RegisterResponse>)[Symbol.asyncIterator]();
+    await said.next();
+    await said.next();
+    expect(instances.list()).toHaveLength(1);
+    const failure = expectFailure(said.next());
+    stop.abort(reason);
+    await failure;
+    return instances.list().length;
+  };
+
+  test("leaves, but stays where the gateway itself stops: calls that are on their way still go to it", async () => {
+    expect(await ended(new ConnectError("the caller is gone", Code.Canceled))).toBe(0);
+    const draining = reasons("heddle.mesh")("DRAINING", Code.Unavailable, "This instance is stopping.");
+    expect(await ended(fail(draining, {}))).toBe(1);
+  });
 });

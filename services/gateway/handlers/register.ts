@@ -1,4 +1,6 @@
 import { create, type DescService } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema } from "@heddle/contracts/google/rpc";
 import { AdmissionOutcome } from "@heddle/contracts/heddle/contract/v1";
 import {
   type Instance,
@@ -101,10 +103,20 @@ export const register = (deps: {
         instances.setState(instanceId, expect(request, "heartbeat").state);
       }
     } finally {
-      leave();
-      log.info({ instanceId, serviceName, address }, "instance left");
+      // One that goes to the gateway's successor is as well as before: calls that are still on their way are answered by it.
+      if (!isDrained(signal)) {
+        leave();
+        log.info({ instanceId, serviceName, address }, "instance left");
+      }
     }
   };
+
+/** Whether a call was ended because the gateway itself stops. */
+const isDrained = ({ aborted, reason }: AbortSignal): boolean =>
+  aborted &&
+  ConnectError.from(reason)
+    .findDetails(ErrorInfoSchema)
+    .some((info) => info.reason === "DRAINING");
 
 /** Routes calls to an instance until the returned function is called; throws, and changes nothing, when it may not enter. */
 const enter = (

@@ -3,7 +3,7 @@ import type { EndpointReport } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
-import { createBalancing } from "../registry/balancing.ts";
+import { type Balancing, createBalancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
@@ -20,6 +20,8 @@ import { createMethodRoutes, type MethodRoutes } from "./method-routes.ts";
 
 /** What takes calls to instances, all of it over the same connections. */
 export interface Carriers {
+  /** Which instance each call goes to. */
+  readonly balancing: Balancing;
   readonly routes: MethodRoutes;
   /** gRPC, as it comes. */
   readonly carry: Carrier;
@@ -67,6 +69,7 @@ export const createCarriers = (options: {
     if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
   });
   return {
+    balancing,
     routes,
     carry,
     shared,

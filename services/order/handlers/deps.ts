@@ -3,10 +3,9 @@ import type { BillingService } from "@heddle/contracts/billing/v1";
 import type { CreditScoreService } from "@heddle/contracts/creditscore/v2";
 import type { CustomerService } from "@heddle/contracts/customer/v1";
 import type { SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
-import type { Clock, Ids, Timers } from "@heddle/mesh/runtime";
+import type { Clock, Ids } from "@heddle/mesh/runtime";
 import type { SagaDefinition, Sagas } from "@heddle/mesh/saga";
 import type { Store } from "@heddle/mesh/store";
-import type { OrderNotifier } from "../order-notifier.ts";
 import type { Cancellation } from "../sagas/cancel-order.ts";
 import type { Fulfilment } from "../sagas/fulfil-order.ts";
 import type { Placement } from "../sagas/place-order.ts";
@@ -20,9 +19,7 @@ export interface Deps {
   readonly placement: SagaDefinition<Placement>;
   readonly cancellation: SagaDefinition<Cancellation>;
   readonly fulfilment: SagaDefinition<Fulfilment>;
-  readonly notifier: OrderNotifier;
   readonly clock: Clock;
-  readonly timers: Timers;
   readonly ids: Ids;
 }
 

@@ -31,11 +31,11 @@ export const placeOrder =
 
 /** The order of a request, a new one or the one that an earlier call with its request id has made, and its saga while it runs. */
 const writtenDown = async (
-  { orders, store, sagas, placement, clock, ids, notifier }: Deps,
+  { orders, store, sagas, placement, clock, ids }: Deps,
   request: PlaceOrderRequest,
 ): Promise<{ id: string; saga: StartedSaga | undefined }> => {
   const replay = currentCall()?.replay;
-  const written = await store.write(
+  return store.write(
     async (tx) => {
       const known = replay && (await orders.findByRequest(tx, replay.requestId));
       if (known !== undefined) {
@@ -53,6 +53,4 @@ const writtenDown = async (
     },
     { reply: "later" },
   );
-  notifier.notify(written.id);
-  return written;
 };

@@ -1,7 +1,6 @@
 import type { OrderService } from "@heddle/contracts/order/v1";
 import { fail } from "@heddle/mesh/contract";
 import type { Handler } from "@heddle/mesh/rpc";
-import type { Timers } from "@heddle/mesh/runtime";
 import { ORDER_NOT_FOUND } from "../errors.ts";
 import { isFinal } from "../order.ts";
 import type { OrderNotifier } from "../order-notifier.ts";
@@ -9,19 +8,18 @@ import type { Deps } from "./deps.ts";
 
 /** Transitions that are read at a time. An order has a handful in its life. */
 const READ_MAX = 100;
-/** Milliseconds between looks: another instance on the same store may have moved the order, which nobody tells this one. */
-const LOOK_PERIOD_MS = 1_000;
 
 /** Sends the transitions of an order from the table, so that none is left out and none comes twice, until the order is final. */
 export const watchOrder = ({
   orders,
   store,
   notifier,
-  timers,
-}: Pick<Deps, "orders" | "store" | "notifier" | "timers">): Handler<typeof OrderService.method.watchOrder> =>
+}: Pick<Deps, "orders" | "store"> & { readonly notifier: OrderNotifier }): Handler<
+  typeof OrderService.method.watchOrder
+> =>
   async function* ({ orderId, afterSequence }, { signal }) {
     // Listens before it looks: a change in between is not missed.
-    const changes = listening(notifier, timers, orderId, signal);
+    const changes = listening(notifier, orderId, signal);
     try {
       for (let after = afterSequence; !signal.aborted; await changes.next()) {
         const { order, transitions } = await store.read(async (reader) => ({
@@ -42,7 +40,7 @@ export const watchOrder = ({
   };
 
 /** Waits for the next sign of a change; signs that come while nobody waits count as one. */
-const listening = (notifier: OrderNotifier, timers: Timers, orderId: string, signal: AbortSignal) => {
+const listening = (notifier: OrderNotifier, orderId: string, signal: AbortSignal) => {
   let changed = false;
   let wake: (() => void) | undefined;
   const again = () => {
@@ -50,7 +48,6 @@ const listening = (notifier: OrderNotifier, timers: Timers, orderId: string, sig
     wake?.();
   };
   const forget = notifier.listen(orderId, again);
-  const look = timers.every(LOOK_PERIOD_MS, again);
   signal.addEventListener("abort", again, { once: true });
   return {
     again,
@@ -65,7 +62,6 @@ const listening = (notifier: OrderNotifier, timers: Timers, orderId: string, sig
     },
     stop(): void {
       forget();
-      look.cancel();
       signal.removeEventListener("abort", again);
     },
   };

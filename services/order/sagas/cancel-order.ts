@@ -37,5 +37,4 @@ export const cancelOrderSaga = (deps: SagaDeps): SagaDefinition<Cancellation> =>
         },
       },
     ],
-    committed: (orderId) => deps.notifier.notify(orderId),
   });

@@ -1,6 +1,5 @@
 import type { Clock } from "@heddle/mesh/runtime";
 import type { Owners } from "../handlers/deps.ts";
-import type { OrderNotifier } from "../order-notifier.ts";
 import type { Payment } from "../payment.ts";
 import type { OrderStore } from "../store.ts";
 
@@ -9,6 +8,5 @@ export interface SagaDeps {
   readonly orders: OrderStore;
   readonly owners: Owners;
   readonly payment: Payment;
-  readonly notifier: OrderNotifier;
   readonly clock: Clock;
 }

@@ -36,5 +36,4 @@ export const fulfilOrderSaga = (deps: SagaDeps): SagaDefinition<Fulfilment> =>
         },
       },
     ],
-    committed: (orderId) => deps.notifier.notify(orderId),
   });

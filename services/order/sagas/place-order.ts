@@ -34,7 +34,7 @@ const CHECK_MS = 2_000;
  * gives up what may be held.
  */
 export const placeOrderSaga = (deps: SagaDeps): SagaDefinition<Placement> => {
-  const { orders, payment, owners, notifier } = deps;
+  const { orders, payment, owners } = deps;
   const { customer, number, score } = checks(owners);
   const checkStep = (name: string, check: Check) => ({
     name,
@@ -76,7 +76,6 @@ export const placeOrderSaga = (deps: SagaDeps): SagaDefinition<Placement> => {
       const reason = rejectionReason(failure.kind === "refused" ? failure.reason : "");
       return changeOrder(deps, tx, key, (order, now) => rejectedOrder(order, reason, now));
     },
-    committed: (orderId) => notifier.notify(orderId),
   });
 };
 

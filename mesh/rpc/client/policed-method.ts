@@ -1,0 +1,159 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "@heddle/contracts/google/rpc";
+import { commonReasons } from "../../contract/common-reasons.ts";
+import { fail } from "../../contract/fail.ts";
+import type { HedgeOptions } from "../../contract/options.ts";
+import { CircuitBreaker } from "../../policy/circuit-breaker.ts";
+import { mayRepeat, methodPolicy, type Repeats } from "../../policy/method-policy.ts";
+import { decideRetry, PUSHBACK, type RetryDecision, readPushback } from "../../policy/retry.ts";
+import { RetryBudget } from "../../policy/retry-budget.ts";
+import type { Runtime } from "../../runtime/index.ts";
+import { currentCall } from "../call.ts";
+import type { Attempt } from "./attempt.ts";
+import { AcquireError } from "./connection-pool.ts";
+
+/** What is kept of a service for the calls of all its methods. */
+export interface Target {
+  readonly budget: RetryBudget;
+  readonly breaker: CircuitBreaker;
+}
+
+export const createTarget = ({ random }: Pick<Runtime, "random">): Target => ({
+  budget: new RetryBudget(),
+  breaker: new CircuitBreaker(random),
+});
+
+/** How far a call has come when one of its attempts fails. */
+export interface Progress {
+  readonly mayRepeat: boolean;
+  /** Times that it was sent. */
+  readonly attempts: number;
+  /** `Clock.monotonicMs` of its first attempt. */
+  readonly startMs: number;
+  /** Milliseconds that its caller gives it; none where that is undefined, or 0 or less. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** A method with what its contract and its target allow, put together once. */
+export class PolicedMethod {
+  readonly method: DescMethod;
+  readonly target: Target;
+  readonly repeats: Repeats;
+  readonly hedge: HedgeOptions | undefined;
+  readonly #timeoutMs: number | undefined;
+  readonly #attemptsMax: number;
+  readonly #runtime: Pick<Runtime, "clock" | "random">;
+
+  constructor(method: DescMethod, target: Target, runtime: Pick<Runtime, "clock" | "random">) {
+    const policy = methodPolicy(method);
+    this.method = method;
+    this.target = target;
+    this.repeats = policy.repeats.value;
+    this.hedge = policy.hedge.value;
+    this.#timeoutMs = policy.timeoutMs.value;
+    this.#attemptsMax = policy.attemptsMax.value;
+    this.#runtime = runtime;
+  }
+
+  mayRepeat(request: object): boolean {
+    return mayRepeat(this.method, this.repeats, request);
+  }
+
+  /** Counts a call in, and returns why it is not sent, where it is not: the target fails nearly all calls. */
+  enter(nowMs: number): ConnectError | undefined {
+    const { breaker, budget } = this.target;
+    if (!breaker.enter(nowMs)) return this.#heldBack();
+    budget.called(nowMs);
+    return undefined;
+  }
+
+  /** What becomes of a call whose attempt has failed. Says to the call that is being served when nobody is to try again. */
+  judge(thrown: unknown, attempt: Pick<Attempt, "isAnswered">, progress: Progress): RetryDecision {
+    const error = ConnectError.from(thrown);
+    const nowMs = this.#runtime.clock.monotonicMs();
+    const pushbackMs = readPushback(error.metadata.get(PUSHBACK));
+    if (isTargetsFault(error, pushbackMs)) this.target.breaker.failed(nowMs);
+    const decision = decideRetry(
+      {
+        code: error.code,
+        pushbackMs,
+        retryDelayMs: retryDelayOf(error),
+        isAnswered: attempt.isAnswered === true,
+      },
+      {
+        mayRepeat: progress.mayRepeat,
+        attempts: progress.attempts,
+        attemptsMax: this.#attemptsMax,
+        leftMs: this.#deadlineOf(progress) - nowMs,
+        nowMs,
+        budget: this.target.budget,
+        random: this.#runtime.random,
+      },
+    );
+    if (decision.again) this.target.breaker.sent(nowMs);
+    else if (decision.isExhausted) tellServedCall();
+    return decision;
+  }
+
+  /** Rethrows what a call has failed with that is not sent again. */
+  readonly onFinal = (error: unknown): never => {
+    this.judge(error, NO_ATTEMPT, { mayRepeat: false, attempts: 1, startMs: 0, timeoutMs: undefined });
+    throw error;
+  };
+
+  /** Takes a copy of a call that is slow out of the budget; false when there is none to be had. */
+  takeCopy(attempts: number): boolean {
+    const nowMs = this.#runtime.clock.monotonicMs();
+    const { breaker, budget } = this.target;
+    const attemptsMax = this.hedge?.attemptsMax ?? 0;
+    if (attempts >= attemptsMax || !budget.take(nowMs)) return false;
+    breaker.sent(nowMs);
+    return true;
+  }
+
+  /** `Clock.monotonicMs` at which a call is over: by its own timeout, that of the call it is made for, or the contract's. */
+  #deadlineOf({ startMs, timeoutMs }: Progress): number {
+    const ownMs = timeoutMs === undefined || timeoutMs <= 0 ? Number.POSITIVE_INFINITY : timeoutMs;
+    const endMs = startMs + Math.min(ownMs, this.#timeoutMs ?? Number.POSITIVE_INFINITY);
+    return Math.min(endMs, currentCall()?.deadlineMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  #heldBack(): ConnectError {
+    tellServedCall();
+    const { typeName, file } = this.method.parent;
+    const reason = commonReasons(file.proto.package).CIRCUIT_OPEN;
+    return fail(reason, { service: typeName }, { retryDelayMs: HELD_BACK_RETRY_MS });
+  }
+}
+
+const NO_ATTEMPT = { isAnswered: false };
+
+/** Milliseconds after which a caller of a target that fails may try again: the share that is held back follows within seconds. */
+const HELD_BACK_RETRY_MS = 1_000;
+
+/** What failed below was tried often enough: who called us must not begin anew, or tries would multiply over the hops. */
+const tellServedCall = (): void => {
+  const call = currentCall();
+  if (call !== undefined) call.isExhausted = true;
+};
+
+/**
+ * True for failures that speak against the target itself: not those of one that it has called, nor calls that were never sent.
+ * RESOURCE_EXHAUSTED is not among them: the target is well, and says so at little cost, or the caller is over its own rate.
+ */
+const isTargetsFault = (error: ConnectError, pushbackMs: number | undefined): boolean => {
+  switch (error.code) {
+    case Code.Unavailable:
+    case Code.DeadlineExceeded:
+      return (pushbackMs === undefined || pushbackMs >= 0) && !(error.cause instanceof AcquireError);
+    default:
+      return false;
+  }
+};
+
+const retryDelayOf = (error: ConnectError): number | undefined => {
+  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay === undefined ? undefined : durationMs(delay);
+};
