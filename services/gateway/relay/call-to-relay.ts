@@ -13,6 +13,8 @@ export interface RelayDeps {
   readonly clock: Pick<Clock, "monotonicMs">;
   /** Ends calls that would go on for ever when the gateway drains. */
   readonly endless: EndlessCalls;
+  /** Calls that have a deadline, and are no exchange of one message for another: it may be an hour off. */
+  readonly streams: EndlessCalls;
 }
 
 /** One call as it came. */
