@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { CustomerService } from "@heddle/contracts/customer/v1";
 import { UsageService } from "@heddle/contracts/heddle/usage/v1";
+import { OverviewService, OverviewSource } from "@heddle/contracts/overview/v1";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Finished, runHeddle } from "./heddle-up.ts";
 import { startMesh, type TestMesh } from "./mesh.ts";
 
 const LOOM = new URL("./admission/loom.ts", import.meta.url).pathname;
 const WEAVE = "loom.v1.LoomService/Weave";
+
+/** Time enough for a machine that does other things as well. */
+const PATIENCE = { timeout: 20_000, interval: 100 };
 
 let mesh: TestMesh;
 const looms: ChildProcess[] = [];
@@ -148,6 +153,27 @@ describe("heddle fault", () => {
     expect(await heddle("fault", "add", WEAVE, "--abort", "nonsense")).toMatchObject({ code: 2 });
     expect(await heddle("fault", "remove", "rul_none")).toMatchObject({ code: 1 });
   });
+});
+
+test("a call between services, which passes no gateway otherwise, is hit by a fault until that is removed", async () => {
+  for (const service of ["customer", "overview"]) await mesh.start(service);
+  const { customer } = await mesh.client(CustomerService).createCustomer({
+    givenName: "Ada",
+    familyName: "Lovelace",
+    email: "ada@example.com",
+  });
+  const overview = mesh.client(OverviewService);
+  /** How the customer's own service has answered the overview's. */
+  const asked = async () => {
+    const reply = await overview.composeCustomerOverview({ customerId: customer?.id ?? "" });
+    const status = reply.customerOverview?.sources.find(({ source }) => source === OverviewSource.CUSTOMER);
+    return status?.reason;
+  };
+  await vi.waitFor(async () => expect(await asked()).toBe(""), PATIENCE);
+  await heddle("fault", "add", "customer.v1.CustomerService/GetCustomer", "--abort", "data_loss");
+  await vi.waitFor(async () => expect(await asked()).toBe("FAULT_INJECTED"), PATIENCE);
+  await heddle("fault", "remove", "--all");
+  await vi.waitFor(async () => expect(await asked()).toBe(""), PATIENCE);
 });
 
 test("heddle policy tells what is in force for a method and why, with the rules and the instances", async () => {

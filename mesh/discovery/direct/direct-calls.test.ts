@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { compileRules } from "../../policy/index.ts";
 import { EchoService } from "../../rpc/fixtures/echo-contract.ts";
 import { startEcho } from "../../rpc/fixtures/echo-server.ts";
-import { addressPool, answersFor, attemptKey, WIRES, type WireChoice } from "../../rpc/index.ts";
+import { type Attempt, addressPool, answersFor, attemptKey, WIRES, type WireChoice } from "../../rpc/index.ts";
 import { systemRuntime } from "../../runtime/index.ts";
 import { fakeClock } from "../../testing/fake-clock.ts";
 import { createBalancer } from "../balance/balance.ts";
@@ -243,6 +243,17 @@ test("a further attempt goes to another instance, and then through the gateway",
   expect(texts.slice(0, 2).sort()).toEqual(["one", "other"]);
   expect(texts[2]).toBe("gateway");
   expect(tried.sort()).toEqual([`127.0.0.1:${one.port}`, `127.0.0.1:${other.port}`].sort());
+});
+
+test("whoever sends a call again hears that it was answered, wherever it went", async () => {
+  const { port } = await startInstance("one");
+  const { tell, of } = await start();
+  for (const endpoints of [[], [endpointAt(port)]]) {
+    tell(endpoints);
+    const attempt: Attempt = { tried: [] };
+    await of().say({ text: "x" }, { contextValues: createContextValues().set(attemptKey, attempt) });
+    expect(attempt.isAnswered).toBe(true);
+  }
 });
 
 test("a caller that leaves says nothing of the instance, one that waited in vain does", async () => {

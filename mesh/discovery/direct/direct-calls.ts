@@ -60,12 +60,12 @@ export const createDirectCalls = (deps: DirectCallsDeps): DirectCalls => {
     });
     stops.push(source.watch(service.typeName, (endpoints) => pool.update(callable(endpoints, of))));
     const attemptOf: AttemptOf = (method, header, values) => {
-      const tried = values?.get(attemptKey)?.tried;
+      const outer = values?.get(attemptKey);
       const { rules } = watched;
-      if (rules.isEmpty) return new DirectAttempt(tried);
+      if (rules.isEmpty) return new DirectAttempt(outer);
       const own = new Headers(header);
       const of = rules.of({ method, service: pool.serviceName, header: (name) => own.get(name) ?? undefined });
-      return new DirectAttempt(tried, of !== undefined);
+      return new DirectAttempt(outer, of !== undefined);
     };
     return counting(transportOver(pool, authority, runtime, identity), attemptOf, count);
   };

@@ -15,9 +15,29 @@ export class DirectAttempt implements Attempt {
   /** Whether it goes through the gateway, as long as there is one, wherever instances are. */
   readonly isDetour: boolean;
 
-  constructor(tried: string[] = [], isDetour = false) {
-    this.tried = tried;
+  /** Of whoever sends the call as often as it is worth it: what the transport tells of the attempt is for him. */
+  readonly #outer: Attempt | undefined;
+
+  constructor(outer?: Attempt, isDetour = false) {
+    this.#outer = outer;
+    this.tried = outer?.tried ?? [];
     this.isDetour = isDetour;
+  }
+
+  get isAnswered(): boolean {
+    return this.#outer?.isAnswered ?? false;
+  }
+
+  set isAnswered(isAnswered: boolean) {
+    if (this.#outer !== undefined) this.#outer.isAnswered = isAnswered;
+  }
+
+  get running(): Attempt["running"] {
+    return this.#outer?.running;
+  }
+
+  set running(running: Attempt["running"]) {
+    if (this.#outer !== undefined) this.#outer.running = running;
   }
 }
 

@@ -9,8 +9,7 @@ import {
   type Session,
   type StreamHandler,
 } from "@heddle/mesh/wire";
-import type { RequestSampler } from "../edge/edge.ts";
-import { firstMessage } from "../usage/first-message.ts";
+import { showFirstMessage } from "../usage/first-message.ts";
 import { type CallToRelay, type RelayDeps, toldAtDrain } from "./call-to-relay.ts";
 import type { Endless } from "./endless-calls.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
@@ -80,7 +79,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     const piece = bytes === 0 ? EMPTY : Buffer.from(chunk);
     const instance = this.#instance;
     const { sampler } = this.#call.route;
-    if (sampler !== undefined && !this.#request.isBegun) this.#show(sampler, piece);
+    if (sampler !== undefined && !this.#request.isBegun) showFirstMessage(sampler, this.#call.headers, piece);
     this.#request.ended = end;
     this.#request.add(piece, instance !== undefined);
     this.#owedToCaller += bytes;
@@ -95,11 +94,6 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     if (end) this.#way.report.requestEnded();
     // Nothing is said of the room after the end.
     if (more || end) this.takenByInstance();
-  }
-
-  #show(sampler: RequestSampler, piece: Uint8Array): void {
-    const message = firstMessage(this.#call.headers.get("content-type"), piece);
-    if (message !== undefined) sampler.look(message);
   }
 
   onTrailers(trailers: HeaderList): void {

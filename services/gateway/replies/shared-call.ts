@@ -5,7 +5,7 @@ import type { HeaderList, HttpStream, StreamHandler } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import type { Guarded, HangGuard } from "../relay/hang-guard.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
-import { firstMessage } from "../usage/first-message.ts";
+import { showFirstMessage } from "../usage/first-message.ts";
 import type { Ending } from "./collected-answer.ts";
 import { isOneMessage, REQUEST_BYTES_MAX, type ReplyCache } from "./reply-cache.ts";
 import type { Sharing } from "./sharing.ts";
@@ -89,8 +89,7 @@ export class SharedCall implements StreamHandler, Guarded {
   #ask(): void {
     const { stream, headers, method, sharing, sampler } = this.#call;
     stream.consume(this.#body.length);
-    const message = sampler && firstMessage(headers.get("content-type"), this.#body);
-    if (message !== undefined) sampler?.look(message);
+    if (sampler !== undefined) showFirstMessage(sampler, headers, this.#body);
     const leave = this.#replies.ask({ method, sharing, body: this.#body, peer: stream.peer }, (ending, ageMs) =>
       this.#answer(ending, ageMs),
     );

@@ -1,3 +1,12 @@
+import type { HeaderList } from "@heddle/mesh/wire";
+import type { RequestSampler } from "../edge/edge.ts";
+
+/** Shows the request of a call that was not translated to whoever looks at some of them, by the first piece of its body. */
+export const showFirstMessage = (sampler: RequestSampler, headers: HeaderList, piece: Uint8Array): void => {
+  const message = firstMessage(headers.get("content-type"), piece);
+  if (message !== undefined) sampler.look(message);
+};
+
 /** Flags, and the length of what follows (gRPC over HTTP/2, Length-Prefixed-Message). */
 const PREFIX_BYTES = 5;
 
