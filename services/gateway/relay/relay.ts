@@ -1,7 +1,8 @@
 import type { ConnectError } from "@connectrpc/connect";
-import { fail } from "@heddle/mesh/contract";
+import { commonReasons, fail } from "@heddle/mesh/contract";
 import type { Candidate } from "@heddle/mesh/discovery";
 import { continueTrace } from "@heddle/mesh/observe";
+import type { RetryBudget } from "@heddle/mesh/policy";
 import { respondError } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
@@ -30,6 +31,8 @@ export interface Route {
   readonly answerFields: readonly string[];
   /** What the first message of the request is shown to; undefined: nobody asks. */
   readonly sampler?: RequestSampler | undefined;
+  /** What the service may be sent again, of a method whose calls may take effect twice; undefined: each is sent once. */
+  readonly budget?: RetryBudget | undefined;
   /** Hears that the call is refused, for want of room or because it is too large. */
   refused?(error: ConnectError): void;
   /** Another instance than those at these addresses where there is one, for a call that the first one has not begun; or none. */
@@ -59,7 +62,7 @@ export interface Relay {
 }
 
 export interface RelayOptions {
-  readonly runtime: Pick<Runtime, "timers" | "random">;
+  readonly runtime: Pick<Runtime, "clock" | "timers" | "random">;
   /** This gateway's own: what it has relayed carries it, and is not relayed again. */
   readonly instanceId: string;
   /** The connections to instances. */
@@ -70,10 +73,10 @@ export interface RelayOptions {
 const STREAM_GRACE_MS = 1_000;
 
 export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): Relay => {
-  const { timers, random } = runtime;
+  const { clock, timers, random } = runtime;
   const forward = createForwarder(instanceId);
   const [endless, streams] = [new EndlessCalls(), new EndlessCalls()];
-  const deps = { upstreams, timers, guard: new HangGuard(timers), endless, streams };
+  const deps = { upstreams, clock, timers, guard: new HangGuard(timers), endless, streams };
   return {
     send(stream, headers, end, route) {
       const plan = planOf(headers);
@@ -85,8 +88,13 @@ export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): R
         respondError(stream, headers, loop, timers);
         return;
       }
+      if (forwarded.isLate) {
+        respondError(stream, headers, fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}), timers);
+        return;
+      }
+      const { list: sent, previousAttempts } = forwarded;
       const extra = ["traceparent", continueTrace(forwarded.traceparent, random), ...forwarded.changing];
-      new RelayedCall(deps, { stream, headers, end, route, sent: forwarded.list, extra }).open();
+      new RelayedCall(deps, { stream, headers, end, route, sent, extra, previousAttempts }).open();
     },
     forget: (address) => upstreams.forget(address),
     drain(reason) {
