@@ -5,6 +5,7 @@ import {
   createDirectCalls,
   type EndpointSource,
   endpointFile,
+  logChanges,
   parsePlaces,
   placedEndpoints,
   registryEndpoints,
@@ -12,7 +13,7 @@ import {
 } from "../discovery/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { addressedTo, addressPool, type ClientIdentity, failoverPool, transportOver } from "../rpc/index.ts";
-import { parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
+import { clockOfTurns, parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
 import { createUsageReporter } from "../usage/index.ts";
 import type { MeshConfig } from "./config.ts";
 import type { ServiceDefinition } from "./define-service.ts";
@@ -70,6 +71,13 @@ export const wayToOthers = (deps: {
   const source = byPackage(new Map(written), registry);
   const watched = watchedRules({ transport: anyGateway, runtime, log });
   const reporter = createUsageReporter({ consumer: definition, ...runtime, log });
+  const balancing = {
+    clock: clockOfTurns(runtime.clock),
+    random: runtime.random,
+    locality: config.HEDDLE_LOCALITY,
+    subset: { key: instanceId },
+    changed: logChanges(log),
+  };
   const direct = createDirectCalls({
     source,
     gateway: anyPool,
@@ -78,7 +86,7 @@ export const wayToOthers = (deps: {
     runtime,
     identity,
     watched,
-    balancer: () => createBalancer({ ...runtime, locality: config.HEDDLE_LOCALITY }),
+    balancer: () => createBalancer(balancing),
     count: reporter.count,
   });
   return {
