@@ -13,6 +13,8 @@ export interface RelayDeps {
   readonly clock: Pick<Clock, "monotonicMs">;
   /** Ends calls that would go on for ever when the gateway drains. */
   readonly endless: EndlessCalls;
+  /** Calls that have a deadline, and are no exchange of one message for another: it may be an hour off. */
+  readonly streams: EndlessCalls;
 }
 
 /** One call as it came. */
@@ -28,3 +30,12 @@ export interface CallToRelay {
   /** Times that the caller has sent it before. */
   readonly previousAttempts: number;
 }
+
+/** The calls that are told when the gateway drains, for one of this route; undefined: it may finish. */
+export const toldAtDrain = (
+  { endless, streams }: RelayDeps,
+  { timeoutMs, isUnary }: Route,
+): EndlessCalls | undefined => {
+  if (timeoutMs === undefined) return endless;
+  return isUnary ? undefined : streams;
+};

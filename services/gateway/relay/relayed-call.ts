@@ -11,7 +11,7 @@ import {
 } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { firstMessage } from "../usage/first-message.ts";
-import type { CallToRelay, RelayDeps } from "./call-to-relay.ts";
+import { type CallToRelay, type RelayDeps, toldAtDrain } from "./call-to-relay.ts";
 import type { Endless } from "./endless-calls.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
 import type { Guarded } from "./hang-guard.ts";
@@ -66,8 +66,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       throw error;
     }
     if (this.#isOver) return;
-    if (timeoutMs === undefined) this.#deps.endless.add(this);
-    else this.#deps.guard.watch(this, timeoutMs);
+    toldAtDrain(this.#deps, this.#call.route)?.add(this);
+    if (timeoutMs !== undefined) this.#deps.guard.watch(this, timeoutMs);
   }
 
   // From the caller.
@@ -284,7 +284,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#isOver = true;
     this.#instance = undefined;
     this.#request.drop();
-    if (this.#call.route.timeoutMs === undefined) this.#deps.endless.delete(this);
+    toldAtDrain(this.#deps, this.#call.route)?.delete(this);
     this.#deps.guard.forget(this);
     this.#way.leave();
   }

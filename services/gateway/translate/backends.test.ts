@@ -8,7 +8,7 @@ import { ErrorCode, HeaderList } from "@heddle/mesh/wire";
 import { describe, expect, test } from "vitest";
 import { contractOf, instanceOf } from "../fixtures/contract.ts";
 import { type AskedInstance, fakeInstances } from "../fixtures/fake-instances.ts";
-import { NO_TRAFFIC } from "../fixtures/no-traffic.ts";
+import { NO_MIRRORS, NO_TRAFFIC } from "../fixtures/no-traffic.ts";
 import { createBalancing } from "../registry/balancing.ts";
 import { createContracts } from "../registry/contracts.ts";
 import { createInstances } from "../registry/instances.ts";
@@ -42,6 +42,7 @@ const start = ({ addresses = ["loom:1", "loom:2"], callsMax = 1_000, isRead = fa
     routes: createMethodRoutes({ instances, contracts, balancing }),
     upstreams: fakes.upstreams,
     traffic: NO_TRAFFIC,
+    mirrors: NO_MIRRORS,
     own,
     instanceId: "ins_me",
   });
