@@ -63,6 +63,10 @@ release-migrations: $(INSTALLED) ## Record the migrations as released: from then
 test: $(INSTALLED) ## Run the tests that need nothing but Node
 	@vitest run $(ARGS)
 
+.PHONY: show-rollout
+show-rollout: $(INSTALLED) ## Print what a deployment under load costs its callers, and how a bad one is taken back
+	@node --conditions=source tests/rollout/main.ts
+
 .PHONY: test-peers
 test-peers: $(INSTALLED) ## Run the tests that need grpcurl, curl, git and strace as well
 	@HEDDLE_TEST_PEERS=1 vitest run tests/peers $(ARGS)

@@ -5,6 +5,7 @@ import { CustomerService } from "@heddle/contracts/customer/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type HeddleUp, heddleUp, runHeddle } from "./heddle-up.ts";
 import { type Alteration, alteredPackage } from "./rollout/altered-package.ts";
+import { grpcJsLoad } from "./rollout/grpc-js-load.ts";
 import { steadyLoad } from "./rollout/steady-load.ts";
 
 let up: HeddleUp;
@@ -23,6 +24,8 @@ afterAll(async () => {
   await up?.stop();
   rmSync(folder, { recursive: true, force: true });
 }, 30_000);
+
+const ADD_NOTE = "ALTER TABLE customers ADD COLUMN note TEXT;";
 
 interface Process {
   readonly service: string;
@@ -44,15 +47,15 @@ const save = (alteration: Alteration): string => {
   return path;
 };
 
-/** Runs a command under load; every call of every caller must succeed. */
+/** Runs a command under load, of Connect's client and of grpc-js; every call of every caller must succeed. */
 const underLoad = async (...command: string[]) => {
-  const load = steadyLoad(up.url, 4);
-  const finished = await up.heddle(...command).finally(async () => {
-    const { calls, failures } = await load.stop();
-    expect(failures).toEqual([]);
-    expect(calls).toBeGreaterThan(0);
+  const loads = [steadyLoad(up.url, 4), grpcJsLoad(up.url, 2)];
+  return up.heddle(...command).finally(async () => {
+    for (const { calls, failures } of await Promise.all(loads.map((load) => load.stop()))) {
+      expect(failures).toEqual([]);
+      expect(calls).toBeGreaterThan(0);
+    }
   });
-  return finished;
 };
 
 test("a service grows and shrinks under load without a failed call, and the others stay as they are", async () => {
@@ -80,11 +83,20 @@ test("a service is restarted under load without a failed call", async () => {
   expect(await pidsOf("customer")).not.toEqual(before);
 }, 120_000);
 
+test("the gateway is restarted at its address under load without a failed call, and the services stay as they are", async () => {
+  const others = await pidsOf("customer", "creditscore");
+  const [before] = await pidsOf("gateway");
+  expect((await underLoad("restart", "gateway")).code).toBe(0);
+  const [after] = await pidsOf("gateway");
+  expect(after).not.toBe(before);
+  expect(await pidsOf("customer", "creditscore")).toEqual(others);
+}, 120_000);
+
 test("a release with a migration is deployed under load without a failed call, takes its share, and can be undone", async () => {
   const others = await pidsOf("gateway", "creditscore");
   const path = save({
     version: "0.2.0",
-    add: { "files/services/customer/migrations/0002-add-a-note.sql": "ALTER TABLE customers ADD COLUMN note TEXT;" },
+    add: { "files/services/customer/migrations/0002-add-a-note.sql": ADD_NOTE },
   });
   const { code, stderr } = await underLoad("deploy", "customer", "--from", path, "--watch", "2s");
   expect([code, stderr]).toEqual([0, expect.stringContaining("0002-add-a-note")]);
@@ -147,15 +159,22 @@ test.each<[string, Alteration, RegExp]>([
   60_000,
 );
 
-test("a release whose migration the running one does not survive is refused before anything starts", async () => {
-  const migration = "files/services/customer/migrations/0002-drop-phone.sql";
+test("a release whose migrations the running one does not survive is refused before anything starts", async () => {
   const before = await pidsOf("customer");
-  // The file has had another 0002 by now, from the release that was undone.
-  const path = save({ version: "0.4.0", add: { [migration]: "ALTER TABLE customers DROP COLUMN phone;" } });
-  const refused = await up.heddle("deploy", "customer", "--from", path);
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("0002-add-a-note")]);
+  const second = "files/services/customer/migrations/0002-add-a-note.sql";
+  const third = "files/services/customer/migrations/0003-drop-phone.sql";
+  const drop = "ALTER TABLE customers DROP COLUMN phone;";
+  // The file has had the second one by now, from the release that was undone: another one in its place is no way on.
+  const other = save({ version: "0.4.0", add: { [second]: drop } });
+  const narrowing = save({ version: "0.4.1", add: { [second]: ADD_NOTE, [third]: drop } });
+  expect((await up.heddle("deploy", "customer", "--from", other)).stderr).toContain("was edited after it ran");
+  const refused = await up.heddle("deploy", "customer", "--from", narrowing, "--contract");
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringMatching(/no(t have a)? column named phone|no such column: phone/),
+  ]);
   expect(await pidsOf("customer")).toEqual(before);
-});
+}, 120_000);
 
 test("a package that was changed is refused", async () => {
   const broken = Buffer.from(packed);

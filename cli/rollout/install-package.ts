@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DataFolder } from "../data-folder.ts";
+import { isAlive } from "../process-info.ts";
 import type { Deployment } from "./deployment-file.ts";
 import type { ReadPackage } from "./package-manifest.ts";
 
@@ -31,15 +32,21 @@ export const installPackage = (folder: DataFolder, { manifest, release, files }:
   return target;
 };
 
-/** Removes the releases of a service that no undo goes back to. Returns their names. */
+/** Removes the releases of a service that no undo goes back to, and what of others was left half written. Returns their names. */
 export const removeOldReleases = (folder: DataFolder, deployment: Deployment): string[] => {
   const { service, release, rollouts } = deployment;
   const latest = rollouts.toReversed().flatMap((rollout) => [rollout.release, rollout.from]);
   const kept = new Set([release, ...[...new Set(latest)].filter((each) => each !== null).slice(0, RELEASES_KEPT)]);
   const all = dirname(folder.packageFolder(service, "any"));
-  const old = existsSync(all) ? readdirSync(all).filter((name) => !kept.has(name) && !name.includes(".draft-")) : [];
+  const old = existsSync(all) ? readdirSync(all).filter((name) => !kept.has(name) && !isBeingWritten(name)) : [];
   for (const name of old) rmSync(join(all, name), { recursive: true, force: true });
   return old;
+};
+
+/** A draft whose command was killed is of no use to anybody. */
+const isBeingWritten = (name: string): boolean => {
+  const pid = /\.draft-(\d+)$/.exec(name)?.[1];
+  return pid !== undefined && isAlive({ pid: Number(pid) });
 };
 
 const writeDurably = (path: string, bytes: Uint8Array): void => {

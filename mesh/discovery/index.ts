@@ -1,4 +1,5 @@
 export { type BalancerOptions, createBalancer } from "./balance/balance.ts";
+export { logChanges } from "./balance/log-changes.ts";
 export type { Balancer, Candidate, EndpointReport, Picker } from "./balancer.ts";
 export { createDirectCalls } from "./direct/direct-calls.ts";
 export type { Endpoint, EndpointSource } from "./endpoint.ts";

@@ -5,13 +5,14 @@ import {
   createDirectCalls,
   type EndpointSource,
   endpointFile,
+  logChanges,
   parsePlaces,
   placedEndpoints,
   registryEndpoints,
 } from "../discovery/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { addressedTo, addressPool, type ClientIdentity, failoverPool, transportOver } from "../rpc/index.ts";
-import { parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
+import { clockOfTurns, parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
 import { createUsageReporter } from "../usage/index.ts";
 import type { MeshConfig } from "./config.ts";
 
@@ -66,6 +67,13 @@ export const wayToOthers = (deps: {
   );
   const source = byPackage(new Map(written), registry);
   const reporter = createUsageReporter({ consumer: definition, ...runtime, log });
+  const balancing = {
+    clock: clockOfTurns(runtime.clock),
+    random: runtime.random,
+    locality: config.HEDDLE_LOCALITY,
+    subset: { key: instanceId },
+    changed: logChanges(log),
+  };
   const direct = createDirectCalls({
     source,
     gateway: anyPool,
@@ -73,7 +81,7 @@ export const wayToOthers = (deps: {
     wire,
     runtime,
     identity,
-    balancer: () => createBalancer({ ...runtime, locality: config.HEDDLE_LOCALITY }),
+    balancer: () => createBalancer(balancing),
     count: reporter.count,
   });
   return {

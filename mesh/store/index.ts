@@ -6,7 +6,7 @@ export { readMigrations } from "./migration-files.ts";
 export { type OpenStoreOptions, openStore } from "./open-store.ts";
 export { openTestStore, type TestStore } from "./open-test-store.ts";
 export { APPLICATION_ID } from "./own-file.ts";
-export { type MigrationPlan, type PlannedMigration, planMigrations } from "./plan-migrations.ts";
+export { type MigrationPlan, planMigrations } from "./plan-migrations.ts";
 export { type Restored, restoreFile, verifyCopy } from "./restore.ts";
 export type { SqliteStore } from "./sqlite-store.ts";
 export { declaredStatements, type NoParams, type Params, type Statement, sql } from "./statement.ts";

@@ -64,8 +64,9 @@ export const gateway = defineService({
       [accessCheckpoint(access), overloadCheckpoint(overload), rateCheckpoint({ clock }), counting.checkpoint],
       { version: () => access.version(), refused: counting.refused },
     );
-    const wire = config.HEDDLE_WIRE;
-    const carriers = createCarriers({ ...known, traffic, runtime: context, wire, self, neighbours, instanceId, log });
+    const { HEDDLE_WIRE: wire, HEDDLE_LOCALITY: locality } = config;
+    const way = { wire, locality, self, neighbours, instanceId };
+    const carriers = createCarriers({ ...known, ...way, traffic, runtime: context, log });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ ...known, learning, timers }),

@@ -1,4 +1,4 @@
-// Prints what a deployment under load costs its callers: node --conditions=source tests/rollout/main.ts
+// Prints what a deployment under load costs its callers: `make show-rollout`.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

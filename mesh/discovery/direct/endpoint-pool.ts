@@ -73,11 +73,17 @@ export class EndpointPool implements ConnectionPool {
     let failures = 0;
     while (candidate !== undefined && failures < CONNECTIONS_TRIED_MAX) {
       const { address } = candidate.endpoint;
+      // It counts while it waits: an instance that no connection comes from must not be waited for by all.
+      candidate.begin();
       try {
-        return this.#to(candidate, await connections.to(address).acquire(signal), attempt);
+        const session = await connections.to(address).acquire(signal);
+        candidate.end("left");
+        return this.#to(candidate, session, attempt);
       } catch (cause) {
-        if (signal?.aborted) throw cause;
-        candidate.begin();
+        if (signal?.aborted) {
+          candidate.end("left");
+          throw cause;
+        }
         candidate.end(cause instanceof AcquireError && cause.reason === "exhausted" ? "overloaded" : "failed");
         attempt.tried.push(address);
         this.#deps.doubt();

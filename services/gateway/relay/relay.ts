@@ -49,7 +49,10 @@ export interface Relay {
   send(stream: HttpStream, headers: HeaderList, end: boolean, route: Route): void;
   /** Lets the calls to an address finish and closes its connections. */
   forget(address: string): void;
-  /** Ends the calls without a deadline, now and from now on, with the reason why the gateway ends; the others may finish. */
+  /**
+   * Ends the calls without a deadline, now and from now on, with the reason why the gateway ends, and a second later those that are
+   * streams; the others may finish.
+   */
   drain(reason: ConnectError): void;
   /** Closes every connection. */
   close(): void;
@@ -63,11 +66,14 @@ export interface RelayOptions {
   readonly upstreams: Upstreams;
 }
 
+/** Milliseconds that a stream with a deadline gets to end by itself when the gateway drains; most take a few. */
+const STREAM_GRACE_MS = 1_000;
+
 export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): Relay => {
   const { timers, random } = runtime;
   const forward = createForwarder(instanceId);
-  const endless = new EndlessCalls();
-  const deps = { upstreams, timers, guard: new HangGuard(timers), endless };
+  const [endless, streams] = [new EndlessCalls(), new EndlessCalls()];
+  const deps = { upstreams, timers, guard: new HangGuard(timers), endless, streams };
   return {
     send(stream, headers, end, route) {
       const plan = planOf(headers);
@@ -83,7 +89,10 @@ export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): R
       new RelayedCall(deps, { stream, headers, end, route, sent: forwarded.list, extra }).open();
     },
     forget: (address) => upstreams.forget(address),
-    drain: (reason) => endless.interrupt(reason),
+    drain(reason) {
+      endless.interrupt(reason);
+      timers.after(STREAM_GRACE_MS, () => streams.interrupt(reason));
+    },
     close: () => upstreams.close(),
   };
 };

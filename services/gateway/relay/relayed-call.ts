@@ -27,6 +27,8 @@ export interface RelayDeps {
   readonly guard: HangGuard;
   /** Ends calls that would go on for ever when the gateway drains. */
   readonly endless: EndlessCalls;
+  /** Calls that have a deadline, and are no exchange of one message for another: it may be an hour off. */
+  readonly streams: EndlessCalls;
 }
 
 /** One call as it came. */
@@ -83,8 +85,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       throw error;
     }
     if (this.#isOver) return;
-    if (timeoutMs === undefined) this.#deps.endless.add(this);
-    else this.#deps.guard.watch(this, timeoutMs);
+    this.#interruptible()?.add(this);
+    if (timeoutMs !== undefined) this.#deps.guard.watch(this, timeoutMs);
   }
 
   // From the caller.
@@ -270,6 +272,13 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     else if (!this.#request.ended) discardBody(this.#caller, this.#deps.timers);
   }
 
+  /** Those that are told when the gateway drains, this one among them; undefined: it may finish. */
+  #interruptible(): EndlessCalls | undefined {
+    const { timeoutMs, isUnary } = this.#call.route;
+    if (timeoutMs === undefined) return this.#deps.endless;
+    return isUnary ? undefined : this.#deps.streams;
+  }
+
   #failWith(error: ConnectError): void {
     this.#finish();
     respondError(this.#caller, this.#call.headers, error, this.#deps.timers);
@@ -279,7 +288,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#isOver = true;
     this.#instance = undefined;
     this.#request.drop();
-    if (this.#call.route.timeoutMs === undefined) this.#deps.endless.delete(this);
+    this.#interruptible()?.delete(this);
     this.#deps.guard.forget(this);
     this.#way.leave();
   }

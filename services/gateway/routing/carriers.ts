@@ -1,5 +1,5 @@
 import type { ConnectError, Transport } from "@connectrpc/connect";
-import type { EndpointReport } from "@heddle/mesh/discovery";
+import { logChanges } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
@@ -8,6 +8,7 @@ import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
 import { type Carrier, createCarrier } from "../relay/carry.ts";
+import { EndlessCalls } from "../relay/endless-calls.ts";
 import { createRelay } from "../relay/relay.ts";
 import { createUpstreams } from "../relay/upstreams.ts";
 import { cachedBackends } from "../replies/cached-backends.ts";
@@ -15,6 +16,7 @@ import { createSharedReplies, type SharedReplies } from "../replies/share-replie
 import { faultyBackends } from "../traffic/faulty-backends.ts";
 import type { Traffic } from "../traffic/traffic.ts";
 import { type Backends, createBackends } from "../translate/backends.ts";
+import { endingBackends } from "../translate/ending-backends.ts";
 import { createTranslator, type Translator } from "../translate/translate.ts";
 import { createMethodRoutes, type MethodRoutes } from "./method-routes.ts";
 
@@ -50,11 +52,13 @@ export const createCarriers = (options: {
   neighbours: ReadonlyMap<string, Pick<RpcServer, "connect">>;
   /** This gateway's own. */
   instanceId: string;
+  /** Where it runs; empty where nobody has said. */
+  locality: string;
   log: Logger;
 }): Carriers => {
-  const { runtime, instances, contracts, catalog, traffic, self, wire, instanceId, log } = options;
+  const { runtime, instances, contracts, catalog, traffic, self, wire, instanceId, locality, log } = options;
   const { clock, timers, ids } = runtime;
-  const balancing = createBalancing({ instances, runtime, changed: (report) => logChange(log, report) });
+  const balancing = createBalancing({ instances, runtime, locality, changed: logChanges(log) });
   const routes = createMethodRoutes({ instances, contracts, balancing });
   const upstreams = createUpstreams(wire, runtime, options.neighbours);
   const relay = createRelay({ runtime, instanceId, upstreams });
@@ -63,7 +67,8 @@ export const createCarriers = (options: {
   const own = { isOwn: catalog.isOwn, transport: self };
   const plain = createBackends({ runtime, instances, routes, upstreams, traffic, own, instanceId });
   const cached = cachedBackends(plain, { routes, traffic, replies: shared.replies, timers, instanceId });
-  const backends = faultyBackends(cached, { routes, traffic, timers });
+  const streams = new EndlessCalls();
+  const backends = endingBackends(faultyBackends(cached, { routes, traffic, timers }), streams);
   const translator = createTranslator({ contracts, backends, timers, ids, log });
   instances.watch(({ instance }) => {
     if (!instances.list().some(({ address }) => address === instance.address)) relay.forget(instance.address);
@@ -75,14 +80,10 @@ export const createCarriers = (options: {
     shared,
     translator,
     backends,
-    drain: (reason) => relay.drain(reason),
+    drain(reason) {
+      relay.drain(reason);
+      streams.interrupt(reason);
+    },
     close: () => relay.close(),
   };
-};
-
-const logChange = (log: Logger, { endpoint, why, ejectedForMs }: EndpointReport): void => {
-  const { serviceName, instanceId, address } = endpoint;
-  const line = { serviceName, instanceId, address };
-  if (ejectedForMs === undefined) log.info(line, "instance gets calls again");
-  else log.warn({ ...line, why, forMs: Math.round(ejectedForMs) }, "instance gets no calls for a while");
 };
