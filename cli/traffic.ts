@@ -59,7 +59,7 @@ export const parsePercent = (text: string): number => {
 export const parseHeaderMatch = (text: string): { name: string; value: string } => {
   const equals = text.indexOf("=");
   const [name, value] = [text.slice(0, equals).toLowerCase(), text.slice(equals + 1)];
-  if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name) || value === "") {
+  if (equals < 0 || !/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name) || value === "") {
     throw new InvalidArgumentError("Write it like x-canary=1.");
   }
   return { name, value };

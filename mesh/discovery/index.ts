@@ -1,4 +1,5 @@
 export { type BalancerOptions, createBalancer } from "./balance/balance.ts";
+export { logChanges } from "./balance/log-changes.ts";
 export type { Balancer, Candidate, EndpointReport, Picker } from "./balancer.ts";
 export { createDirectCalls } from "./direct/direct-calls.ts";
 export type { Endpoint, EndpointSource } from "./endpoint.ts";
@@ -9,3 +10,4 @@ export { type Place, parsePlaces } from "./place.ts";
 export { placedEndpoints } from "./placed-endpoints.ts";
 export { type Offer, type Refusal, type Registration, register, registerWithAll } from "./registration.ts";
 export { registryEndpoints } from "./registry-endpoints.ts";
+export { watchedRules } from "./watched-rules.ts";

@@ -18,6 +18,9 @@ import type { KnownInstance } from "./known-instances.ts";
 import { createOutbound, type Outbound } from "./outbound.ts";
 import { registryEndpoints } from "./registry-endpoints.ts";
 
+/** What a machine needs at most that is busy with other things. */
+const BUSY = { timeout: 10_000 };
+
 const AWAY = reasons("test")("AWAY", Code.Unavailable, "away");
 const LOOM = "loom.v1.LoomService";
 const MILL = "mill.v1.MillService";
@@ -89,13 +92,13 @@ test("a watcher hears what is known at once, then the snapshot, then each change
   const { streams, watch } = start();
   const heard = watch();
   expect(heard).toEqual([[]]);
-  await expect.poll(() => streams[0]?.services).toEqual([LOOM]);
+  await expect.poll(() => streams[0]?.services, BUSY).toEqual([LOOM]);
   streams[0]?.say(snapshot(["a"]));
-  await expect.poll(() => heard.at(-1)).toEqual(["a"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a"]);
   streams[0]?.say(change(InstanceChangeKind.ADDED, "b"));
-  await expect.poll(() => heard.at(-1)).toEqual(["a", "b"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a", "b"]);
   streams[0]?.say(change(InstanceChangeKind.REMOVED, "a"));
-  await expect.poll(() => heard.at(-1)).toEqual(["b"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["b"]);
 });
 
 test("one stream asks for all services that are watched, and anew when there is another", async () => {
@@ -103,23 +106,23 @@ test("one stream asks for all services that are watched, and anew when there is 
   watch(LOOM);
   watch(MILL);
   watch(LOOM);
-  await expect.poll(() => streams).toHaveLength(1);
+  await expect.poll(() => streams, BUSY).toHaveLength(1);
   expect(streams[0]?.services).toEqual([LOOM, MILL]);
   watch("shed.v1.ShedService");
-  await expect.poll(() => streams).toHaveLength(2);
+  await expect.poll(() => streams, BUSY).toHaveLength(2);
   expect(streams[1]?.services).toEqual([LOOM, MILL, "shed.v1.ShedService"]);
 });
 
 test("what was known stays while the registry is away, which is tried less and less often", async () => {
   const { time, streams, watch } = start();
   const heard = watch();
-  await expect.poll(() => streams).toHaveLength(1);
+  await expect.poll(() => streams, BUSY).toHaveLength(1);
   streams[0]?.say(snapshot(["a"]));
-  await expect.poll(() => heard.at(-1)).toEqual(["a"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a"]);
   const delays: number[] = [];
   for (let round = 0; round < 7; round++) {
     streams[round]?.end(fail(AWAY, {}));
-    await expect.poll(() => time.pending()).toBe(round === 0 ? 2 : time.pending());
+    await expect.poll(() => time.pending(), BUSY).toBe(round === 0 ? 2 : time.pending());
     const fromMs = time.clock.monotonicMs();
     while (streams.length === round + 1) await time.advance(25);
     delays.push(time.clock.monotonicMs() - fromMs);
@@ -131,23 +134,23 @@ test("what was known stays while the registry is away, which is tried less and l
 test("a registry that has just restarted does not empty the list", async () => {
   const { time, streams, watch } = start();
   const heard = watch();
-  await expect.poll(() => streams).toHaveLength(1);
+  await expect.poll(() => streams, BUSY).toHaveLength(1);
   streams[0]?.say(snapshot(["a", "b"]));
-  await expect.poll(() => heard.at(-1)).toEqual(["a", "b"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a", "b"]);
   streams[0]?.end(fail(AWAY, {}));
   while (streams.length === 1) await time.advance(25);
   streams[1]?.say(snapshot(["c"], true));
-  await expect.poll(() => heard.at(-1)).toEqual(["a", "b", "c"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a", "b", "c"]);
   streams[1]?.say(snapshot(["b", "c"]));
-  await expect.poll(() => heard.at(-1)).toEqual(["b", "c"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["b", "c"]);
 });
 
 test("changes that come in one turn are told once", async () => {
   const { streams, watch } = start();
   const heard = watch();
-  await expect.poll(() => streams).toHaveLength(1);
+  await expect.poll(() => streams, BUSY).toHaveLength(1);
   for (const id of ["a", "b", "c", "d"]) streams[0]?.say(change(InstanceChangeKind.ADDED, id));
-  await expect.poll(() => heard.at(-1)).toEqual(["a", "b", "c", "d"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a", "b", "c", "d"]);
   expect(heard.length).toBeLessThan(6);
 });
 
@@ -157,24 +160,24 @@ test("what was kept is known before the registry answers", async () => {
   const { watch, streams } = start([kept]);
   const heard = watch();
   expect(heard).toEqual([["k"]]);
-  await expect.poll(() => streams).toHaveLength(1);
+  await expect.poll(() => streams, BUSY).toHaveLength(1);
   streams[0]?.say(snapshot([]));
-  await expect.poll(() => heard.at(-1)).toEqual([]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual([]);
 });
 
 test("what is known is kept a second after it changed, and at the end", async () => {
   const { time, streams, watch, written, source } = start();
   const heard = watch();
-  await expect.poll(() => streams).toHaveLength(1);
+  await expect.poll(() => streams, BUSY).toHaveLength(1);
   streams[0]?.say(snapshot(["a"]));
-  await expect.poll(() => heard.at(-1)).toEqual(["a"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a"]);
   streams[0]?.say(change(InstanceChangeKind.ADDED, "b"));
-  await expect.poll(() => heard.at(-1)).toEqual(["a", "b"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["a", "b"]);
   expect(written).toEqual([]);
   await time.advance(1_000);
   expect(written.map((list) => list.map(({ instanceId }) => instanceId))).toEqual([["a", "b"]]);
   streams[0]?.say(change(InstanceChangeKind.REMOVED, "a"));
-  await expect.poll(() => heard.at(-1)).toEqual(["b"]);
+  await expect.poll(() => heard.at(-1), BUSY).toEqual(["b"]);
   source.stop();
   expect(written).toHaveLength(2);
   await turn();

@@ -1,11 +1,10 @@
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { RegistryService, type WatchResponse } from "@heddle/contracts/heddle/registry/v1";
 import type { Logger } from "../observe/index.ts";
-import { backgroundCall, runInCall } from "../rpc/index.ts";
 import type { Runtime, Timer } from "../runtime/index.ts";
-import { createReturn } from "./come-back.ts";
 import type { Endpoint, EndpointSource } from "./endpoint.ts";
 import type { EndpointMemory } from "./endpoint-file.ts";
+import { type Following, follow } from "./follow.ts";
 import { createKnownInstances } from "./known-instances.ts";
 
 /** Endpoints as a registry tells them. */
@@ -36,13 +35,11 @@ export const registryEndpoints = (deps: {
   const client = createClient(RegistryService, transport);
   const known = createKnownInstances();
   const watchers = new Map<string, Set<Changed>>();
-  const comeBack = createReturn(runtime);
-  const stopped = new AbortController();
-  /** Ends the stream that asks for fewer services than are wanted by now. */
-  let asking: AbortController | undefined;
   let touched = new Set<string>();
   let isTelling = false;
   let writing: Timer | undefined;
+
+  const wanted = () => (watchers.size > SERVICES_MAX ? [] : [...watchers.keys()]);
 
   if (memory !== undefined) known.recall(memory.read());
 
@@ -75,36 +72,21 @@ export const registryEndpoints = (deps: {
   };
   const hear = ({ body }: WatchResponse) => {
     if (body.case === "snapshot") {
-      comeBack.reached();
       concern(known.snapshot(body.value.instances, body.value.learning));
     } else if (body.case === "change" && body.value.instance !== undefined) {
       concern(known.change(body.value.kind, body.value.instance));
     }
   };
-  const follow = async () => {
-    while (!stopped.signal.aborted) {
-      const round = new AbortController();
-      asking = round;
-      const services = watchers.size > SERVICES_MAX ? [] : [...watchers.keys()];
-      const signal = AbortSignal.any([stopped.signal, round.signal]);
-      try {
-        for await (const response of client.watch({ services }, { signal, timeoutMs: 0 })) hear(response);
-      } catch (error) {
-        const { code, rawMessage } = ConnectError.from(error);
-        if (!signal.aborted) log.debug({ code: Code[code], reason: rawMessage }, "registry not watched");
-      }
-      if (!round.signal.aborted) await timers.sleep(comeBack.nextMs(), stopped.signal).catch(() => undefined);
-    }
-  };
-  let isFollowing = false;
+  let following: Following | undefined;
   let isDue = false;
-  /** Nobody's call: it must not end with the one that made the first client. In a turn of its own: clients are made together. */
+  let isStopped = false;
+  /** In a turn of its own: clients are made together. */
   const ask = () => {
     isDue = false;
-    if (isFollowing) asking?.abort();
-    else if (!stopped.signal.aborted) {
-      isFollowing = true;
-      void runInCall(backgroundCall(""), follow);
+    if (following !== undefined) following.again();
+    else if (!isStopped) {
+      const open = (signal: AbortSignal) => client.watch({ services: wanted() }, { signal, timeoutMs: 0 });
+      following = follow({ what: "registry", open, hear, runtime, log });
     }
   };
 
@@ -122,7 +104,8 @@ export const registryEndpoints = (deps: {
       return () => void ofService.delete(changed);
     },
     stop() {
-      stopped.abort();
+      isStopped = true;
+      following?.stop();
       if (writing === undefined) return;
       writing.cancel();
       keep();

@@ -54,7 +54,7 @@ export class FeedTail {
   /** Begins to read, for one subscriber more, until the returned function is called. */
   join(): () => void {
     this.#subscribers += 1;
-    // Other replicas of the service write the same file, and tell nobody here.
+    // The store tells of what other replicas write as well; what could not be read is tried again.
     this.#poll ??= this.#runtime.timers.every(FEED_POLL_MS, () => this.#look());
     this.#look();
     let joined = true;

@@ -16,7 +16,7 @@ export const TAIL_BYTES_MAX = 4 * 1024 * 1024;
 /** Milliseconds without a message after which a feed says that it lives. */
 export const HEARTBEAT_MS = 2_000;
 
-/** Milliseconds between looks at the file, which other replicas of the service may have written. */
+/** Milliseconds between looks at the file that nobody has asked for: one that failed is made up for. */
 export const FEED_POLL_MS = 1_000;
 
 /** Event types that one subscription asks for, as the contract says. */

@@ -25,7 +25,6 @@ export { type Flight, type SharedCalls, sharedCalls } from "./shared-calls.ts";
 export {
   type CallRules,
   compileRules,
-  type HeaderLookup,
   type InjectedFault,
   plainVersion,
   type TrafficRules,

@@ -12,6 +12,7 @@ import {
   type Claim,
   higherPriority,
   type Priority,
+  PUSHBACK,
   parsePriority,
   RETRY_DELAY_MS,
   TOLD_EVERY_MS,
@@ -94,7 +95,7 @@ const refusalsOf = (method: DescMethod): readonly ConnectError[] => {
       const retryDelayMs = Math.round(RETRY_DELAY_MS * (0.5 + (index + 0.5) / DELAYS));
       const error = fail(OVERLOADED, {}, { retryDelayMs });
       // What gRPC's own clients go by, where they may try again (gRFC A6).
-      error.metadata.set("grpc-retry-pushback-ms", String(retryDelayMs));
+      error.metadata.set(PUSHBACK, String(retryDelayMs));
       return keepAnswer(error);
     });
     refusals.set(method, errors);

@@ -5,15 +5,18 @@ import {
   createDirectCalls,
   type EndpointSource,
   endpointFile,
+  logChanges,
   parsePlaces,
   placedEndpoints,
   registryEndpoints,
+  watchedRules,
 } from "../discovery/index.ts";
 import type { Logger } from "../observe/index.ts";
 import { addressedTo, addressPool, type ClientIdentity, failoverPool, transportOver } from "../rpc/index.ts";
-import { parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
+import { clockOfTurns, parseAddress, type Runtime, systemNames } from "../runtime/index.ts";
 import { createUsageReporter } from "../usage/index.ts";
 import type { MeshConfig } from "./config.ts";
+import type { ServiceDefinition } from "./define-service.ts";
 
 /** How a service's process reaches the others. */
 export interface WayToOthers {
@@ -35,7 +38,7 @@ const GATEWAY_BACKOFF_MS_MAX = 500;
 
 /** Calls go to the instances themselves where `HEDDLE_DIRECT` says so and they are known, else by way of a gateway that answers. */
 export const wayToOthers = (deps: {
-  readonly definition: { readonly name: string; readonly version: string };
+  readonly definition: Pick<ServiceDefinition, "name" | "version" | "role">;
   readonly instanceId: string;
   readonly config: MeshConfig;
   readonly identity: ClientIdentity;
@@ -51,7 +54,8 @@ export const wayToOthers = (deps: {
   const authority = addresses[0] ?? "";
   const anyPool = failoverPool(pools);
   const anyGateway = transportOver(anyPool, authority, runtime, identity);
-  if (config.HEDDLE_DIRECT === "off") {
+  // The gateway calls by way of itself: it has balancers for all instances already.
+  if (config.HEDDLE_DIRECT === "off" || definition.role === "gateway") {
     return {
       transportFor: (_, of) => (of === undefined ? anyGateway : addressedTo(anyGateway, of)),
       gateways,
@@ -65,7 +69,15 @@ export const wayToOthers = (deps: {
     ([packageName, places]) => [packageName, placedEndpoints(places, { names: systemNames, runtime, log })] as const,
   );
   const source = byPackage(new Map(written), registry);
+  const watched = watchedRules({ transport: anyGateway, runtime, log });
   const reporter = createUsageReporter({ consumer: definition, ...runtime, log });
+  const balancing = {
+    clock: clockOfTurns(runtime.clock),
+    random: runtime.random,
+    locality: config.HEDDLE_LOCALITY,
+    subset: { key: instanceId },
+    changed: logChanges(log),
+  };
   const direct = createDirectCalls({
     source,
     gateway: anyPool,
@@ -73,7 +85,8 @@ export const wayToOthers = (deps: {
     wire,
     runtime,
     identity,
-    balancer: () => createBalancer({ ...runtime, locality: config.HEDDLE_LOCALITY }),
+    watched,
+    balancer: () => createBalancer(balancing),
     count: reporter.count,
   });
   return {
@@ -83,6 +96,7 @@ export const wayToOthers = (deps: {
     async stop() {
       await reporter.stop();
       registry.stop();
+      watched.stop();
       for (const [, placed] of written) placed.stop();
       direct.close();
     },

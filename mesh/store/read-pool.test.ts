@@ -47,6 +47,7 @@ const start = (connectionsMax: number, prepare: (connection: CountedConnection, 
     },
     connectionsMax,
     waitingMax: 10,
+    foreignVersion: () => 0,
   });
   const enter = (): Snapshot => {
     const snapshot = pool.enter();
@@ -240,7 +241,12 @@ describe("a connection that fails", () => {
 test("no job reads on when SQLite has ended the transaction that it shares: it would see another moment", async () => {
   const file = `${temporaryFolder()}/test.db`;
   new Database(file).exec("PRAGMA journal_mode = WAL; CREATE TABLE notes (id)").close();
-  const pool = new ReadPool({ open: () => openReader(file, 0), connectionsMax: 1, waitingMax: 1 });
+  const pool = new ReadPool({
+    open: () => openReader(file, 0),
+    connectionsMax: 1,
+    waitingMax: 1,
+    foreignVersion: () => 0,
+  });
   onTestFinished(() => pool.close());
   const snapshots = [pool.enter(), pool.enter()] as Snapshot[];
   const [failing, other] = snapshots.map((snapshot) => new SnapshotReader(snapshot, new Job("read")));
@@ -270,6 +276,7 @@ test("a waiter for whom no connection can be opened lets the next one try", asyn
     },
     connectionsMax: 1,
     waitingMax: 10,
+    foreignVersion: () => 0,
   });
   const old = pool.enter() as Snapshot;
   commit(pool);

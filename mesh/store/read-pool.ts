@@ -37,8 +37,20 @@ export class ReadPool {
   #current: Snapshot | undefined;
   /** What everybody enters while a commit is not on the disk yet. */
   #held: Snapshot | undefined;
+  /** The version of what others had committed when it was held. */
+  #heldVersion = 0;
+  /** Whether others have committed since, as far as this event of the loop goes; undefined: nobody has looked in it. */
+  #overtaken: boolean | undefined;
+  readonly #foreignVersion: () => number;
 
-  constructor(options: { open: () => Connection; connectionsMax: number; waitingMax: number }) {
+  /** `foreignVersion`: a number that changes with each commit of another process. */
+  constructor(options: {
+    open: () => Connection;
+    connectionsMax: number;
+    waitingMax: number;
+    foreignVersion: () => number;
+  }) {
+    this.#foreignVersion = options.foreignVersion;
     this.#open = options.open;
     this.#connectionsMax = options.connectionsMax;
     this.#waitingMax = options.waitingMax;
@@ -53,6 +65,8 @@ export class ReadPool {
   enter(): Snapshot | undefined {
     const snapshot = this.#held ?? this.#current ?? this.#begin();
     if (snapshot === undefined) return undefined;
+    // What another process has committed since may have been acknowledged there: whoever reads now waits for the release.
+    if (snapshot === this.#held && this.#isOvertaken()) return undefined;
     // One that is held and that SQLite has ended cannot be had again: whoever reads now waits for its release.
     if (snapshot === this.#held && hasEnded(snapshot)) return undefined;
     snapshot.jobs++;
@@ -95,6 +109,7 @@ export class ReadPool {
     // SQLite takes a snapshot at the first read only: those who have entered one and have not read yet must not see the commit.
     for (const connection of this.#all) if (connection.inTransaction) connection.takeSnapshot();
     this.#held = held;
+    this.#heldVersion = this.#foreignVersion();
   }
 
   /** What was committed since `hold` is on the disk, or undone: whoever reads from now on sees the newest. */
@@ -103,7 +118,17 @@ export class ReadPool {
     if (held === undefined) return;
     this.#held = undefined;
     this.#retire(held);
-    this.#waiting.shift()?.();
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #isOvertaken(): boolean {
+    if (this.#overtaken === undefined) {
+      this.#overtaken = this.#foreignVersion() !== this.#heldVersion;
+      afterEvent(() => {
+        this.#overtaken = undefined;
+      });
+    }
+    return this.#overtaken;
   }
 
   /** Closes all connections; no job may be running. */
@@ -133,8 +158,7 @@ export class ReadPool {
       durable: false,
     };
     this.#current = snapshot;
-    // Node runs what is put off by a microtask once no microtask is left, and before it looks at any other event.
-    queueMicrotask(() => process.nextTick(() => this.#retire(snapshot)));
+    afterEvent(() => this.#retire(snapshot));
     return snapshot;
   }
 
@@ -178,6 +202,9 @@ export class ReadPool {
     return opened;
   }
 }
+
+/** Node runs what is put off by a microtask once no microtask is left, and before it looks at any other event. */
+const afterEvent = (work: () => void): void => queueMicrotask(() => process.nextTick(work));
 
 /** True when SQLite has ended its transaction, as it does on some errors. */
 const hasEnded = ({ suspect, connection }: Snapshot): boolean => suspect && !connection.inTransaction;

@@ -98,6 +98,23 @@ test("reads after the process's own commits alone wait for no sync", async () =>
   expect(disk.syncs).toBe(before);
 });
 
+test("what another process has acknowledged is read at once here, also while a commit of this one is being synced", async () => {
+  const { store, other, disk } = await openTwo();
+  disk.hold();
+  const own = write(store, "own");
+  await disk.syncing();
+  // Reads of this moment are held before the own commit, and wait for nothing.
+  expect(await idsOf(store)).toEqual(["first"]);
+  await write(other, "acknowledged");
+  const reads = [idsOf(store), idsOf(store), idsOf(store)];
+  expect(await settledSoon(Promise.race(reads))).toBe(false);
+  disk.finish();
+  await own;
+  await disk.syncing();
+  disk.finish();
+  for (const ids of await Promise.all(reads)) expect(ids).toEqual(["first", "own", "acknowledged"]);
+});
+
 test("a read whose sync fails is refused, and so is everything after it", async () => {
   const { store, other, disk } = await openTwo();
   await write(other, "second");

@@ -59,6 +59,7 @@ export class SqliteStore implements Store {
       open: deps.openReader,
       connectionsMax: READ_CONNECTIONS_MAX,
       waitingMax: READ_JOBS_WAITING_MAX,
+      foreignVersion: () => deps.writer.dataVersion(),
     });
     this.#lock = new WriteLock(deps.writer, deps.runtime);
     this.#foreign = new ForeignCommits({

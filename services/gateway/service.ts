@@ -6,6 +6,7 @@ import { createEdge } from "./edge/edge.ts";
 import { overloadCheckpoint } from "./edge/overload-checkpoint.ts";
 import { rateCheckpoint } from "./edge/rate-checkpoint.ts";
 import { OWN, ownServices } from "./handlers/own-services.ts";
+import { createMirrors } from "./mirror/mirrors.ts";
 import manifest from "./package.json" with { type: "json" };
 import { docsDoor } from "./pages/docs-door.ts";
 import { healthDoor } from "./pages/health-door.ts";
@@ -59,13 +60,16 @@ export const gateway = defineService({
     const ruleBook = await openRuleBook({ store, rules, clock, timers });
     const traffic = createTraffic({ live: ruleBook.live, instances, random });
 
+    const mirrors = createMirrors({ live: ruleBook.live, clock, timers });
+
     // Usage comes last: it counts what those before it have let through.
     const edge = createEdge(
       [accessCheckpoint(access), overloadCheckpoint(overload), rateCheckpoint({ clock }), counting.checkpoint],
       { version: () => access.version(), refused: counting.refused },
     );
-    const wire = config.HEDDLE_WIRE;
-    const carriers = createCarriers({ ...known, traffic, runtime: context, wire, self, neighbours, instanceId, log });
+    const { HEDDLE_WIRE: wire, HEDDLE_LOCALITY: locality } = config;
+    const way = { wire, locality, self, neighbours, instanceId };
+    const carriers = createCarriers({ ...known, ...way, traffic, mirrors, runtime: context, log });
     /** What answers requests that are no RPC, in this order. */
     const doors: readonly Door[] = [
       healthDoor({ ...known, learning, timers }),
@@ -78,6 +82,8 @@ export const gateway = defineService({
         ...stores,
         rules,
         ruleBook,
+        mirrors,
+        overload,
         balancing: carriers.balancing,
         learning,
         admission,

@@ -27,13 +27,14 @@ export interface DrillResult {
   readonly tallies: Readonly<Record<string, Tally>>;
   /** Restarts that were done, by service. */
   readonly restarts: Readonly<Record<string, number>>;
-  /** By service, before the load and after it, when nothing runs. */
-  readonly held: Readonly<Record<string, { readonly before: Held; readonly after: Held }>>;
+  /** Before the load and after it, when nothing runs. */
+  readonly held: Readonly<Record<Measured, { readonly before: Held; readonly after: Held }>>;
   readonly badEnds: readonly string[];
 }
 
-/** Instances whose sessions and heap are measured: one that is called by everybody, and one that is called. */
-const MEASURED = ["gateway", "order"];
+/** Whose sessions and heap are measured: the one that everybody calls, and all the others together. */
+type Measured = "gateway" | "services";
+
 /** Services of which an instance is restarted at a time. More on two cores would starve the calls. */
 const LANES = 2;
 /** Calls at a time of each client, beside its streams. */
@@ -47,61 +48,68 @@ const PROGRESS_EVERY_MS = 1_000;
 
 /** Runs a mesh, calls it, and restarts every instance meanwhile. */
 export const drill = async (options: DrillOptions): Promise<DrillResult> => {
-  const { calls, restarts, replicas, folder, progress } = options;
+  const { calls, restarts, replicas, clients, folder, progress } = options;
   const { clock, timers } = systemRuntime();
   progress(`starting ${replicas} instances of each service`);
   const programs = await programsOf(options, folder);
   const mesh = await startReplicatedMesh({ folder, replicas, timers });
   try {
-    const transport = createHeddleTransport({ baseUrl: `http://${mesh.addresses[0]}` });
+    const { addresses } = mesh;
+    const transport = createHeddleTransport({ baseUrl: `http://${addresses[0]}` });
     const prepared = await prepare(transport, timers);
     await transport.close();
     const startLoads = () =>
-      options.clients.map((client) =>
-        startLoad({ client, addresses: mesh.addresses, workers: WORKERS[client] ?? 8, prepared }, programs.get(client)),
+      clients.map((client) =>
+        startLoad({ client, addresses, workers: WORKERS[client] ?? 8, prepared }, programs.get(client)),
       );
 
     progress("warming up");
-    const warming = startLoads();
-    await untilCalls(warming, WARM_UP_CALLS, timers);
-    await Promise.all(warming.map((load) => load.stop()));
+    await during(startLoads(), (loads) => untilCalls(loads, WARM_UP_CALLS, timers));
     await timers.sleep(SETTLED_MS);
     const before = await heldByAll(mesh);
 
     const beginMs = clock.monotonicMs();
-    const loads = startLoads();
     const done = new Map<string, number>();
-    const reporting = timers.every(PROGRESS_EVERY_MS, () => {
-      const at = Math.round((clock.monotonicMs() - beginMs) / 1_000);
-      const { calls: made, failed } = progressOf(loads);
-      const restarted = [...done.values()].reduce((sum, count) => sum + count, 0);
-      const all = restarts * (1 + replicas * (mesh.services.length - 1));
-      progress(`${at} s: ${made} calls of ${calls}, ${failed} failed, ${restarted} restarts of ${all}`);
+    const tallies = await during(startLoads(), async (loads) => {
+      const reporting = timers.every(PROGRESS_EVERY_MS, () => {
+        const at = Math.round((clock.monotonicMs() - beginMs) / 1_000);
+        const { calls: made, failed } = progressOf(loads);
+        const restarted = [...done.values()].reduce((sum, count) => sum + count, 0);
+        const all = restarts * (1 + replicas * (mesh.services.length - 1));
+        progress(`${at} s: ${made} calls of ${calls}, ${failed} failed, ${restarted} restarts of ${all}`);
+      });
+      await Promise.all([restartAll(mesh, restarts, done), untilCalls(loads, calls, timers)]).finally(reporting.cancel);
     });
-    await Promise.all([restartAll(mesh, restarts, done), untilCalls(loads, calls, timers)]);
-    const tallies: [string, Tally][] = await Promise.all(
-      loads.map(async (load) => [load.client, await load.stop()] as [string, Tally]),
-    );
-    reporting.cancel();
     const tookMs = clock.monotonicMs() - beginMs;
     progress("letting it settle");
     await timers.sleep(SETTLED_MS);
     const after = await heldByAll(mesh);
-    const held = Object.fromEntries(
-      MEASURED.flatMap((service) => {
-        const [was, is] = [before.get(service), after.get(service)];
-        return was === undefined || is === undefined ? [] : [[service, { before: was, after: is }]];
-      }),
-    );
     return {
       tookMs,
-      tallies: Object.fromEntries(tallies),
+      tallies,
       restarts: Object.fromEntries(done),
-      held,
+      held: {
+        gateway: { before: before.gateway, after: after.gateway },
+        services: { before: before.services, after: after.services },
+      },
       badEnds: mesh.badEnds(),
     };
   } finally {
     await mesh.stop();
+  }
+};
+
+/** Does something while clients call; resolves to what each of them has counted. */
+const during = async (
+  loads: readonly Load[],
+  work: (loads: readonly Load[]) => Promise<void>,
+): Promise<Record<string, Tally>> => {
+  try {
+    await Promise.race([work(loads), ...loads.map(({ broken }) => broken)]);
+    const tallies = await Promise.all(loads.map(async (load) => [load.client, await load.stop()] as const));
+    return Object.fromEntries(tallies);
+  } finally {
+    for (const load of loads) load.kill();
   }
 };
 
@@ -140,8 +148,14 @@ const untilCalls = async (loads: readonly Load[], calls: number, timers: Timers)
   while (progressOf(loads).calls < calls) await timers.sleep(LOOK_EVERY_MS);
 };
 
-const heldByAll = async (mesh: ReplicatedMesh): Promise<Map<string, Held>> => {
-  const held = new Map<string, Held>();
-  for (const service of MEASURED) held.set(service, await heldBy(await mesh.inspector(service)));
-  return held;
+/** What the gateway holds, and what all the others do together. */
+const heldByAll = async (mesh: ReplicatedMesh): Promise<Record<Measured, Held>> => {
+  const sums = { gateway: { heapBytes: 0, sessions: 0 }, services: { heapBytes: 0, sessions: 0 } };
+  for (const one of mesh.processes()) {
+    const { heapBytes, sessions } = await heldBy(await mesh.inspector(one));
+    const sum = sums[one.name === "gateway" ? "gateway" : "services"];
+    sum.heapBytes += heapBytes;
+    sum.sessions += sessions;
+  }
+  return sums;
 };

@@ -16,11 +16,14 @@ export interface LoadConfig {
 /** A client that calls without a pause. */
 export interface Load {
   readonly client: string;
-  readonly pid: number;
   /** Calls that have ended so far, and those of them that failed. */
   progress(): { readonly calls: number; readonly failed: number };
+  /** Rejects when the client ends by itself. */
+  readonly broken: Promise<never>;
   /** Lets running calls end; resolves to what was counted. */
   stop(): Promise<Tally>;
+  /** Ends it at once, if it has not ended. */
+  kill(): void;
 }
 
 /** Starts a client as a process. A program of its own is told the same way as ours. */
@@ -33,6 +36,7 @@ export const startLoad = (config: LoadConfig, program?: readonly [string, ...str
   const child: ChildProcess = spawn(command, [...args, JSON.stringify(config)], { stdio: ["pipe", "pipe", "inherit"] });
   const killed = () => void child.kill("SIGKILL");
   process.once("exit", killed);
+  const endedEarly = () => new Error(`the client ${config.client} ended without a word of what it has counted`);
   let progress = { calls: 0, failed: 0 };
   let tally: Tally | undefined;
   if (child.stdout === null) throw new Error("no stdout");
@@ -44,17 +48,21 @@ export const startLoad = (config: LoadConfig, program?: readonly [string, ...str
   });
   // When all that it wrote was read, not when the process is gone.
   const read = new Promise<void>((resolve) => lines.once("close", resolve));
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined);
+  child.once("exit", () => broken.reject(endedEarly()));
   return {
     client: config.client,
-    pid: child.pid ?? 0,
     progress: () => progress,
+    broken: broken.promise,
     async stop() {
       child.stdin?.on("error", () => undefined);
       child.stdin?.end("stop\n");
       await read;
       process.off("exit", killed);
-      if (tally === undefined) throw new Error(`the client ${config.client} ended without a word`);
+      if (tally === undefined) throw endedEarly();
       return tally;
     },
+    kill: killed,
   };
 };

@@ -16,12 +16,12 @@ export interface ReplicatedMesh {
   /** The gateways', `host:port` each. */
   readonly addresses: readonly string[];
   readonly services: readonly string[];
-  /** Processes that run now. */
-  processes(): readonly ServiceState[];
   /** `heddle restart`: each process of the service gets a successor. Resolves to how many did. */
   restart(service: string): Promise<number>;
-  /** `ws://…` of the inspector of one of the service's processes. */
-  inspector(service: string): Promise<string>;
+  /** Processes that run now. */
+  processes(): readonly ServiceState[];
+  /** `ws://…` of the inspector of one of them. */
+  inspector(one: ServiceState): Promise<string>;
   /** Processes that ended by themselves, and those that cut calls when they were to end. */
   badEnds(): readonly string[];
   stop(): Promise<void>;
@@ -89,7 +89,6 @@ export const startReplicatedMesh = async (options: {
   return {
     addresses: [`127.0.0.1:${port}`],
     services: ALL_SERVICES,
-    processes: () => state()?.services ?? [],
     async restart(service) {
       let replaced = 0;
       const request = { type: "restart", service, timeoutMs: READY_MS_MAX } as const;
@@ -101,11 +100,11 @@ export const startReplicatedMesh = async (options: {
       if (outcome !== "done") throw new Error(`${service} was not restarted: ${reason}`);
       return replaced;
     },
-    async inspector(service) {
-      const one = state()?.services.find(({ name }) => name === service);
-      const pid = one?.process?.pid;
-      if (one === undefined || pid === undefined) throw new Error(`there is no process of ${service}`);
-      const log = folder.logFile(replicaName(service, one.replica));
+    processes: () => state()?.services ?? [],
+    async inspector({ name, replica, process: own }) {
+      const pid = own?.pid;
+      if (pid === undefined) throw new Error(`there is no process of ${name}`);
+      const log = folder.logFile(replicaName(name, replica));
       const told = () => [...readFileSync(log, "utf8").matchAll(/Debugger listening on (ws:\S+)/g)];
       const before = told().length;
       if (!inspectors.has(pid)) process.kill(pid, "SIGUSR1");
@@ -115,7 +114,7 @@ export const startReplicatedMesh = async (options: {
         if (url !== undefined) inspectors.set(pid, url);
       }
       const url = inspectors.get(pid);
-      if (url === undefined) throw new Error(`process ${pid} of ${service} does not open its inspector`);
+      if (url === undefined) throw new Error(`process ${pid} of ${name} does not open its inspector`);
       return url;
     },
     badEnds: () => [...cut, ...output.split("\n").filter((line) => BAD_END.test(line))],

@@ -45,7 +45,7 @@ const five = (first: Answering, others: Answering = about(5)) => ({
   e: others,
 });
 const seeds = fc.integer({ min: 1, max: 1_000_000 });
-const runs = { numRuns: 5 };
+const runs = { numRuns: 3 };
 
 describe("of five replicas", () => {
   test("one that is 100 times slower does not show in the 99th percentile, not even at the start", () => {
@@ -102,20 +102,23 @@ describe("of five replicas", () => {
     );
   });
 
-  test("one that hangs is found by calls that wait in vain", () => {
-    fc.assert(
-      fc.property(seeds, (seed) => {
-        const { failed, share } = run(
-          seed,
-          five(() => "hangs"),
-          { deadlineMs: 250 },
-        );
-        expect(failed).toBeLessThan(50);
-        expect(share("a")).toBeLessThan(0.002);
-      }),
-      runs,
-    );
-  });
+  test.each(["late", "left"] as const)(
+    "one that hangs is found by calls that wait in vain, and end as %s",
+    (lateIs) => {
+      fc.assert(
+        fc.property(seeds, (seed) => {
+          const { failed, share } = run(
+            seed,
+            five(() => "hangs"),
+            { deadlineMs: 250, lateIs },
+          );
+          expect(failed).toBeLessThan(50);
+          expect(share("a")).toBeLessThan(0.002);
+        }),
+        runs,
+      );
+    },
+  );
 
   test("all that fail are used all the same, and none is left out for long once all are well", () => {
     const outage: Answering = (nowMs, ...rest) =>
@@ -169,6 +172,20 @@ test("replicas that are alike get alike, from 1 to 50 of them", () => {
       }
     }),
     { numRuns: 4 },
+  );
+});
+
+test("two that fail by turns are never both left alone for long", () => {
+  const by =
+    (turn: number): Answering =>
+    (nowMs, random, inFlight) =>
+      Math.floor(nowMs / 15_000) % 2 === turn ? { ms: 1, outcome: "failed" } : about(5)(nowMs, random, inFlight);
+  fc.assert(
+    fc.property(seeds, (seed) => {
+      const { failed, latenciesMs } = run(seed, { a: by(0), b: by(1) }, { seconds: 120, callsPerSecond: 200 });
+      expect(failed / (failed + latenciesMs.length)).toBeLessThan(0.02);
+    }),
+    runs,
   );
 });
 

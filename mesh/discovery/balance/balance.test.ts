@@ -231,10 +231,32 @@ describe("an ejection", () => {
     expect(report("a").state).toBe("ejected");
   });
 
+  test("is taken back when those that are left fail too, and no more often than every ten seconds", () => {
+    const { call, times, report, changes, clock } = start(["a", "b"]);
+    times(5, () => call("a", "failed"));
+    times(4, () => call("b", "failed"));
+    expect(report("a").state).toBe("ejected");
+    call("b", "failed");
+    expect(report("a").state).toBe("warming");
+    call("b");
+    times(5, () => call("a", "failed"));
+    expect(report("a").ejectedForMs).toBeLessThanOrEqual(33_000);
+    times(50, () => call("b", "failed"));
+    expect(changes.map(({ endpoint: { instanceId }, state }) => `${instanceId} ${state}`)).toEqual([
+      "a ejected",
+      "a warming",
+      "a ejected",
+    ]);
+    clock.advance(10_000);
+    call("b", "failed");
+    expect(report("a").ejectedForMs).toBeUndefined();
+  });
+
   test("spares the last but one in ten, and is taken back when others leave", () => {
     const ids = Array.from({ length: 20 }, (_, index) => `r${index}`);
     const { call, times, balancer } = start(ids);
-    for (const id of ids) times(10, () => call(id, "failed"));
+    // All but one, or those ejected would be taken back.
+    for (const id of ids.slice(0, -1)) times(10, () => call(id, "failed"));
     const ejected = () => balancer.describe().filter(({ ejectedForMs }) => ejectedForMs !== undefined);
     expect(ejected()).toHaveLength(2);
     balancer.update(ids.slice(0, 10).map((id) => endpoint(id)));

@@ -45,6 +45,7 @@ class Balance implements Balancer, Warden {
   readonly #all: Picker;
   #ejected = 0;
   #intervalEndMs: number;
+  #forgivenMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: BalancerOptions) {
     this.#options = options;
@@ -109,8 +110,12 @@ class Balance implements Balancer, Warden {
   }
 
   suspect(endpoint: WeighedEndpoint, why: string, nowMs: number): void {
+    if (this.#ejected >= this.#ejectedMax) {
+      this.#forgiveWhereNoneIsWell(nowMs);
+      return;
+    }
     // One that has left may still have calls on their way.
-    if (this.#ejected >= this.#ejectedMax || !this.endpoints.includes(endpoint)) return;
+    if (!this.endpoints.includes(endpoint)) return;
     this.#ejected++;
     this.#eject(endpoint, why, nowMs);
     this.revision++;
@@ -144,6 +149,18 @@ class Balance implements Balancer, Warden {
     const untilMs = nowMs + ms * (1 + EJECTION_JITTER * this.chance.share());
     endpoint.ejection = { why, untilMs, stage: "waiting" };
     this.#options.changed?.(endpoint.reportAt(nowMs));
+  }
+
+  /** Those that are left fail too: the ejected ones may be no worse. Now and then, since a whole service may be failing for long. */
+  #forgiveWhereNoneIsWell(nowMs: number): void {
+    if (nowMs - this.#forgivenMs < INTERVAL_MS) return;
+    if (this.endpoints.some((each) => each.ejection === undefined && !each.isFailing)) return;
+    this.#forgivenMs = nowMs;
+    for (const each of this.endpoints) {
+      if (each.ejection === undefined) continue;
+      each.ejections--;
+      this.restore(each);
+    }
   }
 
   /** Others have left, and more are ejected than may be: those come back whose time is over first. */

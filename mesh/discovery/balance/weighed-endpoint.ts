@@ -66,6 +66,11 @@ export class WeighedEndpoint implements Candidate {
     return this.#latency.at(nowMs) * this.#penaltyAt(nowMs) * (this.#inFlight + 1);
   }
 
+  /** It would be ejected if it might be. */
+  get isFailing(): boolean {
+    return this.#failuresInARow >= FAILURES_IN_A_ROW;
+  }
+
   /** Ejected for long enough, and not tried yet. */
   isDueForProbe(nowMs: number): boolean {
     return this.ejection !== undefined && this.ejection.stage !== "probed" && nowMs >= this.ejection.untilMs;
@@ -146,7 +151,7 @@ export class WeighedEndpoint implements Candidate {
     this.failures++;
     this.#failuresInARow++;
     if (this.ejection?.stage === "probed") this.#warden.probeFailed(this, nowMs);
-    else if (this.ejection === undefined && this.#failuresInARow >= FAILURES_IN_A_ROW) {
+    else if (this.ejection === undefined && this.isFailing) {
       this.#warden.suspect(this, `${this.#failuresInARow} failures in a row`, nowMs);
     }
   }

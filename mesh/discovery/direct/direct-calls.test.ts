@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
+import { create } from "@bufbuild/protobuf";
 import { Code, createClient, createContextValues } from "@connectrpc/connect";
+import { type Rule, RuleSchema } from "@heddle/contracts/heddle/traffic/v1";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { compileRules } from "../../policy/index.ts";
 import { EchoService } from "../../rpc/fixtures/echo-contract.ts";
 import { startEcho } from "../../rpc/fixtures/echo-server.ts";
 import { addressPool, answersFor, attemptKey, WIRES, type WireChoice } from "../../rpc/index.ts";
@@ -61,6 +64,7 @@ const start = async ({ wire = "heddle", gatewayPort }: { wire?: WireChoice; gate
     },
   };
   const counted: string[] = [];
+  const rules: Rule[] = [];
   const outcomes: string[] = [];
   const direct = createDirectCalls({
     source,
@@ -92,13 +96,27 @@ const start = async ({ wire = "heddle", gatewayPort }: { wire?: WireChoice; gate
         pick: (avoid) => seen(inner.pick(avoid)),
       };
     },
+    watched: {
+      get rules() {
+        return compileRules(rules);
+      },
+    },
     count: (method) => counted.push(method.name),
   });
   onTestFinished(() => direct.close());
   const of = (name?: string) => createClient(EchoService, direct.transportFor(EchoService, name));
   const say = async (name?: string) => (await of(name).say({ text: "x" })).text;
   of();
-  return { tell: (endpoints: readonly Endpoint[]) => tell(endpoints), of, say, counted, outcomes, clock, owners };
+  return {
+    rules,
+    tell: (endpoints: readonly Endpoint[]) => tell(endpoints),
+    of,
+    say,
+    counted,
+    outcomes,
+    clock,
+    owners,
+  };
 };
 
 describe.each(WIRES)("direct calls, HTTP/2 by %s", (wire) => {
@@ -110,7 +128,8 @@ describe.each(WIRES)("direct calls, HTTP/2 by %s", (wire) => {
     tell([endpointAt(port)]);
     expect(await say()).toBe("one");
     expect(counted).toEqual(["Say"]);
-    expect(outcomes).toEqual(["ok"]);
+    // The first is the wait for a connection.
+    expect(outcomes).toEqual(["left", "ok"]);
     tell([]);
     expect(await say()).toBe("gateway");
     expect(counted).toEqual(["Say"]);
@@ -193,6 +212,24 @@ test("while instances have different contracts the gateway, which knows them, is
   expect(await say()).toBe("next");
 });
 
+test("calls that a traffic rule concerns go through the gateway, which keeps it, and to an instance where there is none", async () => {
+  const { port } = await startInstance("one");
+  const split = create(RuleSchema, {
+    id: "r1",
+    action: { kind: { case: "split", value: { service: "echo", versions: [{ version: "1.0.0", weight: 1 }] } } },
+  });
+  const { tell, say, rules, counted } = await start();
+  tell([endpointAt(port)]);
+  expect(await say()).toBe("one");
+  rules.push(split);
+  expect(await say()).toBe("gateway");
+  expect(counted).toEqual(["Say"]);
+  const alone = await start({ gatewayPort: await closedPort() });
+  alone.tell([endpointAt(port)]);
+  alone.rules.push(split);
+  expect(await alone.say()).toBe("one");
+});
+
 test("a further attempt goes to another instance, and then through the gateway", async () => {
   const [one, other] = [await startInstance("one"), await startInstance("other")];
   const { tell, of } = await start();
@@ -220,5 +257,5 @@ test("a caller that leaves says nothing of the instance, one that waited in vain
   const late = of().say({ text: "x" }, { timeoutMs: 30 });
   clock.advance(30);
   await expect(late).rejects.toMatchObject({ code: Code.DeadlineExceeded });
-  expect(outcomes).toEqual(["ok", "left", "late"]);
+  expect(outcomes.slice(1)).toEqual(["ok", "left", "late"]);
 });

@@ -1,5 +1,6 @@
 import type { DescMessage, DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
 import { type ContextValues, createContextValues, type Transport } from "@connectrpc/connect";
+import type { TrafficRules } from "../../policy/index.ts";
 import {
   attemptKey,
   type ClientIdentity,
@@ -33,12 +34,14 @@ export interface DirectCallsDeps {
   readonly identity: ClientIdentity;
   /** Makes what chooses among the instances of one service. */
   readonly balancer: () => Balancer;
+  /** What traffic rules say something of goes through the gateway, which keeps them. */
+  readonly watched: { readonly rules: TrafficRules };
   /** Told of each call that went to an instance itself, with its request where that is one message: nobody else has seen it. */
   readonly count: (method: DescMethod, request: MessageInitShape<DescMessage> | undefined) => void;
 }
 
 export const createDirectCalls = (deps: DirectCallsDeps): DirectCalls => {
-  const { source, gateway, authority, wire, runtime, identity, balancer, count } = deps;
+  const { source, gateway, authority, wire, runtime, identity, balancer, watched, count } = deps;
   const { clock } = runtime;
   const connections = createConnections(wire, runtime);
   const transports = new Map<string, Transport>();
@@ -56,7 +59,15 @@ export const createDirectCalls = (deps: DirectCallsDeps): DirectCalls => {
       doubt: () => source.doubt?.(service.typeName),
     });
     stops.push(source.watch(service.typeName, (endpoints) => pool.update(callable(endpoints, of))));
-    return counting(transportOver(pool, authority, runtime, identity), count);
+    const attemptOf: AttemptOf = (method, header, values) => {
+      const tried = values?.get(attemptKey)?.tried;
+      const { rules } = watched;
+      if (rules.isEmpty) return new DirectAttempt(tried);
+      const own = new Headers(header);
+      const of = rules.of({ method, service: pool.serviceName, header: (name) => own.get(name) ?? undefined });
+      return new DirectAttempt(tried, of !== undefined);
+    };
+    return counting(transportOver(pool, authority, runtime, identity), attemptOf, count);
   };
   return {
     transportFor(service, of) {
@@ -86,10 +97,17 @@ const callable = (endpoints: readonly Endpoint[], of: string | undefined): reado
   return isOne ? meant : [];
 };
 
+/** The attempt of a call that is made now. */
+type AttemptOf = (
+  method: DescMethod,
+  header: Parameters<Transport["unary"]>[3],
+  values: ContextValues | undefined,
+) => DirectAttempt;
+
 /** The transport with those of its calls counted that went to an instance itself. */
-const counting = (transport: Transport, count: DirectCallsDeps["count"]): Transport => ({
+const counting = (transport: Transport, attemptOf: AttemptOf, count: DirectCallsDeps["count"]): Transport => ({
   unary(method, signal, timeoutMs, header, input, values) {
-    const attempt = new DirectAttempt(values?.get(attemptKey)?.tried);
+    const attempt = attemptOf(method, header, values);
     const answer = transport.unary(method, signal, timeoutMs, header, input, withAttempt(values, attempt));
     const ended = () => {
       if (attempt.isDirect) count(method, input);
@@ -98,7 +116,7 @@ const counting = (transport: Transport, count: DirectCallsDeps["count"]): Transp
     return answer;
   },
   stream(method, signal, timeoutMs, header, input, values) {
-    const attempt = new DirectAttempt(values?.get(attemptKey)?.tried);
+    const attempt = attemptOf(method, header, values);
     const answer = transport.stream(method, signal, timeoutMs, header, input, withAttempt(values, attempt));
     const begun = () => {
       if (attempt.isDirect) count(method, undefined);

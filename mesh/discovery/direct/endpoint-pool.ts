@@ -12,9 +12,12 @@ export class DirectAttempt implements Attempt {
   readonly tried: string[];
   /** Whether the last place that was found for it was at an instance, and not at the gateway. */
   isDirect = false;
+  /** Whether it goes through the gateway, as long as there is one, wherever instances are. */
+  readonly isDetour: boolean;
 
-  constructor(tried: string[] = []) {
+  constructor(tried: string[] = [], isDetour = false) {
     this.tried = tried;
+    this.isDetour = isDetour;
   }
 }
 
@@ -33,16 +36,23 @@ export class EndpointPool implements ConnectionPool {
   readonly #headers = new Map<string, AddressedHeaders>();
   /** Where a connection is waited for when there is none right away. */
   #chosen: Candidate | undefined;
+  #serviceName: string | undefined;
   #detourUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: EndpointPoolDeps) {
     this.#deps = deps;
   }
 
+  /** The name of the service whose instances are called; undefined while none is known. */
+  get serviceName(): string | undefined {
+    return this.#serviceName;
+  }
+
   /** Whom calls go to from now on. */
   update(endpoints: readonly Endpoint[]): void {
     const { balancer, connections } = this.#deps;
     this.#chosen = undefined;
+    this.#serviceName = endpoints[0]?.serviceName;
     const names = new Set(endpoints.map(({ serviceName }) => serviceName));
     for (const name of this.#headers.keys()) if (!names.has(name)) this.#headers.delete(name);
     balancer.update(endpoints);
@@ -54,7 +64,7 @@ export class EndpointPool implements ConnectionPool {
 
   acquireNow(attempt?: Attempt): Session | undefined {
     const { connections } = this.#deps;
-    const candidate = this.#pick(attempt?.tried);
+    const candidate = this.#pick(attempt);
     this.#chosen = candidate;
     if (candidate === undefined) return this.#toGateway(this.#deps.gateway.acquireNow(attempt), attempt);
     try {
@@ -68,22 +78,28 @@ export class EndpointPool implements ConnectionPool {
 
   async acquire(signal?: AbortSignal, attempt: Attempt = new DirectAttempt()): Promise<Session> {
     const { connections, clock, gateway } = this.#deps;
-    let candidate = this.#chosen ?? this.#pick(attempt.tried);
+    let candidate = this.#chosen ?? this.#pick(attempt);
     this.#chosen = undefined;
     let failures = 0;
     while (candidate !== undefined && failures < CONNECTIONS_TRIED_MAX) {
       const { address } = candidate.endpoint;
+      // It counts while it waits: an instance that no connection comes from must not be waited for by all.
+      candidate.begin();
       try {
-        return this.#to(candidate, await connections.to(address).acquire(signal), attempt);
+        const session = await connections.to(address).acquire(signal);
+        candidate.end("left");
+        return this.#to(candidate, session, attempt);
       } catch (cause) {
-        if (signal?.aborted) throw cause;
-        candidate.begin();
+        if (signal?.aborted) {
+          candidate.end("left");
+          throw cause;
+        }
         candidate.end(cause instanceof AcquireError && cause.reason === "exhausted" ? "overloaded" : "failed");
         attempt.tried.push(address);
         this.#deps.doubt();
       }
       failures++;
-      candidate = this.#pick(attempt.tried);
+      candidate = this.#pick(attempt);
     }
     try {
       const session = await gateway.acquire(signal, attempt);
@@ -103,9 +119,11 @@ export class EndpointPool implements ConnectionPool {
   destroy(): void {}
 
   /** An instance that the call was not sent to before. */
-  #pick(tried: readonly string[] | undefined): Candidate | undefined {
+  #pick(attempt: Attempt | undefined): Candidate | undefined {
     const { balancer, clock } = this.#deps;
     if (this.#detourUntilMs > clock.monotonicMs()) return undefined;
+    if (attempt instanceof DirectAttempt && attempt.isDetour) return undefined;
+    const tried = attempt?.tried;
     const candidate = balancer.pick(tried);
     return candidate === undefined || tried?.includes(candidate.endpoint.address) ? undefined : candidate;
   }

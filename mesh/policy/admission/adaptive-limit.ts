@@ -2,6 +2,7 @@ import {
   BASELINE_WEIGHT,
   BEGUN_MAX,
   BEGUN_MIN,
+  BURST_MS_MAX,
   GRADIENT_MIN,
   LONG_SHARE_MIN,
   LONG_TURNS_MIN,
@@ -64,11 +65,13 @@ export class AdaptiveLimit {
   }
 
   /**
-   * A turn goes on and on: `begun` calls in `tookMs` milliseconds, the longest pause not counted. Where it has taken TURN_MS_MAX,
-   * nothing more begins in it: its end may be many seconds away.
+   * A turn goes on and on: `begun` calls in `tookMs` milliseconds, the longest pause not counted. Where it has taken too long, nothing
+   * more begins in it, for its end may be many seconds away: after a turn that was long as well TURN_MS_MAX, else, as a burst that
+   * comes out of the quiet does, BURST_MS_MAX.
    */
   turnGoesOn(tookMs: number, begun: number): void {
-    if (tookMs < TURN_MS_MAX || begun <= BEGUN_MIN) return;
+    const longestMs = this.#lastTurnMs > this.toleratedMs ? TURN_MS_MAX : BURST_MS_MAX;
+    if (tookMs < longestMs || begun <= BEGUN_MIN) return;
     this.#limit = Math.min(this.#limit, Math.max(BEGUN_MIN, (begun * this.toleratedMs) / tookMs));
   }
 

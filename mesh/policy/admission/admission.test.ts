@@ -47,11 +47,11 @@ test("the goodput does not fall much from the first moment of an overload", () =
   expect(sum(loop.run(of(10), 5).goodPerSecond)).toBeGreaterThan(700);
 });
 
-test("a burst that is over within a second passes whole", () => {
+test("a burst out of the quiet passes whole", () => {
   const { admission, clock } = new EventLoop();
   for (let calls = 0; calls < 10_000; calls++) {
     expect(admission.admit(normal)).toBe(true);
-    clock.advance(0.09);
+    clock.advance(0.3);
   }
 });
 

@@ -9,8 +9,11 @@ export const TOLERATED_MS_MIN = 100;
 /** Milliseconds beyond which turns are too long, also where they always are: each hop of a call waits that long. */
 export const TOLERATED_MS_MAX = 400;
 
-/** Milliseconds after which nothing more begins in a turn: a burst of cheap calls is over sooner, and deadlines are longer. */
+/** Milliseconds after which nothing more begins in a turn that follows a long one: overload grows from turn to turn. */
 export const TURN_MS_MAX = 1_000;
+
+/** The same after a short one: a burst is over by itself, and most deadlines are longer. */
+export const BURST_MS_MAX = 5_000;
 
 /** How many times as long as it does without load a turn may take (the tolerance of Netflix's Gradient2 is 1.5). */
 export const TOLERANCE = 2;

@@ -5,10 +5,10 @@ import { RetryInfoSchema } from "@heddle/contracts/google/rpc";
 import { commonReasons } from "../../contract/common-reasons.ts";
 import { fail } from "../../contract/fail.ts";
 import type { HedgeOptions } from "../../contract/options.ts";
-import { CircuitBreaker } from "../../policy/circuit-breaker.ts";
+import type { CircuitBreaker } from "../../policy/circuit-breaker.ts";
 import { mayRepeat, methodPolicy, type Repeats } from "../../policy/method-policy.ts";
 import { decideRetry, PUSHBACK, type RetryDecision, readPushback } from "../../policy/retry.ts";
-import { RetryBudget } from "../../policy/retry-budget.ts";
+import type { RetryBudget } from "../../policy/retry-budget.ts";
 import type { Runtime } from "../../runtime/index.ts";
 import { currentCall } from "../call.ts";
 import type { Attempt } from "./attempt.ts";
@@ -17,13 +17,9 @@ import { AcquireError } from "./connection-pool.ts";
 /** What is kept of a service for the calls of all its methods. */
 export interface Target {
   readonly budget: RetryBudget;
-  readonly breaker: CircuitBreaker;
+  /** Undefined: nothing is held back. */
+  readonly breaker: CircuitBreaker | undefined;
 }
-
-export const createTarget = ({ random }: Pick<Runtime, "random">): Target => ({
-  budget: new RetryBudget(),
-  breaker: new CircuitBreaker(random),
-});
 
 /** How far a call has come when one of its attempts fails. */
 export interface Progress {
@@ -45,8 +41,14 @@ export class PolicedMethod {
   readonly #timeoutMs: number | undefined;
   readonly #attemptsMax: number;
   readonly #runtime: Pick<Runtime, "clock" | "random">;
+  readonly #isFinal: (error: ConnectError) => boolean;
 
-  constructor(method: DescMethod, target: Target, runtime: Pick<Runtime, "clock" | "random">) {
+  /** `isFinal`: errors that are not tried again whatever their code. */
+  constructor(
+    method: DescMethod,
+    target: Target,
+    { runtime, isFinal }: { runtime: Pick<Runtime, "clock" | "random">; isFinal: (error: ConnectError) => boolean },
+  ) {
     const policy = methodPolicy(method);
     this.method = method;
     this.target = target;
@@ -55,6 +57,7 @@ export class PolicedMethod {
     this.#timeoutMs = policy.timeoutMs.value;
     this.#attemptsMax = policy.attemptsMax.value;
     this.#runtime = runtime;
+    this.#isFinal = isFinal;
   }
 
   mayRepeat(request: object): boolean {
@@ -64,7 +67,7 @@ export class PolicedMethod {
   /** Counts a call in, and returns why it is not sent, where it is not: the target fails nearly all calls. */
   enter(nowMs: number): ConnectError | undefined {
     const { breaker, budget } = this.target;
-    if (!breaker.enter(nowMs)) return this.#heldBack();
+    if (breaker?.enter(nowMs) === false) return this.#heldBack();
     budget.called(nowMs);
     return undefined;
   }
@@ -74,7 +77,7 @@ export class PolicedMethod {
     const error = ConnectError.from(thrown);
     const nowMs = this.#runtime.clock.monotonicMs();
     const pushbackMs = readPushback(error.metadata.get(PUSHBACK));
-    if (isTargetsFault(error, pushbackMs)) this.target.breaker.failed(nowMs);
+    if (isTargetsFault(error, pushbackMs)) this.target.breaker?.failed(nowMs);
     const decision = decideRetry(
       {
         code: error.code,
@@ -83,7 +86,7 @@ export class PolicedMethod {
         isAnswered: attempt.isAnswered === true,
       },
       {
-        mayRepeat: progress.mayRepeat,
+        mayRepeat: progress.mayRepeat && !this.#isFinal(error),
         attempts: progress.attempts,
         attemptsMax: this.#attemptsMax,
         leftMs: this.#deadlineOf(progress) - nowMs,
@@ -92,7 +95,7 @@ export class PolicedMethod {
         random: this.#runtime.random,
       },
     );
-    if (decision.again) this.target.breaker.sent(nowMs);
+    if (decision.again) this.target.breaker?.sent(nowMs);
     else if (decision.isExhausted) tellServedCall();
     return decision;
   }
@@ -109,7 +112,7 @@ export class PolicedMethod {
     const { breaker, budget } = this.target;
     const attemptsMax = this.hedge?.attemptsMax ?? 0;
     if (attempts >= attemptsMax || !budget.take(nowMs)) return false;
-    breaker.sent(nowMs);
+    breaker?.sent(nowMs);
     return true;
   }
 

@@ -1,17 +1,25 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { ContextValues, Transport } from "@connectrpc/connect";
+import type { ConnectError, ContextValues, Transport } from "@connectrpc/connect";
+import { CircuitBreaker } from "../../policy/circuit-breaker.ts";
 import { PREVIOUS_ATTEMPTS } from "../../policy/retry.ts";
+import { RetryBudget } from "../../policy/retry-budget.ts";
 import type { Runtime } from "../../runtime/index.ts";
 import { AttemptValues } from "./attempt-values.ts";
 import { abortError } from "./call-errors.ts";
 import { callHedged } from "./hedged-call.ts";
 import { replayable } from "./one-request.ts";
-import { createTarget, PolicedMethod, type Target } from "./policed-method.ts";
+import { PolicedMethod, type Target } from "./policed-method.ts";
 import type { HeaderInit } from "./request-fields.ts";
 
 export interface PolicyOptions {
   /** Milliseconds that the transport gives a call which sets no timeout itself, in all; undefined: no limit. */
   readonly defaultTimeoutMs?: number | undefined;
+  /** For all services of the transport, shared with others who call them. Default: one for each service. */
+  readonly budget?: RetryBudget;
+  /** Whether calls to a service that fails most of them are held back. Default: true. */
+  readonly holdsBack?: boolean;
+  /** Errors that are not tried again whatever their code. Default: none. */
+  readonly isFinal?: (error: ConnectError) => boolean;
 }
 
 /**
@@ -26,16 +34,19 @@ export interface PolicyOptions {
 export const withPolicies = (
   transport: Transport,
   runtime: Pick<Runtime, "clock" | "timers" | "random">,
-  { defaultTimeoutMs }: PolicyOptions = {},
+  { defaultTimeoutMs, budget, holdsBack = true, isFinal = () => false }: PolicyOptions = {},
 ): Transport => {
-  const { clock, timers } = runtime;
+  const { clock, timers, random } = runtime;
   const methods = new WeakMap<DescMethod, PolicedMethod>();
   const targets = new Map<string, Target>();
   const compile = (method: DescMethod): PolicedMethod => {
     const { typeName } = method.parent;
-    const target = targets.get(typeName) ?? createTarget(runtime);
+    const target = targets.get(typeName) ?? {
+      budget: budget ?? new RetryBudget(),
+      breaker: holdsBack ? new CircuitBreaker(random) : undefined,
+    };
     targets.set(typeName, target);
-    const policed = new PolicedMethod(method, target, runtime);
+    const policed = new PolicedMethod(method, target, { runtime, isFinal });
     methods.set(method, policed);
     return policed;
   };

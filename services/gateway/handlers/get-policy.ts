@@ -3,12 +3,12 @@ import { type Instance, ServingState } from "@heddle/contracts/heddle/registry/v
 import type { Rule, TargetSchema, TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { methodName, methodPath } from "@heddle/mesh/contract";
 import type { LiveRules } from "@heddle/mesh/policy";
-import type { Handler } from "@heddle/mesh/rpc";
+import type { Handler, OverloadGuard } from "@heddle/mesh/rpc";
 import type { Balancing } from "../registry/balancing.ts";
 import { conditionOf } from "../registry/condition-of.ts";
 import type { Contracts } from "../registry/contracts.ts";
 import type { Instances } from "../registry/instances.ts";
-import { describePolicy } from "../traffic/describe-policy.ts";
+import { describePolicy, overloadSetting } from "../traffic/describe-policy.ts";
 import { targetNotFound } from "../traffic/target-not-found.ts";
 
 /** Instances that are listed: more than that nobody reads. */
@@ -23,9 +23,10 @@ export const getPolicy =
     instances: Pick<Instances, "list">;
     balancing: Pick<Balancing, "describe">;
     ruleBook: { readonly live: LiveRules };
+    overload: Pick<OverloadGuard, "describe">;
   }): Handler<typeof TrafficService.method.getPolicy> =>
   ({ target }) => {
-    const { own, contracts, instances, balancing, ruleBook } = deps;
+    const { own, contracts, instances, balancing, ruleBook, overload } = deps;
     const methods = methodsOf(target, own, contracts);
     if (methods.length === 0) throw targetNotFound(target, contracts);
     const conditions = new Map(balancing.describe().map((report) => [report.endpoint.instanceId, conditionOf(report)]));
@@ -35,7 +36,7 @@ export const getPolicy =
         const services = new Set(serving.map(({ serviceName }) => serviceName));
         return {
           method: methodName(method),
-          settings: describePolicy(method),
+          settings: [...describePolicy(method), overloadSetting(overload.describe())],
           rules: ruleBook.live.list().filter((rule) => concerns(rule, method, services)),
           targets: serving
             .slice(0, TARGETS_MAX)

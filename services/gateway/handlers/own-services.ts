@@ -6,10 +6,11 @@ import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { UsageService } from "@heddle/contracts/heddle/usage/v1";
 import type { Logger } from "@heddle/mesh/observe";
-import { type Implementation, implementation } from "@heddle/mesh/rpc";
+import { type Implementation, implementation, type OverloadGuard } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { Store } from "@heddle/mesh/store";
 import type { Admission } from "../admission/admission.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
 import type { Balancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
@@ -30,6 +31,7 @@ import { endRules } from "./end-rules.ts";
 import { getContract } from "./get-contract.ts";
 import { getPolicy } from "./get-policy.ts";
 import { listAdmissions } from "./list-admissions.ts";
+import { listComparisons } from "./list-comparisons.ts";
 import { listDeprecatedUsage } from "./list-deprecated-usage.ts";
 import { listFieldUsage } from "./list-field-usage.ts";
 import { listInstances } from "./list-instances.ts";
@@ -71,6 +73,8 @@ export interface OwnServicesDeps extends Pick<Runtime, "clock" | "timers" | "ids
   readonly usage: UsageStore;
   readonly rules: RuleStore;
   readonly ruleBook: RuleBook;
+  readonly mirrors: Pick<Mirrors, "comparisons">;
+  readonly overload: Pick<OverloadGuard, "describe">;
   readonly log: Logger;
 }
 
@@ -101,7 +105,7 @@ export const ownServices = (deps: OwnServicesDeps): readonly Implementation[] =>
     endRules: endRules(deps),
     listRules: listRules(deps),
     watchRules: watchRules(deps),
-    listComparisons: () => ({}),
+    listComparisons: listComparisons(deps),
     getPolicy: getPolicy({ ...deps, own: OWN }),
   }),
 ];

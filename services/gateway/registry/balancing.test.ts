@@ -10,16 +10,17 @@ import { createInstances } from "./instances.ts";
 const loom = contractOf("loom.v1", { LoomService: ["Weave"], RestService: ["Rest"] });
 const LOOM = "loom.v1.LoomService";
 
-const start = () => {
+const start = ({ locality = "" } = {}) => {
   const instances = createInstances();
   const clock = fakeClock();
   const changes: string[] = [];
   const balancing = createBalancing({
     instances,
     runtime: { clock, random: systemRuntime().random },
+    locality,
     changed: ({ endpoint, state }) => changes.push(`${endpoint.instanceId} ${state}`),
   });
-  const enter = (id: string, more: { serviceName?: string; version?: string } = {}) =>
+  const enter = (id: string, more: { serviceName?: string; version?: string; locality?: string } = {}) =>
     instances.enter({ ...instanceOf(id, loom), address: `${id}:1`, ...more });
   return { instances, clock, balancing, enter, changes };
 };
@@ -103,4 +104,14 @@ test("calls may be for one version, and avoid addresses", () => {
   expect(picked(pick, undefined, "3.0.0")).toEqual([undefined]);
   enter("d", { version: "3.0.0" });
   expect(picked(pick, undefined, "3.0.0")).toEqual(["d"]);
+});
+
+test("calls stay where the gateway runs, as long as there is somebody", () => {
+  const { balancing, enter } = start({ locality: "cellar" });
+  enter("a", { locality: "attic" });
+  const leave = enter("b", { locality: "cellar" });
+  const pick = balancing.picker(LOOM, () => true);
+  expect(picked(pick)).toEqual(["b"]);
+  leave();
+  expect(picked(pick)).toEqual(["a"]);
 });

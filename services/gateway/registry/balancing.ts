@@ -31,10 +31,13 @@ export interface Balancing {
 export const createBalancing = ({
   instances,
   runtime,
+  locality = "",
   changed,
 }: {
   instances: Pick<Instances, "serving" | "list" | "changes">;
   runtime: Pick<Runtime, "clock" | "random">;
+  /** Where the gateway runs: calls stay near where they can. */
+  locality?: string;
   /** Told when an instance gets no more calls for what it has answered, and when it gets them again. */
   changed?: (report: EndpointReport) => void;
 }): Balancing => {
@@ -58,7 +61,7 @@ export const createBalancing = ({
     refresh();
     const known = balancers.get(serviceName);
     if (known !== undefined) return known;
-    const balancer = createBalancer({ clock, random: runtime.random, ...(changed && { changed }) });
+    const balancer = createBalancer({ clock, random: runtime.random, locality, ...(changed && { changed }) });
     balancer.update(instances.list().filter((instance) => instance.serviceName === serviceName));
     balancers.set(serviceName, balancer);
     return balancer;

@@ -1,9 +1,11 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { Candidate } from "@heddle/mesh/discovery";
+import { plainVersion, type RetryBudget } from "@heddle/mesh/policy";
 import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
 import type { Passage, RequestSampler } from "../edge/edge.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
 import type { CallPlan } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
@@ -26,25 +28,31 @@ export const createCarrier =
     relay,
     timers,
     traffic,
+    mirrors,
   }: {
     routes: MethodRoutes;
     relay: Relay;
     timers: Timers;
     traffic: Traffic;
+    mirrors: Pick<Mirrors, "watched">;
   }): Carrier =>
   (stream, headers, end, { method, plan }) => {
     const { service } = method;
-    const version = traffic.of(plan, method, headers)?.version();
+    const rules = traffic.of(plan, method, headers);
+    const version = rules?.version();
     const candidate = pickAnother(method, undefined, version);
     if (candidate === undefined) {
       respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;
     }
+    const to = rules?.mirror();
+    const isCopied = to !== undefined && to.version !== plainVersion(candidate.endpoint.version);
+    const carried = isCopied ? mirrors.watched(stream, { headers, method, to, relay }) : stream;
     try {
-      relay.send(stream, headers, end, new NextRoute(method, { candidate, version }, plan));
+      relay.send(carried, headers, end, new NextRoute(method, { candidate, version }, plan));
     } catch (cause) {
       // What an instance says of itself, or a caller sends, must never end the gateway.
-      respondError(stream, headers, unreachable(service, cause), timers);
+      respondError(carried, headers, unreachable(service, cause), timers);
     }
   };
 
@@ -80,6 +88,10 @@ class NextRoute implements Route {
 
   get requestBytesMax(): number | undefined {
     return this.#method.requestBytesMax;
+  }
+
+  get budget(): RetryBudget | undefined {
+    return this.#method.budget;
   }
 
   refused(error: ConnectError): void {

@@ -6,7 +6,7 @@ export interface Endless {
   interrupt(reason: ConnectError): void;
 }
 
-/** The calls without a deadline that are under way: a gateway that drains cannot wait for them. */
+/** Calls under way for which a gateway that drains cannot wait. */
 export class EndlessCalls {
   readonly #calls = new Set<Endless>();
   #reason: ConnectError | undefined;

@@ -99,7 +99,22 @@ test("what changes from call to call stands apart, and so does the caller's trac
     "grpc-timeout": "5m",
   };
   const { list, changing, traceparent } = forwarder()({ ...each, traceparent: "00-1" });
-  expect(changing).toEqual([...Object.entries(each).flat(), "x-forwarded-for", "192.0.2.1"]);
+  const told = { ...each, "grpc-timeout": "3m" };
+  expect(changing).toEqual([...Object.entries(told).flat(), "x-forwarded-for", "192.0.2.1"]);
   expect(traceparent).toBe("00-1");
   for (const name of [...Object.keys(each), "traceparent"]) expect(list.get(name)).toBeUndefined();
+});
+
+test("of a deadline the way back is kept, and a call without time for that is late", () => {
+  const timeoutOf = (value: string) => {
+    const { changing, isLate } = forwarder()({ "grpc-timeout": value });
+    return [changing[changing.indexOf("grpc-timeout") + 1], isLate];
+  };
+  expect(["1S", "3m", "2999u", "0m", "soon"].map(timeoutOf)).toEqual([
+    ["998m", false],
+    ["1m", false],
+    ["1m", true],
+    ["1m", true],
+    ["soon", false],
+  ]);
 });

@@ -1,5 +1,6 @@
 import { IDENTITY_HEADER } from "@heddle/mesh/identity";
-import { CONSUMER_HEADER } from "@heddle/mesh/rpc";
+import { PREVIOUS_ATTEMPTS, readPreviousAttempts } from "@heddle/mesh/policy";
+import { CONSUMER_HEADER, formatGrpcTimeout, parseGrpcTimeout, WAY_BACK_MS } from "@heddle/mesh/rpc";
 import { HeaderList } from "@heddle/mesh/wire";
 
 /** What an instance is sent of a caller's headers. */
@@ -12,6 +13,10 @@ export interface ForwardedHeaders {
   readonly traceparent: string | undefined;
   /** The call has passed this gateway before. */
   readonly isLoop: boolean;
+  /** Less of the caller's time is left than the way back takes. */
+  readonly isLate: boolean;
+  /** Times that the caller has sent the call before. */
+  readonly previousAttempts: number;
 }
 
 /** Lists kept per target, and targets: callers differ in their user agent and their metadata. */
@@ -45,7 +50,7 @@ export const createForwarder = (instanceId: string) => {
 
   /** `peer`: the caller's `host:port`. */
   return (headers: HeaderList, peer: string): ForwardedHeaders => {
-    const { method, path, authority, traceparent, via, rest, changing } = sort(headers, peer);
+    const { method, path, authority, traceparent, via, rest, changing, isLate, previousAttempts } = sort(headers, peer);
     const list = shared(path, [
       ":method",
       method,
@@ -62,7 +67,7 @@ export const createForwarder = (instanceId: string) => {
       "via",
       viaWith(via, instanceId),
     ]);
-    return { list, changing, traceparent, isLoop: namesOf(via).includes(instanceId) };
+    return { list, changing, traceparent, isLoop: namesOf(via).includes(instanceId), isLate, previousAttempts };
   };
 };
 
@@ -105,6 +110,8 @@ const sort = ({ fields }: HeaderList, peer: string) => {
   let authority = "heddle";
   let traceparent: string | undefined;
   let via = "";
+  let isLate = false;
+  let previousAttempts = 0;
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] as string;
     const value = fields[index + 1] as string;
@@ -145,16 +152,26 @@ const sort = ({ fields }: HeaderList, peer: string) => {
       case "connect-timeout-ms":
       case "content-length":
       case "cookie":
-      case "grpc-timeout":
       case IDENTITY_HEADER:
         changing.push(name, value);
         break;
+      case PREVIOUS_ATTEMPTS:
+        previousAttempts = readPreviousAttempts(value);
+        changing.push(name, value);
+        break;
+      case "grpc-timeout": {
+        // What is no timeout is the instance's to refuse.
+        const leftMs = parseGrpcTimeout(value);
+        isLate = leftMs !== undefined && leftMs < WAY_BACK_MS + 1;
+        changing.push(name, leftMs === undefined ? value : formatGrpcTimeout(leftMs - WAY_BACK_MS));
+        break;
+      }
       default:
         rest.push(name, value);
     }
   }
   changing.push("x-forwarded-for", hostOf(peer));
-  return { method, path, authority, traceparent, via, rest, changing };
+  return { method, path, authority, traceparent, via, rest, changing, isLate, previousAttempts };
 };
 
 const viaWith = (via: string, instanceId: string): string => `${via && `${via}, `}2.0 ${instanceId}`;

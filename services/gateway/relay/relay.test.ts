@@ -3,6 +3,7 @@ import { endStreamFromJson } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { trailerParse } from "@connectrpc/connect/protocol-grpc-web";
 import { ErrorInfoSchema, RetryInfoSchema } from "@heddle/contracts/google/rpc";
+import { fail, reasons } from "@heddle/mesh/contract";
 import { systemRuntime } from "@heddle/mesh/runtime";
 import { FakeStream, fakeTime } from "@heddle/mesh/testing";
 import { ErrorCode, HeaderList } from "@heddle/mesh/wire";
@@ -67,6 +68,22 @@ const refusalTo = ({ sent }: FakeStream) => {
   return told(statusIn(first?.[1] as Record<string, string>));
 };
 
+test("a drain ends what has no deadline at once, streams that have one a second later, and lets single messages finish", async () => {
+  const { relay, call, time } = start();
+  const endless = call({ end: true });
+  const stream = call({ end: true, route: { isUnary: false, timeoutMs: 3_600_000 } });
+  const unary = call({ end: true, route: { timeoutMs: 3_600_000 } });
+  const brief = call({ end: true, route: { isUnary: false, timeoutMs: 3_600_000 } });
+  relay.drain(fail(reasons("test")("DRAINING", Code.Unavailable, "It stops."), {}));
+  const ended = () => [endless, stream, unary, brief].map(({ sent }) => sent.length > 0);
+  expect(ended()).toEqual([true, false, false, false]);
+  expect(refusalTo(endless)).toMatchObject({ code: "Unavailable", reason: "DRAINING" });
+  brief.breaks(ErrorCode.CANCEL, "peer");
+  await time.advance(1_000);
+  expect(ended()).toEqual([true, true, false, false]);
+  expect(refusalTo(stream)).toMatchObject({ code: "Unavailable", reason: "DRAINING" });
+});
+
 describe("a call passes as it is", () => {
   test("headers, pieces of the body and trailers, both ways", () => {
     const { call, instance } = start();
@@ -128,7 +145,8 @@ describe("a call passes as it is", () => {
       via: "1.1 other, 2.0 ins_me",
       "x-forwarded-for": "192.0.2.1",
       authorization: "Bearer t",
-      "grpc-timeout": "5S",
+      // Less the way back.
+      "grpc-timeout": "4998m",
       traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/),
     });
   });

@@ -1,7 +1,8 @@
 import type { ConnectError } from "@connectrpc/connect";
-import { fail } from "@heddle/mesh/contract";
+import { commonReasons, fail } from "@heddle/mesh/contract";
 import type { Candidate } from "@heddle/mesh/discovery";
 import { continueTrace } from "@heddle/mesh/observe";
+import type { RetryBudget } from "@heddle/mesh/policy";
 import { respondError } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
@@ -30,6 +31,8 @@ export interface Route {
   readonly answerFields: readonly string[];
   /** What the first message of the request is shown to; undefined: nobody asks. */
   readonly sampler?: RequestSampler | undefined;
+  /** What the service may be sent again, of a method whose calls may take effect twice; undefined: each is sent once. */
+  readonly budget?: RetryBudget | undefined;
   /** Hears that the call is refused, for want of room or because it is too large. */
   refused?(error: ConnectError): void;
   /** Another instance than those at these addresses where there is one, for a call that the first one has not begun; or none. */
@@ -49,25 +52,31 @@ export interface Relay {
   send(stream: HttpStream, headers: HeaderList, end: boolean, route: Route): void;
   /** Lets the calls to an address finish and closes its connections. */
   forget(address: string): void;
-  /** Ends the calls without a deadline, now and from now on, with the reason why the gateway ends; the others may finish. */
+  /**
+   * Ends the calls without a deadline, now and from now on, with the reason why the gateway ends, and a second later those that are
+   * streams; the others may finish.
+   */
   drain(reason: ConnectError): void;
   /** Closes every connection. */
   close(): void;
 }
 
 export interface RelayOptions {
-  readonly runtime: Pick<Runtime, "timers" | "random">;
+  readonly runtime: Pick<Runtime, "clock" | "timers" | "random">;
   /** This gateway's own: what it has relayed carries it, and is not relayed again. */
   readonly instanceId: string;
   /** The connections to instances. */
   readonly upstreams: Upstreams;
 }
 
+/** Milliseconds that a stream with a deadline gets to end by itself when the gateway drains; most take a few. */
+const STREAM_GRACE_MS = 1_000;
+
 export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): Relay => {
-  const { timers, random } = runtime;
+  const { clock, timers, random } = runtime;
   const forward = createForwarder(instanceId);
-  const endless = new EndlessCalls();
-  const deps = { upstreams, timers, guard: new HangGuard(timers), endless };
+  const [endless, streams] = [new EndlessCalls(), new EndlessCalls()];
+  const deps = { upstreams, clock, timers, guard: new HangGuard(timers), endless, streams };
   return {
     send(stream, headers, end, route) {
       const plan = planOf(headers);
@@ -79,11 +88,19 @@ export const createRelay = ({ runtime, instanceId, upstreams }: RelayOptions): R
         respondError(stream, headers, loop, timers);
         return;
       }
+      if (forwarded.isLate) {
+        respondError(stream, headers, fail(commonReasons("heddle.gateway").DEADLINE_EXCEEDED, {}), timers);
+        return;
+      }
+      const { list: sent, previousAttempts } = forwarded;
       const extra = ["traceparent", continueTrace(forwarded.traceparent, random), ...forwarded.changing];
-      new RelayedCall(deps, { stream, headers, end, route, sent: forwarded.list, extra }).open();
+      new RelayedCall(deps, { stream, headers, end, route, sent, extra, previousAttempts }).open();
     },
     forget: (address) => upstreams.forget(address),
-    drain: (reason) => endless.interrupt(reason),
+    drain(reason) {
+      endless.interrupt(reason);
+      timers.after(STREAM_GRACE_MS, () => streams.interrupt(reason));
+    },
     close: () => upstreams.close(),
   };
 };

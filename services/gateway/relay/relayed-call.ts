@@ -1,7 +1,6 @@
-import type { ConnectError } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { commonReasons, fail } from "@heddle/mesh/contract";
 import { DEFAULT_RPC_LIMITS, discardBody, interruptResponse, respondError } from "@heddle/mesh/rpc";
-import type { Timers } from "@heddle/mesh/runtime";
 import {
   ErrorCode,
   type HeaderList,
@@ -12,34 +11,13 @@ import {
 } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { firstMessage } from "../usage/first-message.ts";
+import type { CallToRelay, RelayDeps } from "./call-to-relay.ts";
 import type { Endless, EndlessCalls } from "./endless-calls.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
-import type { Guarded, HangGuard } from "./hang-guard.ts";
-import type { Route } from "./relay.ts";
+import type { Guarded } from "./hang-guard.ts";
 import { RequestSoFar } from "./request-so-far.ts";
-import type { Upstreams } from "./upstreams.ts";
+import { SecondTry } from "./second-try.ts";
 import { type Traveller, WayToInstance } from "./way-to-instance.ts";
-
-/** What all relayed calls share. */
-export interface RelayDeps {
-  readonly upstreams: Upstreams;
-  readonly timers: Timers;
-  readonly guard: HangGuard;
-  /** Ends calls that would go on for ever when the gateway drains. */
-  readonly endless: EndlessCalls;
-}
-
-/** One call as it came. */
-export interface CallToRelay {
-  /** The caller's end. */
-  readonly stream: HttpStream;
-  readonly headers: HeaderList;
-  readonly end: boolean;
-  readonly route: Route;
-  /** What the instance is sent as headers. */
-  readonly sent: HeaderList;
-  readonly extra: readonly string[];
-}
 
 /** Milliseconds that an instance whose answer is complete may take to end the rest of the request by itself. */
 const LEFTOVER_MS = 1_000;
@@ -55,6 +33,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
   readonly #caller: HttpStream;
   readonly #request: RequestSoFar;
   readonly #way: WayToInstance;
+  readonly #secondTry: SecondTry;
+  #extra: readonly string[];
   #instance: HttpStream | undefined = undefined;
   /** Bytes of the caller's that wait for the instance to take them. */
   #owedToCaller = 0;
@@ -70,6 +50,9 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#caller = call.stream;
     this.#request = new RequestSoFar(call.end);
     this.#way = new WayToInstance(deps.upstreams, call.route, this);
+    const { budget } = call.route;
+    this.#secondTry = new SecondTry(deps.clock, { budget, previousAttempts: call.previousAttempts });
+    this.#extra = call.extra;
   }
 
   /** @throws TypeError when the route's address is none. */
@@ -83,8 +66,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       throw error;
     }
     if (this.#isOver) return;
-    if (timeoutMs === undefined) this.#deps.endless.add(this);
-    else this.#deps.guard.watch(this, timeoutMs);
+    this.#interruptible()?.add(this);
+    if (timeoutMs !== undefined) this.#deps.guard.watch(this, timeoutMs);
   }
 
   // From the caller.
@@ -141,10 +124,15 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
 
   answerHeaders(headers: HeaderList, end: boolean): void {
     if (this.#isOver) return;
+    let { answerFields } = this.#call.route;
+    if (end && this.#secondTry.passes(headers)) {
+      this.#way.report.answerEnded(headers);
+      if (this.#tryElsewhere()) return;
+      answerFields = [...answerFields, ...this.#secondTry.fieldsOf(headers)];
+    }
     this.#response = headers;
     this.#request.drop();
     this.#way.report.answered();
-    const { answerFields } = this.#call.route;
     this.#caller.sendHeaders(headers, answerFields.length === 0 ? undefined : answerFields, end);
     if (end) this.#endAnswer(headers);
   }
@@ -170,9 +158,24 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     // The caller may keep the rest of its request (RFC 9113, 8.1), and was told.
     if (this.#isAnswered) this.#finish();
     else if (cause === "unprocessed" && this.#way.mayGoAgain && this.#request.isWhole) this.#way.goAgain();
+    else if (this.#response === undefined && this.#secondTry.passesReset(code, cause) && this.#tryElsewhere()) return;
     else if (cause === "peer") this.#passReset(code);
     // A connection that broke is an error that the caller can act on.
     else this.#breakOff(this.#way.unreachable(undefined), code);
+  }
+
+  /** The call goes to another instance than the one that has failed it; false: there is none, or it was sent often enough. */
+  #tryElsewhere(): boolean {
+    if (!this.#request.isWhole) return false;
+    const other = this.#way.elsewhere();
+    const extra = other && this.#secondTry.take(this.#extra, this.#way.mayGoAgain);
+    if (other === undefined || extra === undefined) return false;
+    // An instance that answers early leaves a request open.
+    if (this.#request.ended) this.#instance = undefined;
+    else this.#resetInstance(ErrorCode.CANCEL);
+    this.#extra = extra;
+    this.#way.goTo(other);
+    return true;
   }
 
   takenByInstance(): void {
@@ -215,11 +218,11 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
 
   /** Opens the stream and sends what has come so far. */
   connected(session: Session): void {
-    const { sent, extra } = this.#call;
+    const { sent } = this.#call;
     const request = this.#request;
     let instance: HttpStream;
     try {
-      instance = session.request(sent, extra, request.isBare, new FromInstance(this));
+      instance = session.request(sent, this.#extra, request.isBare, new FromInstance(this));
     } catch (cause) {
       this.#way.goElsewhere(cause);
       return;
@@ -270,8 +273,17 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     else if (!this.#request.ended) discardBody(this.#caller, this.#deps.timers);
   }
 
+  /** Those that are told when the gateway drains, this one among them; undefined: it may finish. */
+  #interruptible(): EndlessCalls | undefined {
+    const { timeoutMs, isUnary } = this.#call.route;
+    if (timeoutMs === undefined) return this.#deps.endless;
+    return isUnary ? undefined : this.#deps.streams;
+  }
+
   #failWith(error: ConnectError): void {
     this.#finish();
+    const [name, value] = error.code === Code.Unavailable ? this.#secondTry.fieldsOf(error.metadata) : [];
+    if (name !== undefined && value !== undefined) error.metadata.set(name, value);
     respondError(this.#caller, this.#call.headers, error, this.#deps.timers);
   }
 
@@ -279,7 +291,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#isOver = true;
     this.#instance = undefined;
     this.#request.drop();
-    if (this.#call.route.timeoutMs === undefined) this.#deps.endless.delete(this);
+    this.#interruptible()?.delete(this);
     this.#deps.guard.forget(this);
     this.#way.leave();
   }

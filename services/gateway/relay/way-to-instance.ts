@@ -93,6 +93,16 @@ export class WayToInstance {
     this.#goTo(this.#another() ?? this.#candidate);
   }
 
+  /** Another instance than those that the call was sent to; undefined: there is none. */
+  elsewhere(): Candidate | undefined {
+    return this.#another();
+  }
+
+  /** To another instance, of one that has begun the call and failed it. */
+  goTo(other: Candidate): void {
+    this.#goTo(other);
+  }
+
   /** Ends the stream to the instance, which may have to do with it for a while: it stays counted until then. */
   reset(instance: HttpStream, code: number): void {
     this.#upstreams.resets(this.#address).reset(instance, code, this.#load);

@@ -1,8 +1,9 @@
 import type { ConnectError, Transport } from "@connectrpc/connect";
-import type { EndpointReport } from "@heddle/mesh/discovery";
+import { logChanges } from "@heddle/mesh/discovery";
 import type { Logger } from "@heddle/mesh/observe";
 import type { RpcServer, WireChoice } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
+import type { Mirrors } from "../mirror/mirrors.ts";
 import { type Balancing, createBalancing } from "../registry/balancing.ts";
 import type { Catalog } from "../registry/catalog.ts";
 import type { Contracts } from "../registry/contracts.ts";
@@ -45,6 +46,7 @@ export const createCarriers = (options: {
   contracts: Contracts;
   catalog: Catalog;
   traffic: Traffic;
+  mirrors: Mirrors;
   /** To what the gateway serves itself. */
   self: Transport;
   wire: WireChoice;
@@ -52,18 +54,20 @@ export const createCarriers = (options: {
   neighbours: ReadonlyMap<string, Pick<RpcServer, "connect">>;
   /** This gateway's own. */
   instanceId: string;
+  /** Where it runs; empty where nobody has said. */
+  locality: string;
   log: Logger;
 }): Carriers => {
-  const { runtime, instances, contracts, catalog, traffic, self, wire, instanceId, log } = options;
+  const { runtime, instances, contracts, catalog, traffic, mirrors, self, wire, instanceId, locality, log } = options;
   const { clock, timers, ids } = runtime;
-  const balancing = createBalancing({ instances, runtime, changed: (report) => logChange(log, report) });
+  const balancing = createBalancing({ instances, runtime, locality, changed: logChanges(log) });
   const routes = createMethodRoutes({ instances, contracts, balancing });
   const upstreams = createUpstreams(wire, runtime, options.neighbours);
   const relay = createRelay({ runtime, instanceId, upstreams });
-  const carry = createCarrier({ routes, relay, timers, traffic });
+  const carry = createCarrier({ routes, relay, timers, traffic, mirrors });
   const shared = createSharedReplies({ clock, timers, version: () => contracts.version(), carry, instanceId });
   const own = { isOwn: catalog.isOwn, transport: self };
-  const plain = createBackends({ runtime, instances, routes, upstreams, traffic, own, instanceId });
+  const plain = createBackends({ runtime, instances, routes, upstreams, traffic, mirrors, own, instanceId });
   const cached = cachedBackends(plain, { routes, traffic, replies: shared.replies, timers, instanceId });
   const streams = new EndlessCalls();
   const backends = endingBackends(faultyBackends(cached, { routes, traffic, timers }), streams);
@@ -84,11 +88,4 @@ export const createCarriers = (options: {
     },
     close: () => relay.close(),
   };
-};
-
-const logChange = (log: Logger, { endpoint, why, ejectedForMs }: EndpointReport): void => {
-  const { serviceName, instanceId, address } = endpoint;
-  const line = { serviceName, instanceId, address };
-  if (ejectedForMs === undefined) log.info(line, "instance gets calls again");
-  else log.warn({ ...line, why, forMs: Math.round(ejectedForMs) }, "instance gets no calls for a while");
 };

@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { methodOptions } from "@heddle/mesh/contract";
+import { methodPolicy, type RetryBudget } from "@heddle/mesh/policy";
 import { DEFAULT_RPC_LIMITS } from "@heddle/mesh/rpc";
 import type { PickInstance } from "../registry/balancing.ts";
 
@@ -19,6 +20,8 @@ export interface MethodRoute {
   readonly capMs: number | undefined;
   /** Bytes that the body of a request may have; undefined for streams, whose messages are bounded one by one. */
   readonly requestBytesMax: number | undefined;
+  /** What the service may be sent again; undefined where each call of the method is sent once. */
+  readonly budget: RetryBudget | undefined;
   /** Milliseconds that a reply may be given again; undefined where the contract says nothing, or calls are more than a question. */
   readonly cacheMs: number | undefined;
 }
@@ -30,6 +33,7 @@ export const methodRoute = (
   method: DescMethod,
   pick: PickInstance,
   candidates: MethodRoute["candidates"] = () => [],
+  budget?: RetryBudget,
 ): MethodRoute => {
   const declaredMs = methodOptions(method).timeoutMs;
   const { methodKind } = method;
@@ -42,6 +46,8 @@ export const methodRoute = (
     declaredMs,
     capMs: declaredMs ?? (methodKind === "unary" ? DEFAULT_RPC_LIMITS.callTimeoutMs : undefined),
     requestBytesMax: isOneRequest ? DEFAULT_RPC_LIMITS.messageBytesMax + PREFIX_BYTES : undefined,
+    // The gateway does not look into requests, so that it sees no request id.
+    budget: methodPolicy(method).repeats.value === "every call" ? budget : undefined,
     cacheMs: cacheMsOf(method),
   };
 };

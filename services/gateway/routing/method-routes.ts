@@ -1,6 +1,7 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { Instance } from "@heddle/contracts/heddle/registry/v1";
 import { fail } from "@heddle/mesh/contract";
+import { RetryBudget } from "@heddle/mesh/policy";
 import { SERVICE_AMBIGUOUS } from "../errors.ts";
 import type { Balancing } from "../registry/balancing.ts";
 import type { Contracts } from "../registry/contracts.ts";
@@ -12,6 +13,8 @@ import { unavailable } from "./try-later.ts";
 export interface MethodRoutes {
   /** The method of a path such as `/order.v1.OrderService/GetOrder`; `owner`: the name of the service whose instances are meant. */
   at(path: string, owner: string | undefined): MethodRoute | undefined;
+  /** What a service may be sent again, by whatever protocol its calls come. */
+  budgetOf(service: string): RetryBudget;
   /** Why there is no instance to send a call to. */
   nobody(service: string, owner: string | undefined): ConnectError;
 }
@@ -27,6 +30,14 @@ export const createMethodRoutes = ({
 }): MethodRoutes => {
   const methods = new Map<string, MethodRoute>();
   let methodsVersion = -1;
+  /** By service. They outlive contracts: a new version is no reason to begin anew. */
+  const budgets = new Map<string, RetryBudget>();
+
+  const budgetOf = (service: string): RetryBudget => {
+    const budget = budgets.get(service) ?? new RetryBudget();
+    budgets.set(service, budget);
+    return budget;
+  };
 
   /** While versions of a package run side by side, some instances have methods that others lack. */
   const having =
@@ -42,14 +53,17 @@ export const createMethodRoutes = ({
       const fitting = instances.serving(typeName).filter(having(path));
       return owner === undefined ? fitting : fitting.filter(({ serviceName }) => serviceName === owner);
     };
-    return methodRoute(method, balancing.picker(typeName, having(path), owner), candidates);
+    return methodRoute(method, balancing.picker(typeName, having(path), owner), candidates, budgetOf(typeName));
   };
 
   return {
+    budgetOf,
     at(path, owner) {
       const version = contracts.version();
       if (methodsVersion !== version) {
         methods.clear();
+        const services = new Set(contracts.services());
+        for (const service of budgets.keys()) if (!services.has(service)) budgets.delete(service);
         methodsVersion = version;
       }
       const key = owner === undefined ? path : `${owner} ${path}`;

@@ -12,7 +12,7 @@ import { HeaderList } from "@heddle/mesh/wire";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createEdge } from "../edge/edge.ts";
 import { contractOf, instanceOf, type TestContract } from "../fixtures/contract.ts";
-import { NO_TRAFFIC } from "../fixtures/no-traffic.ts";
+import { NO_MIRRORS, NO_TRAFFIC } from "../fixtures/no-traffic.ts";
 import { createBalancing } from "../registry/balancing.ts";
 import { createContracts } from "../registry/contracts.ts";
 import { createInstances } from "../registry/instances.ts";
@@ -64,7 +64,7 @@ const start = async (relaySend?: Relay["send"], timers: Timers = systemRuntime()
   const runtime = systemRuntime();
   const balancing = createBalancing({ instances, runtime });
   const methodRoutes = createMethodRoutes({ instances, contracts, balancing });
-  const carry = createCarrier({ routes: methodRoutes, relay, timers, traffic: NO_TRAFFIC });
+  const carry = createCarrier({ routes: methodRoutes, relay, timers, traffic: NO_TRAFFIC, mirrors: NO_MIRRORS });
   const server = createRpcServer({
     implementations: [],
     runtime,

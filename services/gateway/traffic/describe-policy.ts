@@ -1,7 +1,7 @@
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import type { SettingSchema } from "@heddle/contracts/heddle/traffic/v1";
 import { methodOptions } from "@heddle/mesh/contract";
-import { methodPolicy } from "@heddle/mesh/policy";
+import { type AdmissionState, methodPolicy } from "@heddle/mesh/policy";
 import { DEFAULT_RPC_LIMITS } from "@heddle/mesh/rpc";
 import { CALLS_PER_INSTANCE_MAX } from "../relay/upstreams.ts";
 
@@ -28,7 +28,7 @@ export const describePolicy = (method: DescMethod): Setting[] => {
     setting(
       "breaker",
       `holds back up to ${shareMax * 100} % while fewer than 1 in ${perSuccess} of ${callsMin} and more succeed`,
-      circuitBreaker.why,
+      `${circuitBreaker.why}; at services that call it, not at the gateway`,
     ),
     setting("priority", priority.value, priority.why),
     setting(
@@ -40,6 +40,14 @@ export const describePolicy = (method: DescMethod): Setting[] => {
     setting("room", `${CALLS_PER_INSTANCE_MAX} calls at once to an instance`, "the gateway's limit"),
     setting("message", `${DEFAULT_RPC_LIMITS.messageBytesMax / 2 ** 20} MiB at most`, "default of the mesh"),
   ];
+};
+
+/** Whether the gateway sheds calls now, in words. */
+export const overloadSetting = ({ isOverloaded, limit, shed, turnMs, toleratedMs }: AdmissionState): Setting => {
+  const total = shed.low + shed.normal + shed.high;
+  const value = isOverloaded ? `the gateway sheds calls: ${limit} may begin in a turn` : "the gateway sheds no calls";
+  const turn = `its turns take ${Math.round(turnMs)} of ${Math.round(toleratedMs)} ms`;
+  return { name: "overload", value, why: `${turn}; ${total} shed since its start` };
 };
 
 const optional = <T>(value: T | undefined, words: (value: T) => string): string =>

@@ -1,7 +1,7 @@
 import type { Action } from "@heddle/contracts/heddle/traffic/v1";
 
 /** What a rule has to itself, and whose calls it directs. */
-export interface RuleSlot {
+interface RuleSlot {
   /** No two rules in force have the same; empty: it is shared with all. */
   readonly slot: string;
   /** The service, such as `order`; empty for faults. */

@@ -1,6 +1,7 @@
 import { type CallRules, type InjectedFault, type LiveRules, plainVersion } from "@heddle/mesh/policy";
 import type { Random } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
+import type { CopyTo } from "../mirror/mirrors.ts";
 import type { Instances } from "../registry/instances.ts";
 import type { CallPlan } from "../routing/call-plan.ts";
 import type { MethodRoute } from "../routing/method-route.ts";
@@ -32,7 +33,8 @@ export const createTraffic = ({
     const candidates = method.candidates();
     const service = candidates[0]?.serviceName;
     const rules = live.rules.of({ method: method.method, service, header: (name) => headers.get(name) });
-    return rules && new CallTraffic(rules, new Set(candidates.map((each) => plainVersion(each.version))), random);
+    const versions = new Set(candidates.map((each) => plainVersion(each.version)));
+    return rules && new CallTraffic(rules, { service: service ?? "", versions }, random);
   };
   return {
     of(plan, method, headers) {
@@ -49,11 +51,17 @@ export const createTraffic = ({
 export class CallTraffic {
   readonly #rules: CallRules;
   readonly #random: Pick<Random, "below">;
+  readonly #service: string;
   readonly #isThere: (version: string) => boolean;
 
-  /** `versions`: those that take the calls now. */
-  constructor(rules: CallRules, versions: ReadonlySet<string>, random: Pick<Random, "below">) {
+  /** `service`: the name of the one that takes the calls now; `versions`: of its instances. */
+  constructor(
+    rules: CallRules,
+    { service, versions }: { readonly service: string; readonly versions: ReadonlySet<string> },
+    random: Pick<Random, "below">,
+  ) {
     this.#rules = rules;
+    this.#service = service;
     this.#random = random;
     this.#isThere = (version) => versions.has(version);
   }
@@ -66,6 +74,12 @@ export class CallTraffic {
   /** The version that a call goes to; undefined: any. */
   version(): string | undefined {
     return this.#rules.version(this.#random, this.#isThere);
+  }
+
+  /** Where a call is copied to; undefined: nowhere. */
+  mirror(): CopyTo | undefined {
+    const version = this.#rules.mirror(this.#random);
+    return version !== undefined && this.#isThere(version) ? { service: this.#service, version } : undefined;
   }
 
   /** What befalls a call on purpose. */

@@ -8,18 +8,18 @@ import { ErrorCode, HeaderList } from "@heddle/mesh/wire";
 import { describe, expect, test } from "vitest";
 import { contractOf, instanceOf } from "../fixtures/contract.ts";
 import { type AskedInstance, fakeInstances } from "../fixtures/fake-instances.ts";
-import { NO_TRAFFIC } from "../fixtures/no-traffic.ts";
+import { NO_MIRRORS, NO_TRAFFIC } from "../fixtures/no-traffic.ts";
 import { createBalancing } from "../registry/balancing.ts";
 import { createContracts } from "../registry/contracts.ts";
 import { createInstances } from "../registry/instances.ts";
 import { createMethodRoutes } from "../routing/method-routes.ts";
 import { createBackends } from "./backends.ts";
 
-const loom = contractOf("loom.v1", { LoomService: ["Weave"] });
 const PATH = "/loom.v1.LoomService/Weave";
 const OK = [0, 0, 0, 0, 0];
 
-const start = ({ addresses = ["loom:1", "loom:2"], callsMax = 1_000 } = {}) => {
+const start = ({ addresses = ["loom:1", "loom:2"], callsMax = 1_000, isRead = false } = {}) => {
+  const loom = contractOf("loom.v1", { LoomService: ["Weave"] }, { isRead });
   const time = fakeTime();
   const fakes = fakeInstances({ callsMax, clock: time.clock, timers: time.timers });
   const instances = createInstances();
@@ -42,6 +42,7 @@ const start = ({ addresses = ["loom:1", "loom:2"], callsMax = 1_000 } = {}) => {
     routes: createMethodRoutes({ instances, contracts, balancing }),
     upstreams: fakes.upstreams,
     traffic: NO_TRAFFIC,
+    mirrors: NO_MIRRORS,
     own,
     instanceId: "ins_me",
   });
@@ -225,6 +226,39 @@ describe("time", () => {
     expect(await failureOf(reply)).toMatchObject({ code: "Canceled", reason: "CANCELLED" });
     expect(last().stream.sent.at(-1)).toEqual(["reset", ErrorCode.CANCEL]);
     expect(running()).toEqual([0, 0]);
+  });
+});
+
+describe("a call that an instance has failed in passing", () => {
+  const unavailable = ({ stream }: AskedInstance) =>
+    stream.headers({ ":status": "200", "content-type": "application/grpc", "grpc-status": "14" }, true);
+
+  test("goes to another when it may take effect twice", async () => {
+    const { call, asked, last, time } = start({ isRead: true });
+    const reply = call();
+    unavailable(last());
+    await time.advance(50);
+    expect(new Set(asked.map(({ address }) => address))).toEqual(new Set(["loom:1", "loom:2"]));
+    expect(last().headers.get("grpc-previous-rpc-attempts")).toBe("1");
+    succeed(last());
+    await reply;
+  });
+
+  test("fails when it may take effect only once", async () => {
+    const { call, asked, last, time } = start();
+    const reply = call();
+    unavailable(last());
+    await time.advance(50);
+    expect(await failureOf(reply)).toMatchObject({ code: "Unavailable" });
+    expect(asked).toHaveLength(1);
+  });
+
+  test("is told at once that nobody is there to be asked", async () => {
+    const { call, dead, time } = start({ isRead: true });
+    for (const address of ["loom:1", "loom:2"]) dead.add(address);
+    const failed = failureOf(call());
+    await time.advance(1);
+    expect(await failed).toEqual(UNREACHABLE);
   });
 });
 

@@ -2,11 +2,12 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, createContextValues, type Transport } from "@connectrpc/connect";
 import { fail, methodPath } from "@heddle/mesh/contract";
 import { continueTrace, TRACEPARENT } from "@heddle/mesh/observe";
-import { attemptKey, type HeddleTransport, SERVICE_HEADER, transportOn } from "@heddle/mesh/rpc";
+import { attemptKey, SERVICE_HEADER, transportOn, withPolicies } from "@heddle/mesh/rpc";
 import type { Runtime } from "@heddle/mesh/runtime";
 import type { HeaderList } from "@heddle/mesh/wire";
 import type { RequestSampler } from "../edge/edge.ts";
 import { RELAY_LOOP } from "../errors.ts";
+import type { Mirrors } from "../mirror/mirrors.ts";
 import type { Instances } from "../registry/instances.ts";
 import { type ForwardedMetadata, forwardedMetadata } from "../relay/forwarded-headers.ts";
 import { type Guarded, HangGuard } from "../relay/hang-guard.ts";
@@ -44,6 +45,7 @@ export interface BackendsOptions {
   readonly routes: MethodRoutes;
   readonly upstreams: Upstreams;
   readonly traffic: Traffic;
+  readonly mirrors: Pick<Mirrors, "transport">;
   /** What the gateway serves itself. */
   readonly own: { isOwn(service: string): boolean; readonly transport: Transport };
   /** This gateway's own. */
@@ -51,14 +53,14 @@ export interface BackendsOptions {
 }
 
 export const createBackends = (options: BackendsOptions): Backends => {
-  const { runtime, instances, routes, upstreams, traffic, own, instanceId } = options;
+  const { runtime, instances, routes, upstreams, traffic, mirrors, own, instanceId } = options;
   /** By method, and by the owner that was asked for; compiled once, and gone with the contract. */
-  const transports = new WeakMap<DescMethod, Map<string, HeddleTransport>>();
+  const transports = new WeakMap<DescMethod, Map<string, Ways>>();
 
-  const transportTo = (method: DescMethod, owner: string | undefined): Transport => {
+  const waysTo = (method: DescMethod, owner: string | undefined): Ways => {
     const service = method.parent.typeName;
-    if (own.isOwn(service)) return own.transport;
-    const known = transports.get(method) ?? new Map<string, HeddleTransport>();
+    if (own.isOwn(service)) return { often: own.transport, once: own.transport };
+    const known = transports.get(method) ?? new Map<string, Ways>();
     transports.set(method, known);
     const key = owner ?? "";
     const compiled = known.get(key);
@@ -68,7 +70,14 @@ export const createBackends = (options: BackendsOptions): Backends => {
       { upstreams, routes },
       { path, service, owner, isUnary: method.methodKind === "unary" },
     );
-    const made = transportOn(pool, TARGET, runtime, { acceptGzip: false });
+    const once = transportOn(pool, TARGET, runtime, { acceptGzip: false });
+    const often = withPolicies(once, runtime, {
+      budget: routes.budgetOf(service),
+      // One caller could shut out the others.
+      holdsBack: false,
+      isFinal: isOurs,
+    });
+    const made = { often, once };
     // Callers choose the name: only those that exist are kept.
     if (owner === undefined || instances.owners(service).includes(owner)) known.set(key, made);
     return made;
@@ -86,12 +95,29 @@ export const createBackends = (options: BackendsOptions): Backends => {
         return failing(() => fail(RELAY_LOOP, { service, address: route?.pick()?.endpoint.address ?? "the address" }));
       }
       const plan = planOf(headers);
-      const version = route && traffic.of(plan, route, headers)?.version();
-      const sampler = plan.passage?.sampler;
-      return onBehalf(transportTo(method, owner), { forwarded, route, version, runtime, guard, sampler });
+      const rules = route && traffic.of(plan, route, headers);
+      const { often, once } = waysTo(method, owner);
+      const shared = { forwarded, route, runtime, guard };
+      const version = rules?.version();
+      const primary = onBehalf(often, { ...shared, version, sampler: plan.passage?.sampler });
+      const to = rules?.mirror();
+      if (to === undefined || to.version === version) return primary;
+      const copies = onBehalf(once, { ...shared, version: to.version, sampler: undefined });
+      return mirrors.transport(primary, copies, to);
     },
   };
 };
+
+/** The ways to the instances of a method. */
+interface Ways {
+  /** Calls that fail are sent again where their contract allows it. */
+  readonly often: Transport;
+  /** Each call is sent once, and no budget knows of it: copies take nothing from those who wait for an answer. */
+  readonly once: Transport;
+}
+
+/** Raised on the way to an instance, where others have been looked for. */
+const isOurs = (error: ConnectError): boolean => !error.isWireError && error.details.length > 0;
 
 /** Instances are named by their addresses, which callers do not know. */
 const TARGET = { scheme: "http", authority: "heddle", basePath: "" };

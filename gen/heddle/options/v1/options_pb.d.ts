@@ -179,7 +179,7 @@ export enum Priority {
   HIGH = 3,
 
   /**
-   * Is shed last: what the mesh needs to go on, such as compensations and registration.
+   * Is never shed for load: what the mesh needs to go on, such as compensations and registration.
    *
    * @generated from enum value: PRIORITY_CRITICAL = 4;
    */

@@ -326,8 +326,8 @@ export declare const GetPolicyResponseSchema: GenMessage<GetPolicyResponse>;
 
 /**
  * TrafficService says where the calls of a mesh go beside what its contracts say: by version, by header, copied, delayed or failed on
- * purpose. Rules hold at the gateway that has them and at every service that watches it. Every RPC fails with INVALID_ARGUMENT when
- * its request breaks a rule of this contract.
+ * purpose. Rules hold at the gateway that has them. Every RPC fails with INVALID_ARGUMENT when its request breaks a rule of this
+ * contract.
  *
  * @generated from service heddle.traffic.v1.TrafficService
  */
@@ -369,7 +369,7 @@ export declare const TrafficService: GenService<{
   },
   /**
    * WatchRules sends the rules in force, at once and again whenever they have changed, until the caller leaves. Whoever sends calls
-   * past the gateway keeps to them.
+   * past the gateway learns by it which of them are to go through it.
    *
    * @generated from rpc heddle.traffic.v1.TrafficService.WatchRules
    */

@@ -104,8 +104,8 @@ export const GetPolicyResponseSchema = /*@__PURE__*/
 
 /**
  * TrafficService says where the calls of a mesh go beside what its contracts say: by version, by header, copied, delayed or failed on
- * purpose. Rules hold at the gateway that has them and at every service that watches it. Every RPC fails with INVALID_ARGUMENT when
- * its request breaks a rule of this contract.
+ * purpose. Rules hold at the gateway that has them. Every RPC fails with INVALID_ARGUMENT when its request breaks a rule of this
+ * contract.
  *
  * @generated from service heddle.traffic.v1.TrafficService
  */

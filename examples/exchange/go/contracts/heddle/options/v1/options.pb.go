@@ -35,7 +35,7 @@ const (
 	Priority_PRIORITY_NORMAL Priority = 2
 	// Is shed after the normal ones: work that a customer waits for.
 	Priority_PRIORITY_HIGH Priority = 3
-	// Is shed last: what the mesh needs to go on, such as compensations and registration.
+	// Is never shed for load: what the mesh needs to go on, such as compensations and registration.
 	Priority_PRIORITY_CRITICAL Priority = 4
 )
 
