@@ -30,3 +30,12 @@ export interface CallToRelay {
   /** Times that the caller has sent it before. */
   readonly previousAttempts: number;
 }
+
+/** Those that are told when the gateway drains, this call among them; undefined: it may finish. */
+export const toldOfDrain = (
+  { endless, streams }: RelayDeps,
+  { route: { timeoutMs, isUnary } }: CallToRelay,
+): EndlessCalls | undefined => {
+  if (timeoutMs === undefined) return endless;
+  return isUnary ? undefined : streams;
+};
