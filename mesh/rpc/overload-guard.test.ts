@@ -7,6 +7,7 @@ import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
 import { describe, expect, test } from "vitest";
 import { ANONYMOUS, type Caller } from "../identity/index.ts";
 import { createLog } from "../observe/index.ts";
+import { WARM_UP_MS } from "../policy/admission/limits.ts";
 import { systemRuntime } from "../runtime/index.ts";
 import { expectFailure } from "../testing/expect-failure.ts";
 import { fakeTime } from "../testing/fake-time.ts";
@@ -52,6 +53,9 @@ const start = () => {
   };
   const overload = () => {
     const guarded = enter();
+    // No longer new.
+    turn(guarded, 1);
+    time.clock.advance(WARM_UP_MS);
     for (let turns = 0; turns < 20; turns++) turn(guarded, 100);
   };
   return { time, lines, guard, enter, turn, overload };

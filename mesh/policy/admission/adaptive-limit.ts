@@ -11,6 +11,7 @@ import {
   TOLERATED_MS_MAX,
   TOLERATED_MS_MIN,
   TURN_MS_MAX,
+  WARM_UP_MS,
   WINDOW_MS,
 } from "./limits.ts";
 
@@ -38,6 +39,10 @@ export class AdaptiveLimit {
   /** Overloaded windows in a row. */
   #overloads = 0;
   #lastTurnMs = 0;
+  /** When the first turn began that had calls in it. */
+  #firstMs: number | undefined;
+  /** What turns take tells how much there is to do, no longer how new the process is. */
+  #isWarm = false;
 
   /** Calls that may begin in one turn. */
   get limit(): number {
@@ -57,6 +62,8 @@ export class AdaptiveLimit {
   /** A turn has ended. */
   turn({ startMs, endMs, begun }: Turn): void {
     const tookMs = endMs - startMs;
+    this.#firstMs ??= startMs;
+    this.#isWarm ||= endMs - this.#firstMs >= WARM_UP_MS;
     this.#lastTurnMs = tookMs;
     this.#window ??= new Window(startMs);
     const window = this.#window;
@@ -70,7 +77,7 @@ export class AdaptiveLimit {
    * comes out of the quiet does, BURST_MS_MAX.
    */
   turnGoesOn(tookMs: number, begun: number): void {
-    const longestMs = this.#lastTurnMs > this.toleratedMs ? TURN_MS_MAX : BURST_MS_MAX;
+    const longestMs = this.#isWarm && this.#lastTurnMs > this.toleratedMs ? TURN_MS_MAX : BURST_MS_MAX;
     if (tookMs < longestMs || begun <= BEGUN_MIN) return;
     this.#limit = Math.min(this.#limit, Math.max(BEGUN_MIN, (begun * this.toleratedMs) / tookMs));
   }
@@ -84,6 +91,7 @@ export class AdaptiveLimit {
   /** Nothing is shed: that takes more than one pause, and a backlog that goes by itself. */
   #judgeFree(window: Window, nowMs: number): void {
     const isOverloaded =
+      this.#isWarm &&
       window.longTurns >= LONG_TURNS_MIN &&
       window.longMs >= (nowMs - window.startMs) * LONG_SHARE_MIN &&
       window.lastMs >= window.firstLongMs;

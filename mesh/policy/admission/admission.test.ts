@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Claim } from "./admission.ts";
 import { EventLoop, type EventLoopOptions } from "./fixtures/event-loop.ts";
-import { BEGUN_MAX } from "./limits.ts";
+import { BEGUN_MAX, WARM_UP_MS } from "./limits.ts";
 import type { Priority } from "./priority.ts";
 
 const claim = (priority: Priority, caller = "user a"): Claim => ({ priority, caller: () => caller });
@@ -45,6 +45,12 @@ test("the goodput does not fall much from the first moment of an overload", () =
   const of = (times: number) => [{ claim: normal, perSecond: times * 1_000, costMs: 1 }];
   loop.run(of(0.5), 10);
   expect(sum(loop.run(of(10), 5).goodPerSecond)).toBeGreaterThan(700);
+});
+
+test("a process that has just started sheds nothing, however slow its first calls are", () => {
+  const loop = new EventLoop({ isNew: true });
+  const cold = [{ claim: normal, perSecond: 300, costMs: 4 }];
+  expect(sum(loop.run(cold, WARM_UP_MS / 1_000 - 1).shed)).toBe(0);
 });
 
 test("a burst out of the quiet passes whole", () => {

@@ -30,6 +30,12 @@ export const LONG_TURNS_MIN = 3;
 /** The part of a window that long turns must have taken: less, and there were moments in which nobody waited. */
 export const LONG_SHARE_MIN = 0.75;
 
+/**
+ * Milliseconds from a process's first call, in which nothing is an overload: its code is not compiled yet, and takes several times as long
+ * as it will. A new instance that sheds has its callers pay for its start.
+ */
+export const WARM_UP_MS = 10_000;
+
 /** Overloaded windows in a row before anything is shed: two pauses may meet in one. */
 export const OVERLOADS_MIN = 2;
 
