@@ -30,3 +30,12 @@ export interface CallToRelay {
   /** Times that the caller has sent it before. */
   readonly previousAttempts: number;
 }
+
+/** The calls that are told when the gateway drains, for one of this route; undefined: it may finish. */
+export const toldAtDrain = (
+  { endless, streams }: RelayDeps,
+  { timeoutMs, isUnary }: Route,
+): EndlessCalls | undefined => {
+  if (timeoutMs === undefined) return endless;
+  return isUnary ? undefined : streams;
+};

@@ -10,8 +10,8 @@ import {
   type StreamHandler,
 } from "@heddle/mesh/wire";
 import { showFirstMessage } from "../usage/first-message.ts";
-import type { CallToRelay, RelayDeps } from "./call-to-relay.ts";
-import type { Endless, EndlessCalls } from "./endless-calls.ts";
+import { type CallToRelay, type RelayDeps, toldAtDrain } from "./call-to-relay.ts";
+import type { Endless } from "./endless-calls.ts";
 import { FromInstance, type InstanceSide } from "./from-instance.ts";
 import type { Guarded } from "./hang-guard.ts";
 import { RequestSoFar } from "./request-so-far.ts";
@@ -65,7 +65,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
       throw error;
     }
     if (this.#isOver) return;
-    this.#interruptible()?.add(this);
+    toldAtDrain(this.#deps, this.#call.route)?.add(this);
     if (timeoutMs !== undefined) this.#deps.guard.watch(this, timeoutMs);
   }
 
@@ -267,13 +267,6 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     else if (!this.#request.ended) discardBody(this.#caller, this.#deps.timers);
   }
 
-  /** Those that are told when the gateway drains, this one among them; undefined: it may finish. */
-  #interruptible(): EndlessCalls | undefined {
-    const { timeoutMs, isUnary } = this.#call.route;
-    if (timeoutMs === undefined) return this.#deps.endless;
-    return isUnary ? undefined : this.#deps.streams;
-  }
-
   #failWith(error: ConnectError): void {
     this.#finish();
     const [name, value] = error.code === Code.Unavailable ? this.#secondTry.fieldsOf(error.metadata) : [];
@@ -285,7 +278,7 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#isOver = true;
     this.#instance = undefined;
     this.#request.drop();
-    this.#interruptible()?.delete(this);
+    toldAtDrain(this.#deps, this.#call.route)?.delete(this);
     this.#deps.guard.forget(this);
     this.#way.leave();
   }
