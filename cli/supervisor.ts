@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { Clock, Timers } from "@heddle/mesh/runtime";
+import { Failure } from "./failure.ts";
 import { graveLines } from "./grave-lines.ts";
 import type { LogFile } from "./log-file.ts";
 import type { LogLine } from "./pretty-log.ts";
@@ -63,6 +64,8 @@ export interface Supervisor {
   listen(listener: (event: SupervisorEvent) => void): () => void;
   /** All processes, as `onChange` gets them. */
   states(): readonly ServiceState[];
+  /** Aborts when everything is to stop, so that nothing waits for what will not come any more. */
+  readonly stopping: AbortSignal;
   /** Drains the services, then the gateway. Resolves to true when each ended by itself with status 0. */
   stop(): Promise<boolean>;
   /** Kills what still runs, at once. */
@@ -92,7 +95,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
   const supervised = new Map<string, Supervised>();
   const listeners = new Set<(event: SupervisorEvent) => void>();
   const serviceOrder: string[] = [];
-  let stopping = false;
+  const stop = new AbortController();
 
   const onEvent = (event: SupervisorEvent): void => {
     options.onEvent(event);
@@ -194,7 +197,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     void process.ended.then(() => {
       log.close();
       // One that was taken out on purpose is not the end of the mesh, even where it was the last.
-      if (one.removed && !stopping) return;
+      if (one.removed && !stop.signal.aborted) return;
       if ([...supervised.values()].every((each) => each.process.hasEnded)) ended.resolve();
     });
     return one;
@@ -207,7 +210,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     if (state === "waiting") set(one, { state: "stopped" });
   };
   const markAllStopping = (): void => {
-    stopping = true;
+    stop.abort(new Failure("The mesh is stopping."));
     allReady.resolve(false);
     for (const one of supervised.values()) markStopping(one);
     if (supervised.size === 0) ended.resolve();
@@ -227,7 +230,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
       for (const { program, process } of given) if (!program.isGateway) process.start();
     },
     add(program) {
-      if (stopping) return false;
+      if (stop.signal.aborted) return false;
       take(program).process.start();
       return true;
     },
@@ -248,6 +251,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
       return () => void listeners.delete(listener);
     },
     states: all,
+    stopping: stop.signal,
     async stop() {
       markAllStopping();
       // A gateway that outlives the services sees each of them leave, and answers the calls that are under way until then.

@@ -63,7 +63,17 @@ const run = async (...programs: Program[]): Promise<void> => {
   expect(await supervisor.allReady).toBe(true);
 };
 
-const options = { timeoutMs: 20_000, watchMs: 0, tell: (step: Step) => void steps.push(step) };
+let told: () => void = () => undefined;
+const tell = (step: Step): void => {
+  steps.push(step);
+  told();
+};
+const until = (condition: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    told = () => condition() && resolve();
+    told();
+  });
+const options = { timeoutMs: 20_000, watchMs: 0, tell };
 const named = () =>
   supervisor.states().map(({ name, replica, release = "" }) => [replicaName(name, replica), release].join(" ").trim());
 const pids = () => supervisor.states().map(({ process }) => process?.pid);
@@ -130,6 +140,15 @@ test("a release that fails its calls while it is watched goes again", async () =
   const reason = await fleet.replace("customer", "fails-calls", { ...options, watchMs: 20_000 });
   expect(reason).toMatch(/50 of its 100 calls failed, of the old version's 0 of 100/);
   expect(pids()).toEqual(before);
+});
+
+test("a mesh that stops in the middle of a watch waits for nothing more", async () => {
+  await run(programOf("customer", 1, undefined));
+  const replaced = fleet.replace("customer", "good", { ...options, watchMs: 3_600_000 });
+  replaced.catch(() => undefined);
+  await until(() => steps.at(-1)?.step === "watching");
+  expect(await supervisor.stop()).toBe(true);
+  await expect(replaced).rejects.toThrow("The mesh is stopping");
 });
 
 test("a release that dies once it was ready goes, and what had gone comes back", async () => {

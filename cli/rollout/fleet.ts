@@ -64,7 +64,7 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
     let replica = 1;
     while (taken.has(replicaName(service, replica))) replica++;
     const program = programOf(service, replica, release);
-    if (!supervisor.add(program)) throw new Failure("The mesh is stopping.");
+    if (!supervisor.add(program)) throw supervisor.stopping.reason;
     return program.name;
   };
 
@@ -87,7 +87,10 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
         reject(new Unfit(`${name} ${problem}`));
       }
     });
+    const stopped = () => reject(supervisor.stopping.reason);
+    supervisor.stopping.addEventListener("abort", stopped);
     return promise.finally(() => {
+      supervisor.stopping.removeEventListener("abort", stopped);
       timer.cancel();
       off();
     });
@@ -104,7 +107,12 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
   };
 
   /** Watches how the calls of new processes end beside those of the old. Throws Unfit as soon as they speak against the new. */
-  const watch = async (fresh: readonly string[], old: readonly string[], watchMs: number): Promise<WatchedCalls> => {
+  const watch = async (
+    fresh: readonly string[],
+    old: readonly string[],
+    watchMs: number,
+    ends: AbortSignal,
+  ): Promise<WatchedCalls> => {
     const first = new Map<string, WatchedCalls>();
     const last = new Map<string, WatchedCalls>();
     const off = supervisor.listen((event) => {
@@ -119,7 +127,7 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
     try {
       while (clock.monotonicMs() < endMs) {
         for (const name of [...fresh, ...old]) supervisor.tell(name, { type: "count" });
-        await timers.sleep(Math.min(COUNT_MS, watchMs));
+        await timers.sleep(Math.min(COUNT_MS, watchMs), ends);
         const problem = judgeCalls(of(fresh), of(old));
         if (problem !== undefined) throw new Unfit(`${fresh.join(", ")} is not fit: ${problem}`);
       }
@@ -156,6 +164,8 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
       const gone: typeof old = [];
       const fresh: string[] = [];
       const death = Promise.withResolvers<never>();
+      /** Ends the watch that a death has cut short. */
+      const over = new AbortController();
       death.promise.catch(() => undefined);
       const off = supervisor.listen((event) => {
         const problem = fresh.includes(event.program.name) ? problemOf(event) : undefined;
@@ -170,7 +180,8 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
           if (index === 0 && watchMs > 0) {
             tell({ step: "watching", service, process: name, note: `for ${formatDuration(watchMs)}` });
             const others = old.map((process) => process.name);
-            const seen = await Promise.race([watch(fresh, others, watchMs), death.promise]);
+            const ends = AbortSignal.any([supervisor.stopping, over.signal]);
+            const seen = await Promise.race([watch(fresh, others, watchMs, ends), death.promise]);
             tell({ step: "watched", service, process: name, note: `${seen.calls} calls, ${seen.failures} failed` });
           }
           gone.push(each);
@@ -179,6 +190,7 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
         return undefined;
       } catch (error) {
         if (!(error instanceof Unfit)) throw error;
+        over.abort();
         tell({ step: "unfit", service, note: error.message });
         tell({ step: "rolling-back", service });
         off();

@@ -16,12 +16,16 @@ const matchers = new Map<string, Matcher>();
 export const matchPattern = (pattern: string, text: string): boolean => {
   let matcher = matchers.get(pattern);
   if (matcher === undefined) {
-    matcher = isPlain(pattern) ? new RegExp(pattern, "u") : RE2JS.compile(pattern);
+    matcher = compilePattern(pattern);
     if (matchers.size >= PATTERNS_MAX) matchers.clear();
     matchers.set(pattern, matcher);
   }
   return matcher.test(text);
 };
+
+/** The same for who keeps what it becomes. */
+export const compilePattern = (pattern: string): Matcher =>
+  isPlain(pattern) ? new RegExp(pattern, "u") : RE2JS.compile(pattern);
 
 /** True when nothing in the pattern can make RegExp backtrack beyond the length of the text, or mean something else in RE2. */
 const isPlain = (pattern: string): boolean => {

@@ -12,7 +12,7 @@ import {
   type StringRules,
   StringRulesSchema,
 } from "@heddle/contracts/buf/validate";
-import { matchPattern } from "./match-pattern.ts";
+import { compilePattern } from "./match-pattern.ts";
 
 /** True for a message that surely keeps its rules; false says nothing. */
 export type QuickCheck = (message: Message) => boolean;
@@ -71,7 +71,7 @@ const valueCheck = (scalar: ScalarType, { type }: FieldRules): ValueCheck | unde
 
 const textCheck = (rules: StringRules): ValueCheck | undefined => {
   if (!hasOnly(StringRulesSchema, rules, ["min_len", "max_len", "pattern"])) return undefined;
-  const { pattern } = rules;
+  const pattern = rules.pattern === "" ? undefined : compilePattern(rules.pattern);
   // A character is one or two units of UTF-16: between the bounds that this leaves, protovalidate counts.
   const unitsMin = rules.minLen <= 1n ? Number(rules.minLen) : 2 * Number(rules.minLen);
   const unitsMax = hasMaximum(rules) ? Number(rules.maxLen) : Number.POSITIVE_INFINITY;
@@ -79,7 +79,7 @@ const textCheck = (rules: StringRules): ValueCheck | undefined => {
     typeof value === "string" &&
     value.length >= unitsMin &&
     value.length <= unitsMax &&
-    (pattern === "" || matchPattern(pattern, value));
+    (pattern === undefined || pattern.test(value));
 };
 
 const hasMaximum = (rules: StringRules): boolean =>

@@ -24,6 +24,23 @@ const INSTANCES_MAX = 10_000;
 
 export const createKnownInstances = (): KnownInstances => {
   let known = new Map<string, KnownInstance>();
+  /** Made once for each instance: one that changes among a thousand costs no thousand others. */
+  const made = new WeakMap<KnownInstance, ReadonlyMap<string, Endpoint>>();
+  const endpointsOf = (instance: KnownInstance): ReadonlyMap<string, Endpoint> => {
+    const before = made.get(instance);
+    if (before !== undefined) return before;
+    const { packages, instanceId, address, serviceName, version, locality } = instance;
+    const endpoints = new Map(
+      packages.flatMap(({ contractHash, services }) =>
+        services.map((service) => {
+          const endpoint: Endpoint = { instanceId, address, serviceName, version, locality, contractHash };
+          return [service, endpoint] as const;
+        }),
+      ),
+    );
+    made.set(instance, endpoints);
+    return endpoints;
+  };
 
   /** A service whose instances were not told of keeps its endpoints' order and objects: only what differs is a change. */
   const put = (into: Map<string, KnownInstance>, instance: KnownInstance, touched: Set<string>) => {
@@ -79,10 +96,8 @@ export const createKnownInstances = (): KnownInstances => {
     endpoints(service) {
       const found: Endpoint[] = [];
       for (const instance of known.values()) {
-        const offer = instance.packages.find(({ services }) => services.includes(service));
-        if (offer === undefined) continue;
-        const { instanceId, address, serviceName, version, locality } = instance;
-        found.push({ instanceId, address, serviceName, version, locality, contractHash: offer.contractHash });
+        const endpoint = endpointsOf(instance).get(service);
+        if (endpoint !== undefined) found.push(endpoint);
       }
       return found.sort(byId);
     },

@@ -48,7 +48,7 @@ const isValid = ([, version, trace, parent, , rest]: RegExpExecArray): boolean =
 export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
 
 /** Bytes that are drawn and written as digits at once: one by one that would cost as much as decoding a request. */
-const DRAWN_BYTES = 3072;
+const DRAWN_BYTES = 16 * 1024;
 
 const drawn = new WeakMap<Random, { digits: string; used: number }>();
 

@@ -49,9 +49,14 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** A call that was let through is sent once more. */
-  sent(nowMs: number): void {
-    this.#sent.add(nowMs);
+  /** A call that was let through is sent once more, or several that were never held up. */
+  sent(nowMs: number, calls = 1): void {
+    this.#sent.add(nowMs, calls);
+  }
+
+  /** Nothing has failed in the window. */
+  isCalm(nowMs: number): boolean {
+    return this.#failed.total(nowMs) === 0;
   }
 
   /** A call that was let through has failed, one time, in a way that the target is to blame for. */

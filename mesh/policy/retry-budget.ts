@@ -32,9 +32,9 @@ export class RetryBudget {
     this.#least = perSecond * windowSeconds;
   }
 
-  /** A call is made for the first time. */
-  called(nowMs: number): void {
-    this.#calls.add(nowMs);
+  /** A call is made for the first time, or several are. */
+  called(nowMs: number, calls = 1): void {
+    this.#calls.add(nowMs, calls);
   }
 
   /** Somebody else has sent a call again, who has not asked: it counts all the same. */

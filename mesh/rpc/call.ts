@@ -57,6 +57,10 @@ const calls = new AsyncLocalStorage<Call>();
 /** The call that the running code belongs to; undefined in background work. */
 export const currentCall = (): Call | undefined => calls.getStore();
 
+/** The same for work that may belong to none: it is kept apart from whatever call has led here. */
+export const resumeCall = <T>(call: Call | undefined, work: () => T): T =>
+  call === undefined ? calls.exit(work) : calls.run(call, work);
+
 /** Runs `work` as part of `call`. */
 export const runInCall = <T>(call: Call, work: () => T): T => calls.run(call, work);
 

@@ -19,6 +19,11 @@ export class ForeignCommits {
     this.#durable = this.#noticed = deps.version();
   }
 
+  /** A number that changes with each of their commits. */
+  get version(): number {
+    return this.#version();
+  }
+
   /** True when something can be seen that is not known to be on the disk. */
   get undurable(): boolean {
     return this.#version() !== this.#durable;

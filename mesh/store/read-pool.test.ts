@@ -47,7 +47,7 @@ const start = (connectionsMax: number, prepare: (connection: CountedConnection, 
     },
     connectionsMax,
     waitingMax: 10,
-    foreignVersion: () => 0,
+    foreign: { version: 0, undurable: false },
   });
   const enter = (): Snapshot => {
     const snapshot = pool.enter();
@@ -245,7 +245,7 @@ test("no job reads on when SQLite has ended the transaction that it shares: it w
     open: () => openReader(file, 0),
     connectionsMax: 1,
     waitingMax: 1,
-    foreignVersion: () => 0,
+    foreign: { version: 0, undurable: false },
   });
   onTestFinished(() => pool.close());
   const snapshots = [pool.enter(), pool.enter()] as Snapshot[];
@@ -276,7 +276,7 @@ test("a waiter for whom no connection can be opened lets the next one try", asyn
     },
     connectionsMax: 1,
     waitingMax: 10,
-    foreignVersion: () => 0,
+    foreign: { version: 0, undurable: false },
   });
   const old = pool.enter() as Snapshot;
   commit(pool);

@@ -19,6 +19,14 @@ export interface Snapshot {
   durable: boolean;
 }
 
+/** What other processes have committed. */
+export interface Foreign {
+  /** A number that changes with each of their commits. */
+  readonly version: number;
+  /** Something of it is not known to be on the disk. */
+  readonly undurable: boolean;
+}
+
 /** Jobs that one snapshot serves. */
 const ENTRIES_MAX = 1_000;
 
@@ -41,16 +49,15 @@ export class ReadPool {
   #heldVersion = 0;
   /** Whether others have committed since, as far as this event of the loop goes; undefined: nobody has looked in it. */
   #overtaken: boolean | undefined;
-  readonly #foreignVersion: () => number;
+  readonly #foreign: Foreign;
 
-  /** `foreignVersion`: a number that changes with each commit of another process. */
   constructor(options: {
     open: () => Connection;
     connectionsMax: number;
     waitingMax: number;
-    foreignVersion: () => number;
+    foreign: Foreign;
   }) {
-    this.#foreignVersion = options.foreignVersion;
+    this.#foreign = options.foreign;
     this.#open = options.open;
     this.#connectionsMax = options.connectionsMax;
     this.#waitingMax = options.waitingMax;
@@ -100,7 +107,7 @@ export class ReadPool {
 
   /**
    * Keeps all readers at the present moment, those who come later as well: something is about to be committed that is not to be
-   * seen before it is on the disk. Throws when that is not possible.
+   * seen before it is on the disk, by whoever has the write lock. Throws when that is not possible.
    */
   hold(): void {
     if (this.#held !== undefined) return;
@@ -109,7 +116,9 @@ export class ReadPool {
     // SQLite takes a snapshot at the first read only: those who have entered one and have not read yet must not see the commit.
     for (const connection of this.#all) if (connection.inTransaction) connection.takeSnapshot();
     this.#held = held;
-    this.#heldVersion = this.#foreignVersion();
+    this.#heldVersion = this.#foreign.version;
+    // Nobody else commits now, so that it holds nothing later.
+    if (held !== undefined && !this.#foreign.undurable) held.durable = true;
   }
 
   /** What was committed since `hold` is on the disk, or undone: whoever reads from now on sees the newest. */
@@ -123,7 +132,7 @@ export class ReadPool {
 
   #isOvertaken(): boolean {
     if (this.#overtaken === undefined) {
-      this.#overtaken = this.#foreignVersion() !== this.#heldVersion;
+      this.#overtaken = this.#foreign.version !== this.#heldVersion;
       afterEvent(() => {
         this.#overtaken = undefined;
       });

@@ -55,16 +55,16 @@ export class SqliteStore implements Store {
 
   constructor(deps: SqliteStoreDeps) {
     this.#deps = deps;
-    this.#reads = new ReadPool({
-      open: deps.openReader,
-      connectionsMax: READ_CONNECTIONS_MAX,
-      waitingMax: READ_JOBS_WAITING_MAX,
-      foreignVersion: () => deps.writer.dataVersion(),
-    });
     this.#lock = new WriteLock(deps.writer, deps.runtime);
     this.#foreign = new ForeignCommits({
       version: () => deps.writer.dataVersion(),
       sync: sharedSync(deps.wal.sync),
+    });
+    this.#reads = new ReadPool({
+      open: deps.openReader,
+      connectionsMax: READ_CONNECTIONS_MAX,
+      waitingMax: READ_JOBS_WAITING_MAX,
+      foreign: this.#foreign,
     });
     this.#watch = new CommitWatch({
       watchLog: (onWrite) => deps.wal.watch(onWrite),

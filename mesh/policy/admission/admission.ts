@@ -1,7 +1,7 @@
 import type { Clock, Random, Timers } from "../../runtime/index.ts";
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { FairShares } from "./fair-shares.ts";
-import { CALLS_PER_LOOK, SHARED_PART, SHARES_MS } from "./limits.ts";
+import { CALLS_PER_LOOK, SHARED_PART, SHARES_MS, SHORT_TURN_MS } from "./limits.ts";
 import type { Priority } from "./priority.ts";
 
 /** All the calls of one caller at one priority, made once and asked for each call. */
@@ -108,14 +108,14 @@ export class Admission {
   }
 
   /**
-   * From here to the next end is one whole round of the event loop, what other timers and sockets do in it included, and no wait:
-   * the loop does not sleep while this is asked for. A round in which nobody calls ends it.
+   * After a turn that was not short, from here to the next end is one whole round of the event loop, what other timers and sockets do
+   * in it included, and no wait: the loop does not sleep while this is asked for. A round in which nobody calls ends it.
    */
   readonly #onTurnEnd = (): void => {
     const endMs = this.#options.clock.monotonicMs();
     this.#limit.turn({ startMs: this.#turnMs, endMs, begun: this.#begun });
     this.#reckon(endMs);
-    if (this.#asked > 0) this.#beginTurn(endMs);
+    if (this.#asked > 0 && endMs - this.#turnMs > SHORT_TURN_MS) this.#beginTurn(endMs);
     else this.#turnMs = Number.NaN;
   };
 

@@ -42,6 +42,9 @@ export const BEGUN_MAX = 16_384;
 /** The most that one judgement takes away (Gradient2 has the same): what is measured is the past. */
 export const GRADIENT_MIN = 0.5;
 
+/** Milliseconds of a turn behind which nobody waits to speak of: another round is not worth its cost for being measured. */
+export const SHORT_TURN_MS = 10;
+
 /** Calls between two looks at the clock within a turn. */
 export const CALLS_PER_LOOK = 16;
 

@@ -3,16 +3,21 @@ import { type Attempt, attemptKey } from "./attempt.ts";
 
 /** An attempt as the context values by which a transport is told of it, beside those of the caller: one object for each. */
 export class AttemptValues implements Attempt, ContextValues {
-  readonly tried: string[];
   readonly version: string | undefined;
   isAnswered = false;
   running: Attempt["running"] = undefined;
   #callers: ContextValues | undefined;
+  #tried: string[] | undefined;
 
-  constructor(callers: ContextValues | undefined, tried: string[] = []) {
+  constructor(callers: ContextValues | undefined, tried?: string[]) {
     this.#callers = callers;
-    this.tried = tried;
+    this.#tried = tried;
     this.version = callers?.get(attemptKey)?.version;
+  }
+
+  get tried(): string[] {
+    this.#tried ??= [];
+    return this.#tried;
   }
 
   /** The attempt after this one. */

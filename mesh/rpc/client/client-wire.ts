@@ -24,6 +24,8 @@ export interface CallRequest {
   readonly extra: readonly string[] | undefined;
   /** Present when the call may be sent several times, by whoever calls the transport. */
   readonly attempt?: Attempt | undefined;
+  /** True where nothing stands between the caller and the wire. */
+  readonly isDirect?: boolean;
 }
 
 /**

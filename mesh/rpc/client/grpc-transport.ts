@@ -114,7 +114,7 @@ export const transportOn = (
       extra.push("grpc-timeout", formatGrpcTimeout(leftMs));
     }
     return {
-      request: { compiled, headers, extra, attempt },
+      request: { compiled, headers, extra, attempt, isDirect: interceptors.length === 0 },
       scope: { timeoutMs: leftMs, signal, outer: inherited?.outer },
     };
   };

@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type UnaryResponse } from "@connectrpc/connect";
 import {
   ErrorCode,
@@ -12,6 +12,7 @@ import { COMPRESSED, isOneMessage, PREFIX_BYTES } from "../envelope.ts";
 import { compressGzip, inflateGzip } from "../gzip.ts";
 import { MessageBuffer, type WireMessage } from "../message-buffer.ts";
 import { ownedCopy } from "../owned-copy.ts";
+import type { Ends, RunningAttempt } from "./attempt.ts";
 import {
   acquireError,
   incompleteMessage,
@@ -27,7 +28,8 @@ import {
   StreamOpening,
   TRANSPARENT_RETRIES_MAX,
 } from "./client-wire.ts";
-import { type ResponseHead, readHead, readTrailers, toHeaders, withMetadata } from "./response-head.ts";
+import { type ResponseHead, readHead, readTrailers, withMetadata } from "./response-head.ts";
+import { UnaryReply } from "./unary-reply.ts";
 import { type CallScope, overAlready, watchCall } from "./watch-call.ts";
 
 /** Makes one unary call. Rejects with a ConnectError. */
@@ -43,12 +45,12 @@ export const callUnary = (
     else new UnaryCall(wire, request, resolve, reject).start(message, scope);
   });
 
-class UnaryCall implements StreamHandler {
+class UnaryCall implements StreamHandler, RunningAttempt {
   readonly #wire: ClientWire;
   readonly #request: CallRequest;
   readonly #opening: StreamOpening;
-  readonly #resolve: (response: UnaryResponse) => void;
-  readonly #reject: (error: unknown) => void;
+  #resolve: (response: UnaryResponse) => void;
+  #reject: (error: unknown) => void;
   #over = false;
   /** `Clock.monotonicMs` of its end. */
   #deadlineMs = Number.POSITIVE_INFINITY;
@@ -92,8 +94,23 @@ class UnaryCall implements StreamHandler {
     else this.#open();
   }
 
+  get isDirect(): boolean {
+    return this.#request.isDirect === true;
+  }
+
   abandon(): void {
     this.#cancel(new ConnectError("another attempt was first", Code.Canceled));
+  }
+
+  divert({ resolve, reject }: Ends<UnaryResponse>): Ends<unknown> {
+    const before = this.#ends();
+    this.#resolve = resolve;
+    this.#reject = reject;
+    return before;
+  }
+
+  #ends(): Ends<unknown> {
+    return { resolve: this.#resolve as Ends<unknown>["resolve"], reject: this.#reject };
   }
 
   onHeaders(headers: HeaderList, end: boolean): void {
@@ -231,6 +248,7 @@ class UnaryCall implements StreamHandler {
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#settle();
+    if (this.isDirect && this.#request.attempt?.takesOver?.(error, this.#ends())) return;
     this.#reject(error);
   }
 
@@ -238,7 +256,10 @@ class UnaryCall implements StreamHandler {
     this.#over = true;
     this.#unwatch?.();
     const { attempt } = this.#request;
-    if (attempt !== undefined) attempt.running = undefined;
+    if (attempt !== undefined) {
+      attempt.running = undefined;
+      attempt.ended?.();
+    }
     // A stream that is over may be remembered for a while: what it belonged to must not be.
     if (this.#stream !== undefined) this.#stream.handler = IGNORE;
   }
@@ -247,40 +268,3 @@ class UnaryCall implements StreamHandler {
 const NOTHING = new Uint8Array(0);
 const EXTRA_REPLY = "protocol error: received extra output message for unary method";
 const REPLY_AND_ERROR = "protocol error: received output message for unary method with error status";
-
-/** The fields become `Headers` when somebody looks at them. */
-class UnaryReply implements UnaryResponse {
-  readonly stream = false;
-  readonly method: DescMethodUnary;
-  readonly message: MessageShape<DescMessage>;
-  readonly #headers: HeaderList | undefined;
-  readonly #trailers: HeaderList | undefined;
-  #header: Headers | undefined;
-  #trailer: Headers | undefined;
-
-  constructor(
-    method: DescMethodUnary,
-    message: MessageShape<DescMessage>,
-    headers: HeaderList | undefined,
-    trailers: HeaderList | undefined,
-  ) {
-    this.method = method;
-    this.message = message;
-    this.#headers = headers;
-    this.#trailers = trailers;
-  }
-
-  get service(): DescService {
-    return this.method.parent;
-  }
-
-  get header(): Headers {
-    this.#header ??= toHeaders(this.#headers);
-    return this.#header;
-  }
-
-  get trailer(): Headers {
-    this.#trailer ??= toHeaders(this.#trailers);
-    return this.#trailer;
-  }
-}
