@@ -113,7 +113,7 @@ describe("heddle traffic", () => {
     await vi.waitFor(async () => {
       const { stdout } = await heddle("traffic", "show", "loom");
       expect(stdout).toContain(`${WEAVE}  loom 2.0.0: 20 of 20 copies had the same shape`);
-    });
+    }, PATIENCE);
     expect((await counted()) - before).toBe(20);
   });
 

@@ -1,28 +1,15 @@
 // Prints, as JSON, the query plan of each statement of a service that takes a `:limit`: the service's name is the argument.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { registerHooks } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
+import { systemRuntime } from "../../mesh/runtime/index.ts";
+import { declaredStatements, openStore } from "../../mesh/store/index.ts";
 
 const [service = ""] = process.argv.slice(2);
 const home = new URL(`../../services/${service}/`, import.meta.url);
 
-// Statements are nobody's but their module's; each is told of here where it is declared.
-const texts = new Set<string>();
-Object.assign(globalThis, { declared: (text: string) => texts.add(text) });
-registerHooks({
-  load(url, context, next) {
-    const loaded = next(url, context);
-    if (!url.endsWith("/mesh/store/statement.ts")) return loaded;
-    const source = String(loaded.source).replace("=> ({\n  text,", "=> (globalThis.declared(text), {\n  text,");
-    return { ...loaded, source };
-  },
-});
-
-const { openStore } = await import("../../mesh/store/index.ts");
-const { systemRuntime } = await import("../../mesh/runtime/index.ts");
 const folder = new URL("store/", home);
 const files = existsSync(folder)
   ? readdirSync(folder).flatMap((name) => (/(?<!\.test)\.ts$/.test(name) ? [`store/${name}`] : []))
@@ -34,7 +21,7 @@ const path = join(data, "plans.db");
 const migrations = new URL("migrations/", home);
 await (await openStore({ path, name: service, migrations, runtime: systemRuntime() })).close();
 const database = new Database(path, { readonly: true });
-const plans = [...texts]
+const plans = declaredStatements()
   .filter((text) => text.includes(":limit") || text.includes(":rows"))
   .map((text) => ({
     text,

@@ -5,6 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { contractOf } from "../fixtures/contract.ts";
 import { startVersions, type Woven } from "../fixtures/start-versions.ts";
 
+/** Time enough for a machine that does other things as well. */
+const PATIENCE = { timeout: 10_000, interval: 20 };
+
 /** What the mirrored version does; set by each test. */
 let answer: (mirrored: string | null) => Woven | Promise<Woven>;
 let asked = 0;
@@ -40,7 +43,7 @@ const compared = async (count: number) => {
     const [comparison] = await list();
     expect(Number((comparison?.compared ?? 0n) + (comparison?.skipped ?? 0n))).toBe(count);
     return comparison;
-  });
+  }, PATIENCE);
 };
 
 describe.each([
@@ -105,7 +108,7 @@ describe.each([
     for (let round = 0; round < 3; round++) {
       expect(await Promise.all(Array.from({ length: 50 }, weave))).toEqual(Array.from({ length: 50 }, () => "red"));
     }
-    await vi.waitFor(() => expect(asked).toBe(100));
+    await vi.waitFor(() => expect(asked).toBe(100), PATIENCE);
     const before = await compared(50);
     expect(before).toMatchObject({ compared: 0n, skipped: 50n });
     release.resolve();
@@ -120,7 +123,7 @@ describe.each([
       const [found] = (await mesh.traffic.listComparisons({})).comparisons;
       expect(Number(found?.compared)).toBe(asked);
       return found;
-    });
+    }, PATIENCE);
     // Six standard deviations of 200 draws.
     expect(Math.abs(Number(comparison?.compared) - 20)).toBeLessThan(26);
   });
