@@ -56,7 +56,7 @@ const start = () => {
     // No longer new.
     turn(guarded, 1);
     time.clock.advance(WARM_UP_MS);
-    for (let turns = 0; turns < 20; turns++) turn(guarded, 100);
+    for (let turns = 0; turns < 30; turns++) turn(guarded, 100);
   };
   return { time, lines, guard, enter, turn, overload };
 };
