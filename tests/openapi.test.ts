@@ -115,6 +115,7 @@ test("what every GET answers is what the document says, and nothing that it does
     customer_ids: ids.customer_id ?? "",
     contract_hash: hash,
     package: "order.v1",
+    target: "order.v1.OrderService",
   };
 
   const asked: string[] = [];

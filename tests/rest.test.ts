@@ -4,6 +4,7 @@ import { createFileRegistry, type DescMethod, fromBinary, type Registry } from "
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { ContractService } from "@heddle/contracts/heddle/contract/v1";
 import { RegistryService } from "@heddle/contracts/heddle/registry/v1";
+import { TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { UsageService } from "@heddle/contracts/heddle/usage/v1";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Binding, bindingsOf } from "../mesh/rest/index.ts";
@@ -53,7 +54,7 @@ beforeAll(async () => {
     bindings.push(...methods.flatMap((method) => bindingsOf(method, registry).bindings));
   }
   const none = createFileRegistry();
-  const own = [RegistryService, ContractService, UsageService].flatMap(({ methods }) => methods);
+  const own = [RegistryService, ContractService, UsageService, TrafficService].flatMap(({ methods }) => methods);
   bindings.push(...own.flatMap((method) => bindingsOf(method, none).bindings));
 });
 
