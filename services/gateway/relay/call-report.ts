@@ -20,7 +20,7 @@ export class CallReport {
 
   /** The whole request was sent: what follows is the instance's time. */
   requestEnded(): void {
-    if (this.#isTimed) this.#sent = this.#candidate?.sent();
+    if (this.#isTimed) this.#sent ??= this.#candidate?.sent();
   }
 
   /** The answer has begun. */
