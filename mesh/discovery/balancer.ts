@@ -28,7 +28,7 @@ export interface Candidate {
   readonly endpoint: Endpoint;
   /** A call is sent to it. */
   begin(): void;
-  /** The call's request was sent to its end. Returns what `answered`, or else `end`, is told: what the wait is measured from. */
+  /** The call's request was sent to its end. Returns what `answered`, or else `end`, must be told: what the wait is measured from. */
   sent(): number;
   /** The call's answer has begun. Not told of streams, which begin to answer when there is something to say. */
   answered(sent: number): void;

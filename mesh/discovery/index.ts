@@ -5,7 +5,7 @@ export { createDirectCalls } from "./direct/direct-calls.ts";
 export type { Endpoint, EndpointSource } from "./endpoint.ts";
 export { endpointFile } from "./endpoint-file.ts";
 export { createOutbound, type Outbound } from "./outbound.ts";
-export { type Outcome, outcomeOf } from "./outcome.ts";
+export { type Outcome, outcomeOf, outcomeOfReset } from "./outcome.ts";
 export { type Place, parsePlaces } from "./place.ts";
 export { placedEndpoints } from "./placed-endpoints.ts";
 export { type Offer, type Refusal, type Registration, register, registerWithAll } from "./registration.ts";

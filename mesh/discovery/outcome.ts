@@ -1,4 +1,5 @@
 import { Code } from "@connectrpc/connect";
+import { ErrorCode, type ResetCause } from "../wire/index.ts";
 
 /**
  * What a call says of the instance that it went to. `failed`: the instance, or the way to it, is to blame; `late`: its deadline has
@@ -24,4 +25,12 @@ export const outcomeOf = (code: Code | undefined): Outcome => {
     default:
       return "ok";
   }
+};
+
+/** What it says of an instance that it, or its connection, has broken a call off. */
+export const outcomeOfReset = (code: number, cause: ResetCause): Outcome => {
+  if (cause === "unprocessed") return "overloaded";
+  if (cause !== "peer") return "failed";
+  if (code === ErrorCode.ENHANCE_YOUR_CALM) return "overloaded";
+  return code === ErrorCode.CANCEL ? "left" : "failed";
 };

@@ -120,6 +120,17 @@ describe("of five replicas", () => {
     },
   );
 
+  test("one that was the quickest and falls silent gets no more calls within moments, so that a copy of a slow call goes elsewhere", () => {
+    const silent: Answering = (nowMs, ...rest) => (nowMs < 10_000 ? about(2)(nowMs, ...rest) : "hangs");
+    fc.assert(
+      fc.property(seeds, fc.constantFrom(50, 200, 1_000), (seed, callsPerSecond) => {
+        const options = { callsPerSecond, fromMs: 10_050, seconds: 11, deadlineMs: 5_000 };
+        expect(run(seed, five(silent, about(20)), options).calls.get("a") ?? 0).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 9 },
+    );
+  });
+
   test("all that fail are used all the same, and none is left out for long once all are well", () => {
     const outage: Answering = (nowMs, ...rest) =>
       nowMs < 20_000 ? { ms: 1, outcome: "failed" } : about(5)(nowMs, ...rest);

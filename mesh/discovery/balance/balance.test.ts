@@ -63,6 +63,29 @@ describe("a choice", () => {
     expect(picks(10)).toEqual({ b: 10 });
   });
 
+  test("counts an endpoint as slow as it has been silent while calls wait for it, until one is answered", () => {
+    const { call, pickOnly, picks, clock } = start(["a", "b"]);
+    call("a", "ok", 1);
+    call("b", "ok", 40);
+    const [one, other] = [pickOnly("a"), pickOnly("a")];
+    one.begin();
+    other.begin();
+    const [oneSent, otherSent] = [one.sent(), other.sent()];
+    clock.advance(5);
+    expect(picks(10)).toEqual({ a: 10 });
+    clock.advance(10);
+    expect(picks(10)).toEqual({ b: 10 });
+    one.answered(oneSent);
+    one.end("ok");
+    expect(picks(10)).toEqual({ a: 10 });
+    clock.advance(30);
+    expect(picks(10)).toEqual({ b: 10 });
+    other.end("left", otherSent);
+    clock.advance(60_000);
+    call("b", "ok", 40);
+    expect(picks(10)).toEqual({ a: 10 });
+  });
+
   test("avoids what it is told to, where there is another", () => {
     const { balancer, picks } = start(["a", "b", "c"]);
     expect(picks(50, balancer, ["a:1", "c:1"])).toEqual({ b: 50 });
@@ -192,6 +215,23 @@ describe("an ejection", () => {
     probe?.end("left");
     expect(report("a")).toMatchObject({ state: "ejected", ejectedForMs: 0 });
     expect(balancer.pick()).toBe(probe);
+  });
+
+  test("does not last for as long as the call that it is tried by: where that is still on its way, another tries", () => {
+    const { call, times, report, balancer, clock } = start(["a", "b"]);
+    times(5, () => call("a", "failed"));
+    clock.advance(33_000);
+    const watch = balancer.pick();
+    watch?.begin();
+    clock.advance(9_999);
+    expect(balancer.pick()?.endpoint.instanceId).toBe("b");
+    clock.advance(1);
+    expect(report("a")).toMatchObject({ state: "probed", ejectedForMs: 0 });
+    expect(balancer.pick()).toBe(watch);
+    watch?.begin();
+    watch?.end("ok");
+    expect(report("a").state).toBe("warming");
+    watch?.end("left");
   });
 
   test("comes by comparison too, where five have calls enough", () => {

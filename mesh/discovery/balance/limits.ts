@@ -24,6 +24,8 @@ export const INTERVAL_MS = 10_000;
 export const EJECTION_MS = 30_000;
 /** Milliseconds that it is ejected for at most: `max_ejection_time` of both. */
 export const EJECTION_MS_MAX = 300_000;
+/** Milliseconds that the one call which tries an ejected endpoint is waited for; then another one tries it. */
+export const PROBE_MS = 10_000;
 /** The part of an ejection by which chance makes it longer, so that not all who eject an endpoint come back to it at once. */
 export const EJECTION_JITTER = 0.1;
 /** The part of all endpoints that may be ejected at once, but one of two or more always: `max_ejection_percent` of both. */

@@ -3,7 +3,7 @@ import type { Candidate, EndpointReport } from "../balancer.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Outcome } from "../outcome.ts";
 import { fading, PeakLatency, type TypicalLatency } from "./latency.ts";
-import { FAILURES_IN_A_ROW, LATE_FACTOR, PENALTY_FACTOR, PENALTY_MAX, SLOW_START_MS } from "./limits.ts";
+import { FAILURES_IN_A_ROW, LATE_FACTOR, PENALTY_FACTOR, PENALTY_MAX, PROBE_MS, SLOW_START_MS } from "./limits.ts";
 
 /** Who ejects an endpoint, and lets it back. */
 export interface Warden {
@@ -22,6 +22,8 @@ interface Ejection {
   readonly why: string;
   /** `Clock.monotonicMs` from which it is tried by one call. */
   readonly untilMs: number;
+  /** `Clock.monotonicMs` at which that call was sent. */
+  probedMs?: number;
   /** `offered`: chosen for the one call that it is tried by; `probed`: that call is on its way. */
   stage: "waiting" | "offered" | "probed";
 }
@@ -45,6 +47,9 @@ export class WeighedEndpoint implements Candidate {
   readonly #typical: TypicalLatency;
   readonly #latency: PeakLatency;
   #inFlight = 0;
+  /** Calls that were sent to their end and are timed, and since when none of those was answered: `Clock.monotonicMs`. */
+  #waiting = 0;
+  #silentSinceMs = 0;
   #failuresInARow = 0;
   #penalty = 1;
   #penalizedMs = 0;
@@ -63,7 +68,8 @@ export class WeighedEndpoint implements Candidate {
 
   /** What a further call to it costs: how long it would have to wait, about. */
   costAt(nowMs: number): number {
-    return this.#latency.at(nowMs) * this.#penaltyAt(nowMs) * (this.#inFlight + 1);
+    const silentMs = this.#waiting === 0 ? 0 : nowMs - this.#silentSinceMs;
+    return Math.max(this.#latency.at(nowMs), silentMs) * this.#penaltyAt(nowMs) * (this.#inFlight + 1);
   }
 
   /** It would be ejected if it might be. */
@@ -71,9 +77,11 @@ export class WeighedEndpoint implements Candidate {
     return this.#failuresInARow >= FAILURES_IN_A_ROW;
   }
 
-  /** Ejected for long enough, and not tried yet. */
+  /** Ejected for long enough, and not tried yet, or by a call that does not end: a stream may last for days. */
   isDueForProbe(nowMs: number): boolean {
-    return this.ejection !== undefined && this.ejection.stage !== "probed" && nowMs >= this.ejection.untilMs;
+    if (this.ejection === undefined) return false;
+    const { stage, untilMs, probedMs = untilMs } = this.ejection;
+    return nowMs >= (stage === "probed" ? probedMs + PROBE_MS : untilMs);
   }
 
   /** The next call that begins is the one that it is tried by. */
@@ -83,22 +91,31 @@ export class WeighedEndpoint implements Candidate {
 
   begin(): void {
     this.#inFlight++;
-    if (this.ejection?.stage === "offered") this.ejection.stage = "probed";
+    if (this.ejection?.stage !== "offered") return;
+    this.ejection.stage = "probed";
+    this.ejection.probedMs = this.#clock.monotonicMs();
   }
 
   sent(): number {
-    return this.#warden.isAlone ? NOT_MEASURED : this.#clock.monotonicMs();
+    if (this.#warden.isAlone) return NOT_MEASURED;
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#waiting === 0) this.#silentSinceMs = nowMs;
+    this.#waiting++;
+    return nowMs;
   }
 
   answered(sent: number): void {
     if (sent === NOT_MEASURED) return;
     const nowMs = this.#clock.monotonicMs();
+    this.#waiting--;
+    this.#silentSinceMs = nowMs;
     this.#latency.learn(nowMs - sent, nowMs);
   }
 
   end(outcome: Outcome, sent = NOT_MEASURED): void {
     if (this.#inFlight === 0) throw new Error("More calls have ended than begun.");
     this.#inFlight--;
+    if (sent !== NOT_MEASURED) this.#waiting--;
     if (outcome === "ok") {
       this.successes++;
       this.#failuresInARow = 0;

@@ -13,7 +13,7 @@ import {
   type StreamHandler,
 } from "../../wire/index.ts";
 import type { Candidate } from "../balancer.ts";
-import { type Outcome, outcomeOf } from "../outcome.ts";
+import { type Outcome, outcomeOf, outcomeOfReset } from "../outcome.ts";
 
 /** The headers of one method's calls to one service. */
 interface Addressed {
@@ -195,7 +195,7 @@ class ObservedStream implements HttpStream, StreamHandler {
   }
 
   onReset(code: number, cause: ResetCause): void {
-    this.#end("failed");
+    this.#end(outcomeOfReset(code, cause));
     this.handler.onReset(code, cause);
   }
 

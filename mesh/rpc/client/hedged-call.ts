@@ -45,13 +45,15 @@ export class HedgedCall<T> {
   fail(error: unknown, attempt: AttemptValues): void {
     if (this.#isOver) return;
     this.#running.splice(this.#running.indexOf(attempt), 1);
-    const { timers, signal } = this.#call.sending;
+    const { timers, signal, policed } = this.#call.sending;
     const decision = this.#call.judge(error, attempt, this.#isExhausted ? Number.POSITIVE_INFINITY : this.#attempts);
     this.#timer?.cancel();
     if (decision.again) {
       timers.sleep(decision.afterMs, signal).then(
         () => {
-          if (!this.#isOver && !this.#isExhausted) this.#send(attempt.next());
+          // Two that have failed together would both be followed by another.
+          const isLeft = this.#attempts < policed.attemptsMax;
+          if (isLeft && !this.#isOver && !this.#isExhausted) this.#send(attempt.next());
         },
         (reason: unknown) => this.#giveUp(abortError(reason)),
       );

@@ -92,7 +92,8 @@ export class PolicedMethod {
   readonly hedge: HedgeOptions | undefined;
   /** Those that are to be hedged, where the method is. */
   readonly slowCalls: SlowCalls | undefined;
-  readonly #attemptsMax: number;
+  /** Times that a call is sent at most. */
+  readonly attemptsMax: number;
   readonly #runtime: Pick<Runtime, "clock" | "random">;
   readonly #isFinal: (error: ConnectError) => boolean;
 
@@ -111,7 +112,7 @@ export class PolicedMethod {
     this.repeats = policy.repeats.value;
     this.hedge = policy.hedge.value;
     this.slowCalls = this.hedge && new SlowCalls(runtime.timers, this.hedge.delayMs);
-    this.#attemptsMax = policy.attemptsMax.value;
+    this.attemptsMax = policy.attemptsMax.value;
     this.#runtime = runtime;
     this.#isFinal = isFinal;
   }
@@ -141,7 +142,7 @@ export class PolicedMethod {
       {
         mayRepeat: progress.mayRepeat && !this.#isFinal(error),
         attempts: progress.attempts,
-        attemptsMax: this.#attemptsMax,
+        attemptsMax: this.attemptsMax,
         leftMs: this.#deadlineOf(progress) - nowMs,
         nowMs,
         budget: this.target.budget,

@@ -240,6 +240,18 @@ describe("a slow call that may be hedged", () => {
     expect(sent.map(({ header }) => header.get("grpc-previous-rpc-attempts"))).toEqual([null, "1"]);
   });
 
+  test("is sent no oftener than others, also where two of its attempts fail at the same time", async () => {
+    const { customers, sent, time, pass } = start();
+    const failed = failureOf(customers.getCustomer({}));
+    await time.advance(50);
+    for (const each of [...sent]) each.fail(unavailable());
+    await pass();
+    for (const each of sent.slice(2)) each.fail(unavailable());
+    await pass();
+    expect((await failed).code).toBe(Code.Unavailable);
+    expect(sent.map(({ header }) => header.get("grpc-previous-rpc-attempts"))).toEqual([null, "1", "2"]);
+  });
+
   test("is not sent a second time when the budget is empty", async () => {
     const { customers, sent, time } = start();
     const calls = Array.from({ length: LEAST * 2 }, () => customers.getCustomer({}));

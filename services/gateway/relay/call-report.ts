@@ -1,6 +1,6 @@
-import { type Candidate, type Outcome, outcomeOf } from "@heddle/mesh/discovery";
+import { type Candidate, type Outcome, outcomeOf, outcomeOfReset } from "@heddle/mesh/discovery";
 import { AcquireError } from "@heddle/mesh/rpc";
-import { ErrorCode, type HeaderList, type ResetCause } from "@heddle/mesh/wire";
+import type { HeaderList, ResetCause } from "@heddle/mesh/wire";
 
 /** Tells the balancer what a call says of the instance that it went to: once for each that it was sent to. */
 export class CallReport {
@@ -20,7 +20,7 @@ export class CallReport {
 
   /** The whole request was sent: what follows is the instance's time. */
   requestEnded(): void {
-    if (this.#isTimed) this.#sent = this.#candidate?.sent();
+    if (this.#isTimed) this.#sent ??= this.#candidate?.sent();
   }
 
   /** The answer has begun. */
@@ -38,10 +38,7 @@ export class CallReport {
 
   /** The instance, or its connection, has broken the call off. */
   brokenOff(code: number, cause: ResetCause): void {
-    if (cause === "unprocessed") this.end("overloaded");
-    else if (cause !== "peer") this.end("failed");
-    else if (code === ErrorCode.ENHANCE_YOUR_CALM) this.end("overloaded");
-    else this.end(code === ErrorCode.CANCEL ? "left" : "failed");
+    this.end(outcomeOfReset(code, cause));
   }
 
   /** There was no connection to be had. */
