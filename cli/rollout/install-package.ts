@@ -12,7 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import type { DataFolder } from "../data-folder.ts";
 import { isAlive } from "../process-info.ts";
-import type { Deployment } from "./deployment-file.ts";
+import { type Deployment, releaseBefore } from "./deployment-file.ts";
 import type { ReadPackage } from "./package-manifest.ts";
 
 /** Releases that are kept for an undo, beside the one in force. */
@@ -36,7 +36,9 @@ export const installPackage = (folder: DataFolder, { manifest, release, files }:
 export const removeOldReleases = (folder: DataFolder, deployment: Deployment): string[] => {
   const { service, release, rollouts } = deployment;
   const latest = rollouts.toReversed().flatMap((rollout) => [rollout.release, rollout.from]);
-  const kept = new Set([release, ...[...new Set(latest)].filter((each) => each !== null).slice(0, RELEASES_KEPT)]);
+  const recent = [...new Set(latest)].filter((each) => each !== null).slice(0, RELEASES_KEPT);
+  // Many that were taken back must not push out the one that an undo goes to.
+  const kept = new Set([release, releaseBefore(deployment), ...recent]);
   const all = dirname(folder.packageFolder(service, "any"));
   const old = existsSync(all) ? readdirSync(all).filter((name) => !kept.has(name) && !isBeingWritten(name)) : [];
   for (const name of old) rmSync(join(all, name), { recursive: true, force: true });
