@@ -130,7 +130,8 @@ test("a deletion that was told while overview and socialsecurity were dead is fo
   // What is in the files of a stopped service is what is kept.
   await mesh.kill("overview", "SIGTERM");
   const folder = join(mesh.dataFolder, "overview");
-  const bytes = Buffer.concat(readdirSync(folder).map((file) => readFileSync(join(folder, file))));
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const bytes = Buffer.concat(files.map(({ parentPath, name }) => readFileSync(join(parentPath, name))));
   expect(bytes.includes("Lovelace")).toBe(true);
   expect(bytes.includes("Somerville")).toBe(false);
   await mesh.start("overview");
