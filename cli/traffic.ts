@@ -43,7 +43,7 @@ export const missingVersions = async (
   const missing = [...new Set(versions.map(plainVersion))].filter((version) => !there.has(version));
   return missing.map(
     (version) =>
-      `${service} ${version} has no instance now: until it has, its calls go to the others (${[...there].join(", ")}).`,
+      `${service} ${version} has no instance now: until it has, it gets nothing, and the calls go to the others (${[...there].join(", ")}).`,
   );
 };
 

@@ -92,7 +92,7 @@ describe("heddle traffic", () => {
 
   test("tells of versions and services that are not there", async () => {
     expect((await heddle("traffic", "set", "loom", "v2.0.0=1", "v9.0.0=1")).stderr).toContain(
-      "loom 9.0.0 has no instance now: until it has, its calls go to the others (1.0.0, 2.0.0).",
+      "loom 9.0.0 has no instance now: until it has, it gets nothing, and the calls go to the others (1.0.0, 2.0.0).",
     );
     expect(await answers(30)).toEqual(["2.0.0"]);
     expect((await heddle("traffic", "set", "lom", "v1.0.0=1")).stderr).toContain("Did you mean loom?");
@@ -149,9 +149,12 @@ describe("heddle fault", () => {
       code: 69,
       stderr: expect.stringContaining("did you mean loom.v1.LoomService/Weave?"),
     });
+    expect((await heddle("fault", "add", "loom", "--abort", "14")).stderr).toContain(
+      "No contract has loom; its full name is loom.v1.LoomService",
+    );
     expect(await heddle("fault", "add", WEAVE)).toMatchObject({ code: 2 });
     expect(await heddle("fault", "add", WEAVE, "--abort", "nonsense")).toMatchObject({ code: 2 });
-    expect(await heddle("fault", "remove", "rul_none")).toMatchObject({ code: 1 });
+    expect(await heddle("fault", "remove", "rul_none")).toMatchObject({ code: 69 });
   });
 });
 

@@ -81,7 +81,10 @@ Examples:
           next: `heddle logs ${service} shows what it said; ${running ?? "the working tree"} serves.`,
         });
       }
-      if (!options.json) terminal.err(`${service} ${read.release} serves; heddle rollout undo ${service} goes back.`);
+      if (options.json) return;
+      if (readDeployment(folder.rollouts, service).replicas === 0) {
+        terminal.err(`${service} ${read.release} is in force and untried: heddle scale ${service}=1 starts it.`);
+      } else terminal.err(`${service} ${read.release} serves; heddle rollout undo ${service} goes back.`);
     });
 
 const tidyUp = (folder: DataFolder, service: string): void => {

@@ -3,6 +3,7 @@ import { dataFolder } from "../data-folder.ts";
 import { Failure } from "../failure.ts";
 import { dataOption, jsonOption, timeoutOption } from "../mesh-options.ts";
 import { askSupervisor } from "../rollout/ask-supervisor.ts";
+import { readDeployment } from "../rollout/deployment-file.ts";
 import { stepPrinter } from "../rollout/step-lines.ts";
 import { chosenServices } from "../services.ts";
 import { processTerminal } from "../terminal.ts";
@@ -22,8 +23,12 @@ export const restartCommand = (): Command =>
     .action(async (service: string, options: { data?: string; timeout: number; json?: boolean }) => {
       await chosenServices([service]);
       const request = { type: "restart", service, timeoutMs: options.timeout } as const;
-      const print = stepPrinter(processTerminal(), options.json === true);
-      const { outcome, reason } = await askSupervisor(dataFolder(options.data), request, print);
+      const folder = dataFolder(options.data);
+      const terminal = processTerminal();
+      const print = stepPrinter(terminal, options.json === true);
+      const { outcome, reason } = await askSupervisor(folder, request, print);
+      const { replicas } = readDeployment(folder.rollouts, service);
+      if (replicas === 0) terminal.err(`${service} has no process; heddle scale ${service}=1 starts one.`);
       if (outcome === "done") return;
       throw new Failure(`${service} was not restarted: ${reason}.`, { next: `heddle logs ${service}` });
     });

@@ -32,6 +32,10 @@ const statusCommand = (): Command =>
     .argument("[services...]", "which; all by default")
     .addOption(dataOption())
     .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  heddle rollout status\n  heddle rollout status order --json | jq '.processes[].pid'",
+    )
     .action(async (names: string[], options: { data?: string; json?: boolean }) => {
       const folder = dataFolder(options.data);
       const written = readState(folder.stateFile);
@@ -82,6 +86,10 @@ const historyCommand = (): Command =>
     .addOption(linesOption())
     .addOption(dataOption())
     .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  heddle rollout history order\n  heddle rollout history order -n 1 --json | jq .outcome",
+    )
     .action(async (service: string, options: { data?: string; lines: number; json?: boolean }) => {
       await chosenServices([service]);
       const { rollouts } = readDeployment(dataFolder(options.data).rollouts, service);
@@ -115,6 +123,10 @@ const undoCommand = (): Command =>
     .addOption(durationOption("--watch", "how long the first process serves beside the others", 0))
     .addOption(timeoutOption("how long a process may take to be ready", 60_000))
     .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nA second undo goes forth again.\n\nExamples:\n  heddle rollout undo order\n  heddle rollout undo order --watch 30s",
+    )
     .action(async (service: string, options: { data?: string; watch: number; timeout: number; json?: boolean }) => {
       await chosenServices([service]);
       const folder = dataFolder(options.data);
@@ -139,5 +151,8 @@ const undoCommand = (): Command =>
         throw new Failure(`${service} could not go back to ${release ?? `the ${WORKING_TREE}`}: ${reason}.`, {
           next: `heddle logs ${service}`,
         });
-      if (!options.json) terminal.err(`${service} runs ${release ?? `the ${WORKING_TREE}`} again.`);
+      const named = release ?? `the ${WORKING_TREE}`;
+      if (options.json) return;
+      if (deployment.replicas > 0) terminal.err(`${service} runs ${named} again.`);
+      else terminal.err(`${named} is in force again; heddle scale ${service}=1 starts it.`);
     });

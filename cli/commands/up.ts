@@ -25,6 +25,7 @@ import {
   meshRunsFailure,
   refusedServices,
   type ServiceState,
+  serviceNames,
   writeState,
 } from "../state-file.ts";
 import { createSupervisor, type Supervisor } from "../supervisor.ts";
@@ -178,7 +179,7 @@ const supervise = async (
   if (ready) {
     change({ phase: "running", readyAfterMs });
     terminal.out(
-      `${services.length} services ready in ${(readyAfterMs / 1000).toFixed(1)} s; gateway ${config.HEDDLE_GATEWAY[0]}`,
+      `${serviceNames(state.services).length} services ready in ${(readyAfterMs / 1000).toFixed(1)} s; gateway ${config.HEDDLE_GATEWAY[0]}`,
     );
     terminal.err(ACCESS_IN_WORDS[config.HEDDLE_ACCESS]);
   } else if (firstSignalMs === undefined && failed.length < services.length && !failed.includes(GATEWAY)) {

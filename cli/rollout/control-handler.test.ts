@@ -23,8 +23,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const fleet: Fleet = {
-  async scale(service, count) {
-    asked.push(`${service}=${count}`);
+  async scale(service, { count, release }) {
+    asked.push(`${service}=${count}${release === undefined ? "" : ` of ${release}`}`);
   },
   replace(service, to) {
     asked.push(`${service} to ${to}`);
@@ -81,6 +81,13 @@ test("a scale is kept for the next start; a number that the start is given goes 
   expect(deploymentsAtStart(folder, ["customer"], {}, systemClock).get("customer")?.replicas).toBe(3);
   expect(deploymentsAtStart(folder, ["customer"], { customer: 2 }, systemClock).get("customer")?.replicas).toBe(2);
   expect(deploymentsAtStart(folder, ["customer"], {}, systemClock).get("customer")?.replicas).toBe(2);
+});
+
+test("what is deployed is what comes when a service is scaled, also from nothing", async () => {
+  await ask({ type: "scale", counts: { order: 0 }, timeoutMs: 1 });
+  await ask(deploy);
+  await ask({ type: "scale", counts: { order: 1 }, timeoutMs: 1 });
+  expect(asked).toEqual(["order=0", `order to ${RELEASE}`, `order=1 of ${RELEASE}`]);
 });
 
 test("a mesh has one gateway, and no service that it was not started with", async () => {

@@ -53,7 +53,11 @@ export const controlHandler = ({ fleet, clock, services, folder }: ControlDeps):
       // Kept first: a supervisor that ends meanwhile comes back with as many.
       for (const [name, replicas] of wanted) writeDeployment(folder, { ...readDeployment(folder, name), replicas });
       const ends = await Promise.allSettled(
-        wanted.map(([name, count]) => fleet.scale(name, count, { timeoutMs, tell })),
+        wanted.map(([name, count]) => {
+          // As the file says, and not as the processes do: there may be none.
+          const release = readDeployment(folder, name).release ?? undefined;
+          return fleet.scale(name, { count, release }, { timeoutMs, tell });
+        }),
       );
       for (const end of ends) if (end.status === "rejected") throw end.reason;
       return DONE;

@@ -62,6 +62,11 @@ test("an undo goes back to the release before the one in force, and a second one
   expect(releaseBefore(deployed(nothing(), A))).toBeNull();
 });
 
+test("an undo of a release that was deployed twice does not go back to itself", () => {
+  expect(releaseBefore(deployed(deployed(deployed(nothing(), A), B), B))).toBe(A);
+  expect(releaseBefore(deployed(deployed(nothing(), A), A))).toBeNull();
+});
+
 test("the latest hundred rollouts are kept, and go on being counted", () => {
   let deployment = nothing();
   for (let each = 0; each < 120; each++) deployment = deployed(deployment, each % 2 === 0 ? A : B);

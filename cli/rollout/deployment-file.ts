@@ -104,9 +104,11 @@ export const withOutcome = (
   return { ...deployment, release, rollouts: [...deployment.rollouts.slice(0, -1), ended] };
 };
 
-/** The release that an undo goes back to: the one before the one in force; undefined where nothing was deployed. */
+/**
+ * The release that an undo goes back to: the one before the one in force, however often that was deployed; undefined where there is none.
+ */
 export const releaseBefore = ({ release, rollouts }: Deployment): string | null | undefined =>
-  rollouts.findLast((rollout) => rollout.outcome === "done" && rollout.release === release)?.from;
+  rollouts.findLast((each) => each.outcome === "done" && each.release === release && each.from !== release)?.from;
 
 const isDeployment = (value: unknown, service: string): value is Deployment => {
   const { version, service: name, release, replicas, rollouts } = (value ?? {}) as Deployment;

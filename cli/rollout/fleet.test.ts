@@ -81,10 +81,10 @@ const pids = () => supervisor.states().map(({ process }) => process?.pid);
 test("a service grows and shrinks, and the processes of the others stay as they are", async () => {
   await run(programOf("customer", 1, undefined), programOf("order", 1, undefined));
   const before = pids();
-  await fleet.scale("customer", 3, options);
+  await fleet.scale("customer", { count: 3, release: undefined }, options);
   expect(named()).toEqual(["customer", "customer#2", "customer#3", "order"]);
   expect([pids()[0], pids()[3]]).toEqual(before);
-  await fleet.scale("customer", 1, options);
+  await fleet.scale("customer", { count: 1, release: undefined }, options);
   expect(named()).toEqual(["customer", "order"]);
   expect(pids()).toEqual(before);
 });
@@ -100,16 +100,16 @@ test("a service that shrinks keeps the processes that serve, whichever they are"
   });
   await heard.promise;
   off();
-  await fleet.scale("order", 1, options);
+  await fleet.scale("order", { count: 1, release: undefined }, options);
   expect(supervisor.states().filter(({ name }) => name === "order")).toMatchObject([{ replica: 2, state: "ready" }]);
 });
 
 test("a service without a process is no end of the mesh, and comes back", async () => {
-  await run(programOf("customer", 1, undefined));
-  await fleet.scale("customer", 0, options);
+  await run(programOf("customer", 1, "good"));
+  await fleet.scale("customer", { count: 0, release: "good" }, options);
   expect(named()).toEqual([]);
-  await fleet.scale("customer", 1, options);
-  expect(named()).toEqual(["customer"]);
+  await fleet.scale("customer", { count: 1, release: "good" }, options);
+  expect(named()).toEqual(["customer good"]);
 });
 
 test("processes are replaced one at a time, each new one ready before an old one drains", async () => {

@@ -10,11 +10,16 @@ import { judgeCalls, type WatchedCalls } from "./judge-calls.ts";
 /** The processes of the services: brings them to a number, and to a release. */
 export interface Fleet {
   /**
-   * Starts or drains processes of a service until there are `count`. Resolves when each new one is ready and each that went has ended.
+   * Starts processes of a release (undefined: the working tree), or drains some, until there are `count` of the service. Resolves when
+   * each new one is ready and each that went has ended.
    *
    * @throws Failure when one does not become ready; it is drained again.
    */
-  scale(service: string, count: number, options: ScaleOptions): Promise<void>;
+  scale(
+    service: string,
+    to: { readonly count: number; readonly release: string | undefined },
+    options: ScaleOptions,
+  ): Promise<void>;
   /**
    * Gives each process of a service a successor, one at a time: the new one is ready before the old one drains. When one is not fit the
    * new ones go, and as many of the old release as had gone come back. Resolves to why, or to undefined when all were replaced.
@@ -148,8 +153,7 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
   };
 
   return {
-    async scale(service, count, options) {
-      const release = staying(service)[0]?.release;
+    async scale(service, { count, release }, options) {
       // Those that serve stay, before those that do not.
       const surplus = staying(service)
         .sort((a, b) => Number(b.serves) - Number(a.serves))

@@ -49,10 +49,9 @@ export const installPackage = (folder: DataFolder, { manifest, release, files }:
 export const removeOldReleases = (folder: DataFolder, deployment: Deployment): string[] => {
   const { service, release, rollouts } = deployment;
   const latest = rollouts.toReversed().flatMap((rollout) => [rollout.release, rollout.from]);
-  const known = [...new Set(latest)].filter((each) => each !== null);
-  // However many were tried since, and taken back.
-  const back = releaseBefore(deployment) ?? null;
-  const kept = new Set([release, back, ...known.slice(0, RELEASES_KEPT)]);
+  const recent = [...new Set(latest)].filter((each) => each !== null).slice(0, RELEASES_KEPT);
+  // Many that were taken back must not push out the one that an undo goes to.
+  const kept = new Set([release, releaseBefore(deployment), ...recent]);
   const all = dirname(folder.packageFolder(service, "any"));
   const old = existsSync(all) ? readdirSync(all).filter((name) => !kept.has(name) && !isBeingWritten(name)) : [];
   for (const name of old) rmSync(join(all, name), { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { dataFolder } from "../data-folder.ts";
-import { readDeployment, releaseBefore, withOutcome, withRollout } from "./deployment-file.ts";
+import { type Deployment, readDeployment, releaseBefore, withOutcome, withRollout } from "./deployment-file.ts";
 import { installPackage, removeOldReleases } from "./install-package.ts";
 import { ENTRY_FILE, readPackage, STATEMENTS_FILE, writePackage } from "./package-manifest.ts";
 import { readTar, writeTar } from "./tar.ts";
@@ -122,4 +122,18 @@ test("a package is installed once, and releases that no undo goes back to are re
   installPackage(folder, readPackage(other.archive));
   const deployment = { version: 1, service: "order", release: other.release, replicas: 1, rollouts: [] } as const;
   expect(removeOldReleases(folder, deployment)).toEqual([release]);
+});
+
+test("the release that an undo goes back to is kept, however many were taken back since", () => {
+  const path = mkdtempSync(join(tmpdir(), "heddle-install-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const folder = dataFolder(path);
+  installPackage(folder, readPackage(archive));
+  const other = writePackage({ ...ABOUT, version: "1.5.0" }, FILES).release;
+  const first: Deployment = { version: 1, service: "order", release, replicas: 1, rollouts: [] };
+  const rolled = (before: Deployment, to: string, outcome: "done" | "rolled-back"): Deployment =>
+    withOutcome(withRollout(before, { kind: "deploy", release: to, startMs: 1 }), outcome, 2);
+  let deployment = rolled(first, other, "done");
+  for (const minor of [6, 7, 8, 9, 10]) deployment = rolled(deployment, `1.${minor}.0+aaaaaaaaaaaa`, "rolled-back");
+  expect(removeOldReleases(folder, deployment)).toEqual([]);
 });

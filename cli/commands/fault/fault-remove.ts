@@ -2,6 +2,7 @@ import { toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RuleSchema, TrafficService } from "@heddle/contracts/heddle/traffic/v1";
 import { Command } from "commander";
+import { rpcExitCode } from "../../exit-code.ts";
 import { Failure } from "../../failure.ts";
 import { gatewayOption, jsonOption } from "../../mesh-options.ts";
 import { chosenGateway } from "../../reflect-gateway.ts";
@@ -43,6 +44,7 @@ export const faultRemoveCommand = (): Command =>
           if (!(error instanceof ConnectError) || error.code !== Code.NotFound) throw error;
           throw new Failure(`${error.rawMessage} None was ended.`, {
             next: "heddle fault list shows those there are.",
+            exitCode: rpcExitCode(error.code),
           });
         });
       const reply = await orFailure(endRules, call, terminal, options.json);

@@ -11,7 +11,16 @@ export const knownTargets = (contracts: Pick<Contracts, "services" | "paths">): 
 
 /** A method or service is named that no contract has. */
 export const targetNotFound = (target: string, contracts: Pick<Contracts, "services" | "paths">): ConnectError => {
+  return fail(TARGET_NOT_FOUND, { target, hint: hintOf(target, contracts) });
+};
+
+/** Services that a hint names. */
+const NAMED_MAX = 8;
+
+const hintOf = (target: string, contracts: Pick<Contracts, "services" | "paths">): string => {
+  // `order`, `order.v1` and `OrderService` are each a part of a full name.
+  const full = contracts.services().filter((service) => `.${service}.`.includes(`.${target}.`));
+  if (full.length > 0) return `its full name is ${full.slice(0, NAMED_MAX).join(" or ")}`;
   const nearest = nearestName(target, knownTargets(contracts));
-  const hint = nearest === undefined ? "heddle list shows what there is" : `did you mean ${nearest}?`;
-  return fail(TARGET_NOT_FOUND, { target, hint });
+  return nearest === undefined ? "heddle list shows what there is" : `did you mean ${nearest}?`;
 };
