@@ -52,7 +52,7 @@ export type ProgramMessage =
       readonly service: string;
       /** Calls that have ended since the start. */
       readonly calls: number;
-      /** Those among them that failed by a fault of the service: INTERNAL, UNKNOWN, DATA_LOSS, UNIMPLEMENTED. */
+      /** Those among them that failed by a fault of the service: UNKNOWN, INTERNAL, DATA_LOSS, DEADLINE_EXCEEDED, UNAVAILABLE. */
       readonly failures: number;
     }
   | { readonly type: "stopped"; readonly service: string };

@@ -66,6 +66,14 @@ const until = (condition: () => boolean): Promise<void> =>
 const eventsOf = <T extends SupervisorEvent["type"]>(type: T) =>
   events.filter((event): event is Extract<SupervisorEvent, { type: T }> => event.type === type);
 
+test("a mesh of which only what gave up is left comes to its end when it is stopped", async () => {
+  const mesh = supervise([program("customer", "misconfigured"), program("order")]);
+  expect(await mesh.allReady).toBe(false);
+  expect(await mesh.remove("order")).toBe(true);
+  expect(await mesh.stop()).toBe(false);
+  await mesh.ended;
+});
+
 test("all programs become ready, each at its own address, and their output is in their logs", async () => {
   const mesh = supervise([program("gateway"), program("customer"), program("order")]);
   expect(await mesh.allReady).toBe(true);

@@ -197,10 +197,12 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     void process.ended.then(() => {
       log.close();
       // One that was taken out on purpose is not the end of the mesh, even where it was the last.
-      if (one.removed && !stop.signal.aborted) return;
-      if ([...supervised.values()].every((each) => each.process.hasEnded)) ended.resolve();
+      if (!one.removed || stop.signal.aborted) endIfOver();
     });
     return one;
+  };
+  const endIfOver = (): void => {
+    if ([...supervised.values()].every((each) => each.process.hasEnded)) ended.resolve();
   };
   const markStopping = (one: Supervised): void => {
     if (one.stopMs !== undefined) return;
@@ -213,7 +215,8 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     stop.abort(new Failure("The mesh is stopping."));
     allReady.resolve(false);
     for (const one of supervised.values()) markStopping(one);
-    if (supervised.size === 0) ended.resolve();
+    // Nothing may run any more that could tell of its end: all was taken out, or had given up.
+    endIfOver();
   };
   const stopAll = async (isGateway: boolean): Promise<void> => {
     const some = [...supervised.values()].filter(({ program }) => program.isGateway === isGateway);

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isReleaseName, REPLICAS_MAX } from "./control-messages.ts";
 
@@ -71,7 +71,8 @@ export const writeDeployment = (folder: string, deployment: Deployment): void =>
   const draft = `${path}.draft`;
   const file = openSync(draft, "w", 0o600);
   try {
-    writeSync(file, `${JSON.stringify(deployment, undefined, 2)}\n`);
+    // All of it or an error: a disk that fills up may take a part.
+    writeFileSync(file, `${JSON.stringify(deployment, undefined, 2)}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);

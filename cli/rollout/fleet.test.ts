@@ -89,6 +89,21 @@ test("a service grows and shrinks, and the processes of the others stay as they 
   expect(pids()).toEqual(before);
 });
 
+test("a service that shrinks keeps the processes that serve, whichever they are", async () => {
+  await run(programOf("customer", 1, undefined), programOf("customer", 2, undefined));
+  supervisor.add(programOf("order", 1, "misconfigured"));
+  supervisor.add(programOf("order", 2, undefined));
+  const heard = Promise.withResolvers<void>();
+  const off = supervisor.listen(() => {
+    const states = supervisor.states().filter(({ name }) => name === "order");
+    if (states.map(({ state }) => state).join(" ") === "failed ready") heard.resolve();
+  });
+  await heard.promise;
+  off();
+  await fleet.scale("order", 1, options);
+  expect(supervisor.states().filter(({ name }) => name === "order")).toMatchObject([{ replica: 2, state: "ready" }]);
+});
+
 test("a service without a process is no end of the mesh, and comes back", async () => {
   await run(programOf("customer", 1, undefined));
   await fleet.scale("customer", 0, options);

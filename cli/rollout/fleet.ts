@@ -44,6 +44,12 @@ export interface FleetDeps {
 /** Milliseconds between looks at how the calls of a new version end. */
 const COUNT_MS = 250;
 
+interface FleetProcess {
+  readonly name: string;
+  readonly release: string | undefined;
+  readonly serves: boolean;
+}
+
 /** A new process that must not stay. */
 class Unfit extends Error {}
 
@@ -51,11 +57,15 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
   /** Processes that were asked to go, and those that came instead. */
   const leaving = new Set<string>();
 
-  const processesOf = (service: string): { readonly name: string; readonly release: string | undefined }[] =>
+  const processesOf = (service: string): FleetProcess[] =>
     supervisor
       .states()
       .filter((state) => state.name === service)
-      .map(({ name, replica, release }) => ({ name: replicaName(name, replica), release }));
+      .map(({ name, replica, release, state }) => ({
+        name: replicaName(name, replica),
+        release,
+        serves: state === "ready",
+      }));
   const staying = (service: string) => processesOf(service).filter(({ name }) => !leaving.has(name));
 
   /** Starts a process under the lowest number that is free. */
@@ -140,7 +150,10 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
   return {
     async scale(service, count, options) {
       const release = staying(service)[0]?.release;
-      const surplus = staying(service).slice(count);
+      // Those that serve stay, before those that do not.
+      const surplus = staying(service)
+        .sort((a, b) => Number(b.serves) - Number(a.serves))
+        .slice(count);
       const missing = Math.max(0, count - staying(service).length);
       await Promise.all([
         ...surplus.map(({ name }) => drain(service, name, options.tell)),

@@ -11,8 +11,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DataFolder } from "../data-folder.ts";
+import { Failure } from "../failure.ts";
 import { isAlive } from "../process-info.ts";
-import type { Deployment } from "./deployment-file.ts";
+import { type Deployment, releaseBefore } from "./deployment-file.ts";
 import type { ReadPackage } from "./package-manifest.ts";
 
 /** Releases that are kept for an undo, beside the one in force. */
@@ -21,14 +22,26 @@ const RELEASES_KEPT = 5;
 /**
  * Writes the files of a package to the folder of its release; one that is there stays as it is. Other processes see the whole folder or
  * none. Returns the folder.
+ *
+ * @throws Failure when they cannot be written, on a full disk say; nothing of them is left.
  */
 export const installPackage = (folder: DataFolder, { manifest, release, files }: ReadPackage): string => {
   const target = folder.packageFolder(manifest.service, release);
   if (existsSync(target)) return target;
   const draft = `${target}.draft-${process.pid}`;
-  rmSync(draft, { recursive: true, force: true });
-  for (const { path, bytes } of files) writeDurably(join(draft, path), bytes);
-  renameSync(draft, target);
+  try {
+    rmSync(draft, { recursive: true, force: true });
+    for (const { path, bytes } of files) writeDurably(join(draft, path), bytes);
+    renameSync(draft, target);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    // Another command has installed the same release meanwhile.
+    if (existsSync(target)) return target;
+    throw new Failure(`${manifest.service} ${release} cannot be installed: ${(error as Error).message}.`, {
+      next: `Nothing was changed; see to the room and the rights of ${folder.path}.`,
+      cause: error,
+    });
+  }
   return target;
 };
 
@@ -36,7 +49,10 @@ export const installPackage = (folder: DataFolder, { manifest, release, files }:
 export const removeOldReleases = (folder: DataFolder, deployment: Deployment): string[] => {
   const { service, release, rollouts } = deployment;
   const latest = rollouts.toReversed().flatMap((rollout) => [rollout.release, rollout.from]);
-  const kept = new Set([release, ...[...new Set(latest)].filter((each) => each !== null).slice(0, RELEASES_KEPT)]);
+  const known = [...new Set(latest)].filter((each) => each !== null);
+  // However many were tried since, and taken back.
+  const back = releaseBefore(deployment) ?? null;
+  const kept = new Set([release, back, ...known.slice(0, RELEASES_KEPT)]);
   const all = dirname(folder.packageFolder(service, "any"));
   const old = existsSync(all) ? readdirSync(all).filter((name) => !kept.has(name) && !isBeingWritten(name)) : [];
   for (const name of old) rmSync(join(all, name), { recursive: true, force: true });

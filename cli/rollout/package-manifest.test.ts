@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { dataFolder } from "../data-folder.ts";
+import { readDeployment, releaseBefore, withOutcome, withRollout } from "./deployment-file.ts";
 import { installPackage, removeOldReleases } from "./install-package.ts";
 import { ENTRY_FILE, readPackage, STATEMENTS_FILE, writePackage } from "./package-manifest.ts";
 import { readTar, writeTar } from "./tar.ts";
@@ -63,6 +64,47 @@ test.each<[string, Parameters<typeof forged>[0], RegExp]>([
   ],
 ])("a package %s is refused", (_, change, why) => {
   expect(() => readPackage(forged(change))).toThrow(why);
+});
+
+test("a package whose manifest names what is no file is refused", () => {
+  const hostile = forged(([first, ...files]) => {
+    const manifest = JSON.parse(Buffer.from(first?.bytes ?? []).toString());
+    const bytes = Buffer.from(JSON.stringify({ ...manifest, files: [null, ...manifest.files] }));
+    return [{ path: "manifest.json", bytes }, ...files];
+  });
+  expect(() => readPackage(hostile)).toThrow(/no manifest/);
+});
+
+test("a package that cannot be written leaves nothing behind", () => {
+  const path = mkdtempSync(join(tmpdir(), "heddle-install-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const folder = dataFolder(path);
+  // One path is a file and a folder at once.
+  const impossible = writePackage(ABOUT, new Map([...FILES, ["a", Buffer.from("")], ["a/b", Buffer.from("")]]));
+  expect(() => installPackage(folder, readPackage(impossible.archive))).toThrow(/cannot be installed/);
+  expect(readdirSync(dirname(folder.packageFolder("order", release)))).toEqual([]);
+});
+
+test("the release that an undo goes back to stays, however many have failed since", () => {
+  const path = mkdtempSync(join(tmpdir(), "heddle-install-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const folder = dataFolder(path);
+  const releaseOf = (minor: number): string => {
+    const made = writePackage({ ...ABOUT, version: `1.${minor}.0` }, FILES);
+    installPackage(folder, readPackage(made.archive));
+    return made.release;
+  };
+  let deployment = readDeployment(folder.rollouts, "order");
+  const roll = (minor: number, outcome: "done" | "rolled-back"): void => {
+    const begun = withRollout(deployment, { kind: "deploy", release: releaseOf(minor), startMs: minor });
+    deployment = withOutcome(begun, outcome, minor);
+  };
+  roll(1, "done");
+  roll(2, "done");
+  const before = releaseBefore(deployment);
+  for (let minor = 3; minor < 10; minor++) roll(minor, "rolled-back");
+  expect(removeOldReleases(folder, deployment)).not.toContain(before);
+  expect(removeOldReleases(folder, deployment)).toEqual([]);
 });
 
 test("what is no archive at all is refused", () => {

@@ -134,12 +134,13 @@ const isManifest = (value: PackageManifest | null): boolean =>
   Number.isInteger(value.nodeMajor) &&
   typeof value.platform === "string" &&
   [value.contracts, value.migrations, value.files].every(Array.isArray) &&
+  value.files.every((file) => typeof file?.path === "string") &&
   value.contracts.every((each) => isNamed(value, each?.file) && typeof each.package === "string") &&
   value.migrations.every((each) => typeof each?.folder === "string" && !each.folder.includes("..")) &&
   isNamed(value, ENTRY_FILE) &&
   isNamed(value, STATEMENTS_FILE);
 
-const isNamed = ({ files }: PackageManifest, path: string): boolean => files.some((file) => file?.path === path);
+const isNamed = ({ files }: PackageManifest, path: string): boolean => files.some((file) => file.path === path);
 
 const releaseOf = (version: string, manifest: Uint8Array): string =>
   `${version}+${sha256(manifest).slice(0, RELEASE_HASH_CHARS)}`;

@@ -35,6 +35,19 @@ test("the second stands by, and takes over at once what the first hands over", a
   expect([...second.works]).toEqual(["work"]);
 });
 
+test("a store that takes no write now keeps no replica from its drain, and the leases are free when it has left", async () => {
+  const set = replicaSet();
+  const first = await set.start("a");
+  const second = await set.start("b");
+  await set.pass(2_000);
+  first.failWrites(1);
+  await first.replicas.release();
+  expect([...first.works]).toEqual([]);
+  await first.replicas.leave();
+  await set.pass(160);
+  expect([...second.works]).toEqual(["work"]);
+});
+
 test("what a replica ran that gives no sign of life goes on elsewhere within a second, and its writes are refused", async () => {
   const set = replicaSet();
   const first = await set.start("a");

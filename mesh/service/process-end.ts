@@ -55,5 +55,7 @@ export const endProcessOn = (log: Logger, service: string): ProcessEnd => {
   process.on("disconnect", () => {
     if (!draining) signalled("SIGTERM");
   });
+  // One that died while this process was being loaded was told of to nobody.
+  if (process.send !== undefined && !process.connected) signalled("SIGTERM");
   return end;
 };

@@ -12,6 +12,7 @@ import { systemRuntime } from "../runtime/index.ts";
 import { expectFailure } from "../testing/expect-failure.ts";
 
 const MAIN = new URL("./fixtures/echo-main.ts", import.meta.url).pathname;
+const LATE_MAIN = new URL("./fixtures/late-main.ts", import.meta.url).pathname;
 const { timers } = systemRuntime();
 
 interface Running {
@@ -27,10 +28,10 @@ interface Running {
 }
 
 /** Starts the echo service as a process. */
-const start = (env: NodeJS.ProcessEnv = {}): Running => {
+const start = (env: NodeJS.ProcessEnv = {}, main = MAIN): Running => {
   const dataFolder = mkdtempSync(join(tmpdir(), "heddle-run-"));
   const port = env.HEDDLE_PORT ?? "0";
-  const child = spawn(process.execPath, ["--conditions=source", MAIN], {
+  const child = spawn(process.execPath, ["--conditions=source", main], {
     env: { PATH: process.env.PATH, HEDDLE_DATA: dataFolder, HEDDLE_PORT: port, ...env },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
@@ -156,6 +157,13 @@ describe("a supervisor that goes without a word", () => {
     running.child.disconnect();
     expect((await call).text).toBe("wait200");
     expect(await running.ended).toBe(0);
+  });
+
+  test("before it was loaded ends at once, and serves nobody", async () => {
+    const running = start({}, LATE_MAIN);
+    running.child.disconnect();
+    expect(await running.ended).toBe(1);
+    expect(saidBy(running)).toEqual(["ended at once"]);
   });
 
   test("does not cut a drain that has begun", async () => {

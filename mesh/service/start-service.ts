@@ -203,14 +203,17 @@ const replicasOf = (
 /** Deletes recorded replies that are older than their promise, now and then until it is stopped. */
 const sweepReplies = (store: SqliteStore, { runtime, log }: StartDeps): LeasedWork => {
   let sweeping: Promise<unknown> = Promise.resolve();
+  const stop = new AbortController();
   const timer = runtime.timers.every(SWEEP_PERIOD_MS, () => {
     sweeping = store
-      .sweepReplies()
+      .sweepReplies(stop.signal)
       .catch((error: unknown) => log.warn({ err: error }, "old request ids were not swept"));
   });
   return {
     async stop() {
       timer.cancel();
+      // The drain waits for it, and there may be the replies of a busy hour.
+      stop.abort();
       await sweeping;
     },
   };

@@ -25,8 +25,8 @@ export const shapeOf = (database: Database.Database): DatabaseShape => {
 
 /**
  * Why code that was written for `before` may fail on `after`, which the migration `text` made of it, in words; nothing where the
- * migration has only added. Allowed are new tables with their indexes and triggers, columns added to a table (SQLite itself asks
- * for a default where they are NOT NULL), and indexes that are not unique; an index that goes is missed by `INDEXED BY`. Rows of tables that were there must stay as they are: what a
+ * migration has only added. Allowed are new tables with their indexes and triggers, columns added to a table that may be null or
+ * have a default (for which SQLite asks only where the table has rows), and indexes that are not unique; an index that goes is missed by `INDEXED BY`. Rows of tables that were there must stay as they are: what a
  * statement does to them cannot be told from outside.
  */
 export const narrowings = (before: DatabaseShape, after: DatabaseShape, text: string): string[] => {
@@ -46,6 +46,8 @@ export const narrowings = (before: DatabaseShape, after: DatabaseShape, text: st
   for (const statement of statementsOf(text)) {
     const target = /^(?:INSERT|REPLACE)(?:\s+OR\s+\w+)?\s+INTO\s+["'`[]?(\w+)/i.exec(statement)?.[1];
     const isAddition = /^(?:CREATE|ALTER|DROP)\b/i.test(statement) || (target !== undefined && !before.has(target));
+    const filled = before.get(columnToFill(statement) ?? "")?.name;
+    if (filled !== undefined) found.push(`it gives ${filled} a column that must be filled`);
     if (!isAddition) found.push(`it changes rows: ${statement.replace(/\s+/g, " ").slice(0, 60)}`);
   }
   return found;
@@ -57,6 +59,13 @@ const isPlainIndex = ({ type, text }: ShapePart): boolean => type === "index" &&
 const hasOnlyMoreColumns = (was: string, is: string): boolean => {
   const end = was.lastIndexOf(")");
   return is.startsWith(was.slice(0, end)) && is.endsWith(was.slice(end)) && is.slice(end).startsWith(",");
+};
+
+/** The table to which a statement adds a column that whoever inserts a row must give a value. */
+const columnToFill = (statement: string): string | undefined => {
+  const [, table, column = ""] = /^ALTER\s+TABLE\s+["'`[]?(\w+)["'`\]]?\s+ADD\b([\s\S]*)/i.exec(statement) ?? [];
+  const hasDefault = /\bDEFAULT\b(?!\s+NULL\b)/i.test(column);
+  return /\bNOT\s+NULL\b/i.test(column) && !hasDefault ? table : undefined;
 };
 
 /** The statements of a migration without comments and texts, which could hold a semicolon. Bodies of triggers stay with them. */

@@ -78,6 +78,11 @@ test.each([
     "DROP VIEW totals; CREATE TABLE o2 (id TEXT PRIMARY KEY, total INTEGER NOT NULL CHECK (total > 5), note TEXT) STRICT; INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO orders; CREATE VIEW totals AS SELECT sum(total) AS sum FROM orders;",
     /changes the table orders/,
   ],
+  [
+    "a column that old code does not fill, on a table without a row",
+    "ALTER TABLE orders ADD COLUMN kind TEXT NOT NULL;",
+    /gives orders a column that must be filled/,
+  ],
   ["an index that goes", "DROP INDEX orders_by_total;", /drops the index orders_by_total/],
   ["rows that change", "UPDATE orders SET note = 'x';", /changes rows: UPDATE orders/],
   ["rows that go", "WITH a AS (SELECT 1) DELETE FROM orders;", /changes rows: WITH a/],

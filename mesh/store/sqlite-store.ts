@@ -199,10 +199,10 @@ export class SqliteStore implements Store {
   }
 
   /**
-   * Deletes the replies to request ids that are older than REPLY_KEPT_MS, in small jobs between those of callers; resolves to their number.
-   * The owner of the process's timers calls it now and then.
+   * Deletes the replies to request ids that are older than REPLY_KEPT_MS, in small jobs between those of callers, until there are no more
+   * or `stop` aborts; resolves to their number. The owner of the process's timers calls it now and then.
    */
-  async sweepReplies(): Promise<number> {
+  async sweepReplies(stop?: AbortSignal): Promise<number> {
     const beforeMs = this.#deps.runtime.clock.nowMs() - REPLY_KEPT_MS;
     let total = 0;
     for (;;) {
@@ -210,7 +210,7 @@ export class SqliteStore implements Store {
         this.#writes.submit(() => sweepSome(this.#deps.writer, beforeMs)),
       );
       total += deleted;
-      if (!more) return total;
+      if (!more || stop?.aborted) return total;
     }
   }
 
