@@ -39,8 +39,11 @@ type Measured = "gateway" | "services";
 const LANES = 2;
 /** Calls at a time of each client, beside its streams. */
 const WORKERS: Readonly<Record<string, number>> = { heddle: 16, "grpc-js": 8, "grpc-go": 8 };
-/** Calls, and milliseconds, that everything is warmed up with before it is measured. */
-const WARM_UP_CALLS = 3_000;
+/**
+ * Calls of each client before what is held is looked at, in the beginning and in the end: enough that every instance has called every
+ * other that it calls, for connections are made when they are needed.
+ */
+const WARM_UP_CALLS = 5_000;
 /** Milliseconds after which nothing that has ended is held: idle connections, replies of the last calls. */
 const SETTLED_MS = 3_000;
 const LOOK_EVERY_MS = 100;
@@ -63,10 +66,14 @@ export const drill = async (options: DrillOptions): Promise<DrillResult> => {
         startLoad({ client, addresses, workers: WORKERS[client] ?? 8, prepared }, programs.get(client)),
       );
 
+    const heldAfterCalls = async () => {
+      await during(startLoads(), (loads) => untilCalls(loads, clients.length * WARM_UP_CALLS, timers));
+      await timers.sleep(SETTLED_MS);
+      return heldByAll(mesh);
+    };
+
     progress("warming up");
-    await during(startLoads(), (loads) => untilCalls(loads, WARM_UP_CALLS, timers));
-    await timers.sleep(SETTLED_MS);
-    const before = await heldByAll(mesh);
+    const before = await heldAfterCalls();
 
     const beginMs = clock.monotonicMs();
     const done = new Map<string, number>();
@@ -82,8 +89,7 @@ export const drill = async (options: DrillOptions): Promise<DrillResult> => {
     });
     const tookMs = clock.monotonicMs() - beginMs;
     progress("letting it settle");
-    await timers.sleep(SETTLED_MS);
-    const after = await heldByAll(mesh);
+    const after = await heldAfterCalls();
     return {
       tookMs,
       tallies,
