@@ -4,7 +4,7 @@ import { systemRuntime, type Timers } from "@heddle/mesh/runtime";
 import { goClient } from "./go-client.ts";
 import { type Load, startLoad } from "./load.ts";
 import { prepare } from "./prepare.ts";
-import { type Held, heldBy } from "./probe.ts";
+import { type Held, heapOf, sessionsOf } from "./probe.ts";
 import { type ReplicatedMesh, startReplicatedMesh } from "./replicated-mesh.ts";
 import type { Tally } from "./tally.ts";
 
@@ -158,10 +158,9 @@ const untilCalls = async (loads: readonly Load[], calls: number, timers: Timers)
 const heldByAll = async (mesh: ReplicatedMesh): Promise<Record<Measured, Held>> => {
   const sums = { gateway: { heapBytes: 0, sessions: 0 }, services: { heapBytes: 0, sessions: 0 } };
   for (const one of mesh.processes()) {
-    const { heapBytes, sessions } = await heldBy(await mesh.inspector(one));
     const sum = sums[one.name === "gateway" ? "gateway" : "services"];
-    sum.heapBytes += heapBytes;
-    sum.sessions += sessions;
+    sum.sessions += sessionsOf(one.process?.pid ?? 0);
+    sum.heapBytes += await heapOf(await mesh.inspector(one));
   }
   return sums;
 };

@@ -1,20 +1,44 @@
 import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** What a process holds, once all that nobody needs is collected. */
 export interface Held {
   /** Bytes on V8's heap. */
   readonly heapBytes: number;
-  /** Open TCP connections, its own and those of others to it. */
+  /** Open TCP connections, its own and those of others to it; NaN where the system does not tell. */
   readonly sessions: number;
 }
 
-const MEASURE = `JSON.stringify({
-  heapBytes: process.memoryUsage().heapUsed,
-  sessions: process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length,
-})`;
+/**
+ * Open TCP connections of a process, those that are idle among them, by Linux's `/proc` (proc_pid_net(5)): what Node calls active
+ * resources leaves idle ones out. NaN where there is no `/proc`.
+ */
+export const sessionsOf = (pid: number): number => {
+  if (!existsSync("/proc/self/net/tcp")) return Number.NaN;
+  const established = new Set(["tcp", "tcp6"].flatMap((table) => establishedIn(`/proc/${pid}/net/${table}`)));
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => established.has(inodeOf(`/proc/${pid}/fd/${fd}`))).length;
+};
 
-/** Asks a process for what it holds, by its inspector: nothing of the process itself needs to know. */
-export const heldBy = async (inspector: string): Promise<Held> => {
+/** The inodes of the sockets in state 01, ESTABLISHED. */
+const establishedIn = (table: string): string[] =>
+  (existsSync(table) ? readFileSync(table, "utf8") : "")
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns[3] === "01")
+    .map((columns) => columns[9] ?? "");
+
+const inodeOf = (fd: string): string => {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(fd))?.[1] ?? "";
+  } catch {
+    // Closed since the folder was read.
+    return "";
+  }
+};
+
+/** Bytes on the heap of a process, by its inspector: nothing of the process itself needs to know. */
+export const heapOf = async (inspector: string): Promise<number> => {
   const socket = new WebSocket(inspector);
   await once(socket, "open");
   let asked = 0;
@@ -34,8 +58,8 @@ export const heldBy = async (inspector: string): Promise<Held> => {
   try {
     await ask("HeapProfiler.enable");
     for (let times = 0; times < COLLECTIONS; times++) await ask("HeapProfiler.collectGarbage");
-    const { result } = await ask("Runtime.evaluate", { expression: MEASURE });
-    return JSON.parse((result as { value: string }).value) as Held;
+    const { result } = await ask("Runtime.evaluate", { expression: "process.memoryUsage().heapUsed" });
+    return (result as { value: number }).value;
   } finally {
     const closed = once(socket, "close");
     socket.close();
