@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { systemRandom } from "@heddle/mesh/runtime";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 
@@ -128,12 +129,21 @@ export const startMeshForTest = async (): Promise<{ baseUrl: string; stop(): Pro
   return { baseUrl: mesh.url, stop: () => mesh.stop() };
 };
 
-/** A port that is free now. */
+/**
+ * A port of the loopback address that nobody listens on. Below those that the kernel gives to outgoing connections: one of them could
+ * take it while what listens there is restarted.
+ */
 export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 12_000 + systemRandom.below(20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 };

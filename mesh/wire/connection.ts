@@ -83,7 +83,8 @@ export class Connection implements Session, Holder {
     const streams = this.#streams;
     this.#window = new ReceiveWindow({ limits, output, streams, wake });
     this.#owner = { peer: this.peer, sender, streams, window: this.#window };
-    const ping = () => this.ping(() => this.finishDrain());
+    // Twice: a peer whose thread is behind its I/O answers the first before it has heard, and opens streams in that turn.
+    const ping = () => this.ping(() => this.ping(() => this.finishDrain()));
     this.#shutdown = new Shutdown({ server, output, streams, handler, ping, wake, onEnded });
     this.#receiver = new Receiver({
       server,
@@ -198,7 +199,7 @@ export class Connection implements Session, Holder {
     if (!this.closed) this.#shutdown.begin();
   }
 
-  /** The second step of a server's drain, after a round trip or when that takes too long. */
+  /** The second step of a server's drain, after two round trips or when they take too long. */
   finishDrain(): void {
     if (!this.closed) this.#shutdown.finish();
   }

@@ -15,11 +15,12 @@ const answerPings = (peer: RawPeer): void => {
 };
 
 describe("a server that drains", () => {
-  test("announces it, serves what crosses, names the last stream after a round trip and closes with it", () => {
+  test("announces it, serves what crosses, names the last stream after two round trips and closes with it", () => {
     const peer = new RawPeer("server");
     peer.send(request(1));
     peer.connection.drain();
     expect(peer.connection.draining).toBe(true);
+    answerPings(peer);
     answerPings(peer);
     peer.news();
     peer.send(request(3));
@@ -45,10 +46,21 @@ describe("a server that drains", () => {
     expect(peer.ended).toBe(true);
   });
 
-  test("and has nothing to do closes after the round trip", () => {
+  test("serves a request of a peer that has answered the first PING, and heard of nothing yet", () => {
+    const peer = new RawPeer("server");
+    peer.connection.drain();
+    answerPings(peer);
+    peer.send(request(1));
+    expect(peer.said()).toEqual(["PING"]);
+    expect(peer.news()).toEqual([expect.stringContaining("stream 1")]);
+    expect(peer.ended).toBe(false);
+  });
+
+  test("and has nothing to do closes after the round trips", () => {
     const peer = new RawPeer("server");
     peer.connection.drain();
     peer.connection.drain();
+    answerPings(peer);
     answerPings(peer);
     expect(peer.said()).toEqual(["GOAWAY 0 NO_ERROR"]);
     expect(peer.ended).toBe(true);

@@ -9,7 +9,7 @@ export interface ShutdownOptions {
   readonly output: OutputBuffer;
   readonly streams: Streams;
   readonly handler: SessionHandler;
-  /** Sends a PING and calls `finish` when it is answered. */
+  /** Sends PINGs and calls `finish` when they are answered. */
   readonly ping: () => void;
   readonly wake: () => void;
   /** There may be nothing left to carry. */

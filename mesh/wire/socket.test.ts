@@ -148,6 +148,8 @@ describe("a connection that has its age", () => {
     const drain = await peer.frames();
     expect(drain.map(({ type }) => type)).toEqual([Type.GOAWAY, Type.PING]);
     peer.send(request(3), frame(Type.PING, ACK, 0, drain[1]?.payload));
+    const [second] = await peer.frames();
+    peer.send(frame(Type.PING, ACK, 0, second?.payload));
     expect(await peer.said()).toEqual(["GOAWAY 3 NO_ERROR"]);
     await peer.time.advance(60_000);
     expect(peer.ended).toBe(false);

@@ -80,6 +80,7 @@ describe("grpcurl on the gateway", () => {
         "heddle.events.v1.SubscriptionService",
         "heddle.registry.v1.RegistryService",
         "heddle.saga.v1.SagaService",
+        "heddle.traffic.v1.TrafficService",
         "heddle.usage.v1.UsageService",
         "order.v1.OrderService",
         "overview.v1.OverviewService",

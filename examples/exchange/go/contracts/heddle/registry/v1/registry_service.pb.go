@@ -702,7 +702,10 @@ func (*WatchResponse_Change) isWatchResponse_Body() {}
 type Snapshot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Holds the instances, by service name, then by instance id.
-	Instances     []*Instance `protobuf:"bytes,1,rep,name=instances,proto3" json:"instances,omitempty"`
+	Instances []*Instance `protobuf:"bytes,1,rep,name=instances,proto3" json:"instances,omitempty"`
+	// Says that the registry has just started: instances that are not among these may well run and not have come back yet. Whoever
+	// knew of them goes on with them until a snapshot comes without it, which follows within seconds.
+	Learning      bool `protobuf:"varint,2,opt,name=learning,proto3" json:"learning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -742,6 +745,13 @@ func (x *Snapshot) GetInstances() []*Instance {
 		return x.Instances
 	}
 	return nil
+}
+
+func (x *Snapshot) GetLearning() bool {
+	if x != nil {
+		return x.Learning
+	}
+	return false
 }
 
 // InstanceChange is one change of one instance.
@@ -1206,9 +1216,10 @@ const file_heddle_registry_v1_registry_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1c.heddle.registry.v1.SnapshotH\x00R\bsnapshot\x12<\n" +
 	"\x06change\x18\x02 \x01(\v2\".heddle.registry.v1.InstanceChangeH\x00R\x06change\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequenceB\x06\n" +
-	"\x04body\"F\n" +
+	"\x04body\"b\n" +
 	"\bSnapshot\x12:\n" +
-	"\tinstances\x18\x01 \x03(\v2\x1c.heddle.registry.v1.InstanceR\tinstances\"\x86\x01\n" +
+	"\tinstances\x18\x01 \x03(\v2\x1c.heddle.registry.v1.InstanceR\tinstances\x12\x1a\n" +
+	"\blearning\x18\x02 \x01(\bR\blearning\"\x86\x01\n" +
 	"\x0eInstanceChange\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2&.heddle.registry.v1.InstanceChangeKindR\x04kind\x128\n" +
 	"\binstance\x18\x02 \x01(\v2\x1c.heddle.registry.v1.InstanceR\binstance\"d\n" +

@@ -30,8 +30,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// RegistryService knows what runs, where, and under which contract. Instances are not stored: one is registered as long as its
-// Register stream is open. Contracts are: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
+// RegistryService knows what runs, where, and under which contract. An instance is registered as long as its Register stream is
+// open; those that were when the registry ended take calls after its restart as well, for some seconds, until they have registered
+// anew. Contracts are stored: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
 type RegistryServiceClient interface {
 	// Register enters an instance and keeps it entered while the stream is open: the stream is the lease, its end is the leave.
 	// The first message is `instance`; the reply is `registered`, then `contracts_needed` if the registry lacks a contract, for
@@ -133,8 +134,9 @@ func (c *registryServiceClient) GetContract(ctx context.Context, in *GetContract
 // All implementations must embed UnimplementedRegistryServiceServer
 // for forward compatibility.
 //
-// RegistryService knows what runs, where, and under which contract. Instances are not stored: one is registered as long as its
-// Register stream is open. Contracts are: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
+// RegistryService knows what runs, where, and under which contract. An instance is registered as long as its Register stream is
+// open; those that were when the registry ended take calls after its restart as well, for some seconds, until they have registered
+// anew. Contracts are stored: what was in force is known after a restart, and what comes next is compared with it. Every RPC fails with INVALID_ARGUMENT when a message breaks a rule of this contract.
 type RegistryServiceServer interface {
 	// Register enters an instance and keeps it entered while the stream is open: the stream is the lease, its end is the leave.
 	// The first message is `instance`; the reply is `registered`, then `contracts_needed` if the registry lacks a contract, for
