@@ -31,7 +31,7 @@ export const callOften = <T>(sending: Sending<T>, values: ContextValues | undefi
   const { policed, timeoutMs, header } = sending;
   const sent = sending.once(timeoutMs, header, call);
   if (call.running?.isDirect) {
-    if (policed.hedge !== undefined) call.watch();
+    call.detach();
     return sent;
   }
   if (policed.hedge === undefined) return sent.catch((error: unknown) => call.fail(error));
@@ -51,7 +51,7 @@ export class OftenCall<T> extends AttemptValues implements Watched {
   after: Watched | undefined = undefined;
   dueLook = 0;
   readonly sending: Sending<T>;
-  /** The call that it is made for: copies are as well, whoever's timer sends them. */
+  /** The call that it is made for: copies are as well, whoever sends them. */
   #outer: Call | undefined;
   #isHedged = false;
 
@@ -80,15 +80,13 @@ export class OftenCall<T> extends AttemptValues implements Watched {
     return this.#repeat(decision.afterMs);
   }
 
-  takesOver(error: unknown, { resolve, reject }: Ends<unknown>): boolean {
-    if (this.#isHedged) return false;
-    const decision = this.judge(error, this, 1);
-    if (!decision.again) return false;
-    this.#repeat(decision.afterMs).then(resolve, reject);
-    return true;
+  takesOver(error: unknown, ends: Ends<unknown>): boolean {
+    // Told by a connection, which belongs to no call.
+    return !this.#isHedged && resumeCall(this.#outer, () => this.#repeatInstead(error, ends));
   }
 
-  watch(): void {
+  /** Nobody awaits it here: what happens further comes from connections and timers, and belongs to the call that it is made for. */
+  detach(): void {
     this.#outer = currentCall();
     this.sending.policed.slowCalls?.watch(this);
   }
@@ -109,6 +107,13 @@ export class OftenCall<T> extends AttemptValues implements Watched {
     });
     hedged = new HedgedCall(this, ends as Ends<T>);
     resumeCall(this.#outer, () => hedged.join(this));
+  }
+
+  #repeatInstead(error: unknown, { resolve, reject }: Ends<unknown>): boolean {
+    const decision = this.judge(error, this, 1);
+    if (!decision.again) return false;
+    this.#repeat(decision.afterMs).then(resolve, reject);
+    return true;
   }
 
   async #repeat(firstMs: number): Promise<T> {
