@@ -103,7 +103,7 @@ export class OftenCall<T> extends AttemptValues implements Watched {
     let hedged: HedgedCall<T>;
     const ends = running.divert({
       resolve: (response) => hedged.succeed(response as T, this),
-      reject: (error) => hedged.fail(error, this),
+      reject: (error) => resumeCall(this.#outer, () => hedged.fail(error, this)),
     });
     hedged = new HedgedCall(this, ends as Ends<T>);
     resumeCall(this.#outer, () => hedged.join(this));
