@@ -6,6 +6,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
+import { systemTimers } from "../runtime/index.ts";
 import { ErrorCode, HeaderList, type HttpStream, type ResetCause } from "../wire/index.ts";
 import { NodeStreamBase } from "./node-stream-base.ts";
 
@@ -83,7 +84,8 @@ export class NodeHttp2Stream extends NodeStreamBase implements HttpStream {
   reset(code: number): void {
     if (this.over) return;
     this.over = true;
-    this.#stream.close(code);
+    // Not within what Node has just read: with requests still to be sent it would fill memory with empty DATA frames of this stream.
+    systemTimers.afterTurn(() => this.#stream.close(code));
     // Node closes a stream when what it has received was read.
     this.#stream.resume();
   }
