@@ -1,13 +1,16 @@
+export type { Addressing } from "./addressed-session.ts";
 export { type BalancerOptions, createBalancer } from "./balance/balance.ts";
 export { logChanges } from "./balance/log-changes.ts";
 export type { Balancer, Candidate, EndpointReport, Picker } from "./balancer.ts";
+export { CallReport, outcomeOfAcquire } from "./call-report.ts";
 export { createDirectCalls } from "./direct/direct-calls.ts";
 export type { Endpoint, EndpointSource } from "./endpoint.ts";
 export { endpointFile } from "./endpoint-file.ts";
 export { createOutbound, type Outbound } from "./outbound.ts";
-export { type Outcome, outcomeOf, outcomeOfReset } from "./outcome.ts";
+export type { Outcome } from "./outcome.ts";
 export { type Place, parsePlaces } from "./place.ts";
 export { placedEndpoints } from "./placed-endpoints.ts";
 export { type Offer, type Refusal, type Registration, register, registerWithAll } from "./registration.ts";
 export { registryEndpoints } from "./registry-endpoints.ts";
+export { ReportedSession, type Slot } from "./reported-session.ts";
 export { watchedRules } from "./watched-rules.ts";

@@ -9,11 +9,11 @@ import {
   type WireChoice,
 } from "../../rpc/index.ts";
 import type { Runtime } from "../../runtime/index.ts";
+import { AddressedHeaders } from "../addressed-session.ts";
 import type { Balancer } from "../balancer.ts";
 import type { Endpoint, EndpointSource } from "../endpoint.ts";
 import { createConnections } from "./connections.ts";
 import { DirectAttempt, EndpointPool } from "./endpoint-pool.ts";
-import { AddressedHeaders } from "./observed-session.ts";
 
 /** Calls to the instances of other services, without a hop through the gateway. */
 export interface DirectCalls {

@@ -1,11 +1,13 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { AcquireError, type Attempt, type ConnectionPool } from "../../rpc/index.ts";
+import type { Attempt, ConnectionPool } from "../../rpc/index.ts";
 import type { Clock } from "../../runtime/index.ts";
 import type { Session } from "../../wire/index.ts";
+import { AddressedHeaders, AddressedSession } from "../addressed-session.ts";
 import type { Balancer, Candidate } from "../balancer.ts";
+import { outcomeOfAcquire } from "../call-report.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { ReportedSession } from "../reported-session.ts";
 import type { Connections } from "./connections.ts";
-import { AddressedHeaders, ObservedSession } from "./observed-session.ts";
 
 /** An attempt that remembers whether it went to an instance itself. */
 export class DirectAttempt implements Attempt {
@@ -114,7 +116,7 @@ export class EndpointPool implements ConnectionPool {
           candidate.end("left");
           throw cause;
         }
-        candidate.end(cause instanceof AcquireError && cause.reason === "exhausted" ? "overloaded" : "failed");
+        candidate.end(outcomeOfAcquire(cause));
         attempt.tried.push(address);
         this.#deps.doubt();
       }
@@ -157,14 +159,14 @@ export class EndpointPool implements ConnectionPool {
       headers = new AddressedHeaders(this.#deps.service, serviceName);
       this.#headers.set(serviceName, headers);
     }
-    return new ObservedSession(session, headers, { candidate, clock: this.#deps.clock });
+    return new ReportedSession(session, headers, { candidate, clock: this.#deps.clock });
   }
 
   #toGateway<S extends Session | undefined>(session: S, attempt: Attempt | undefined): Session | S {
     if (session === undefined) return session;
     if (attempt instanceof DirectAttempt) attempt.isDirect = false;
     const { toOwner } = this.#deps;
-    return toOwner === undefined ? session : new ObservedSession(session, toOwner);
+    return toOwner === undefined ? session : new AddressedSession(session, toOwner);
   }
 }
 

@@ -233,7 +233,7 @@ describe("a reset passes with its code", () => {
     }
   });
 
-  test("of the instance, in the middle of an answer, and before it where gRPC is spoken", () => {
+  test("of the instance, in the middle of an answer, and before it", () => {
     for (const hasBegun of [true, false]) {
       const { call, instance } = start();
       const caller = call({ end: true });
@@ -241,14 +241,6 @@ describe("a reset passes with its code", () => {
       instance().stream.breaks(ErrorCode.ENHANCE_YOUR_CALM, "peer");
       expect(caller.sent.at(-1)).toEqual(["reset", ErrorCode.ENHANCE_YOUR_CALM]);
     }
-  });
-
-  test("of the instance before an answer; a caller by JSON is told in words", () => {
-    const { call, instance } = start();
-    const caller = call({ end: true, headers: { "content-type": "application/json" } });
-    instance().stream.breaks(ErrorCode.INTERNAL_ERROR, "peer");
-    expect(caller.sent[0]).toMatchObject(["headers", { ":status": "503" }, "more"]);
-    expect(caller.sent[1]?.[1]).toContain("INSTANCE_UNREACHABLE");
   });
 });
 

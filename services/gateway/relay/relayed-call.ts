@@ -126,9 +126,9 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     }
     this.#response = headers;
     this.#request.drop();
-    this.#way.report.answered();
+    this.#way.report.answered(headers);
     this.#caller.sendHeaders(headers, answerFields.length === 0 ? undefined : answerFields, end);
-    if (end) this.#endAnswer(headers);
+    if (end) this.#endAnswer(undefined);
   }
 
   answerData(chunk: Uint8Array, end: boolean): void {
@@ -230,11 +230,10 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#failWith(error);
   }
 
-  /** `last`: what the answer has ended with, be it trailers or its only headers. */
-  #endAnswer(last: HeaderList | undefined): void {
+  #endAnswer(trailers: HeaderList | undefined): void {
     if (this.#isOver) return;
     this.#isAnswered = true;
-    this.#way.report.answerEnded(last);
+    this.#way.report.answerEnded(trailers);
     if (this.#request.ended) {
       this.#finish();
       return;
@@ -244,13 +243,8 @@ export class RelayedCall implements StreamHandler, InstanceSide, Traveller, Guar
     this.#deps.guard.watch(this, LEFTOVER_MS);
   }
 
-  /** A reset means the same to the caller; before an answer, only gRPC has a status for each code. */
+  /** A reset means the same to the caller. */
   #passReset(code: number): void {
-    const isGrpc = this.#call.headers.get("content-type")?.startsWith("application/grpc") ?? false;
-    if (this.#response === undefined && !isGrpc) {
-      this.#failWith(this.#way.unreachable(undefined));
-      return;
-    }
     this.#finish();
     this.#caller.reset(code);
   }

@@ -1,9 +1,8 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type { Candidate } from "@heddle/mesh/discovery";
+import { CallReport, type Candidate } from "@heddle/mesh/discovery";
 import type { ConcurrencyLimit } from "@heddle/mesh/policy";
 import type { HttpStream, Session } from "@heddle/mesh/wire";
 import { busy, unreachable } from "../routing/try-later.ts";
-import { CallReport } from "./call-report.ts";
 import type { Route } from "./relay.ts";
 import { LOOKS_MAX, type Upstreams } from "./upstreams.ts";
 

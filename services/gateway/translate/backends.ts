@@ -67,7 +67,7 @@ export const createBackends = (options: BackendsOptions): Backends => {
     if (compiled !== undefined) return compiled;
     const path = methodPath(method);
     const pool = new InstancePool(
-      { upstreams, routes },
+      { upstreams, routes, clock: runtime.clock },
       { path, service, owner, isUnary: method.methodKind === "unary" },
     );
     const once = transportOn(pool, TARGET, runtime, { acceptGzip: false });

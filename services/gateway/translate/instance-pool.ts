@@ -1,8 +1,8 @@
-import type { Candidate } from "@heddle/mesh/discovery";
+import { type Addressing, type Candidate, outcomeOfAcquire, ReportedSession } from "@heddle/mesh/discovery";
 import type { Attempt, ConnectionPool } from "@heddle/mesh/rpc";
+import type { Clock } from "@heddle/mesh/runtime";
 import type { Session } from "@heddle/mesh/wire";
-import { outcomeOfAcquire } from "../relay/call-report.ts";
-import { CountedSession } from "../relay/counted-session.ts";
+import { LoadSlot } from "../relay/load-slot.ts";
 import { LOOKS_MAX, type Upstreams } from "../relay/upstreams.ts";
 import type { MethodRoutes } from "../routing/method-routes.ts";
 import { busy, unreachable } from "../routing/try-later.ts";
@@ -18,13 +18,14 @@ export class InstancePool implements ConnectionPool {
   readonly #path: string;
   readonly #service: string;
   readonly #owner: string | undefined;
-  readonly #isUnary: boolean;
+  readonly #clock: Clock;
+  readonly #addressing: Addressing;
   /** Who was chosen: when no connection is there right away, it is waited for at the same instance. */
   #chosen: Candidate | undefined;
 
   /** `owner`: the name of the service whose instances are meant. */
   constructor(
-    { upstreams, routes }: { upstreams: Upstreams; routes: MethodRoutes },
+    { upstreams, routes, clock }: { upstreams: Upstreams; routes: MethodRoutes; clock: Clock },
     { path, service, owner, isUnary }: { path: string; service: string; owner: string | undefined; isUnary: boolean },
   ) {
     this.#upstreams = upstreams;
@@ -32,7 +33,8 @@ export class InstancePool implements ConnectionPool {
     this.#path = path;
     this.#service = service;
     this.#owner = owner;
-    this.#isUnary = isUnary;
+    this.#clock = clock;
+    this.#addressing = { of: (headers) => ({ headers, isOneAnswer: isUnary }) };
   }
 
   acquireNow(attempt?: Attempt): Session | undefined {
@@ -44,7 +46,7 @@ export class InstancePool implements ConnectionPool {
       const session = this.#upstreams.to(address).acquireNow();
       if (session === undefined) return undefined;
       attempt?.tried.push(address);
-      return this.#counted(session, this.#chosen);
+      return this.#reported(session, this.#chosen);
     } catch {
       // `acquire` says what is wrong with the address.
       return undefined;
@@ -66,7 +68,7 @@ export class InstancePool implements ConnectionPool {
       try {
         const session = await this.#upstreams.to(address).acquire(signal);
         candidate.end("left");
-        return this.#counted(session, candidate);
+        return this.#reported(session, candidate);
       } catch (cause) {
         candidate.end(signal?.aborted ? "left" : outcomeOfAcquire(cause));
         if (signal?.aborted) throw cause;
@@ -82,13 +84,14 @@ export class InstancePool implements ConnectionPool {
 
   destroy(): void {}
 
-  #counted(session: Session, candidate: Candidate): Session {
+  #reported(session: Session, candidate: Candidate): Session {
     const { address } = candidate.endpoint;
-    return new CountedSession(session, {
+    const load = this.#upstreams.load(address);
+    const resets = this.#upstreams.resets(address);
+    return new ReportedSession(session, this.#addressing, {
       candidate,
-      load: this.#upstreams.load(address),
-      resets: this.#upstreams.resets(address),
-      isUnary: this.#isUnary,
+      clock: this.#clock,
+      enter: () => new LoadSlot(load, resets),
     });
   }
 

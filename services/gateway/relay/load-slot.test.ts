@@ -1,16 +1,24 @@
+import { ReportedSession } from "@heddle/mesh/discovery";
 import { ConcurrencyLimit } from "@heddle/mesh/policy";
+import { fakeClock } from "@heddle/mesh/testing";
 import { ErrorCode, HeaderList, IGNORE } from "@heddle/mesh/wire";
 import { expect, test } from "vitest";
 import { fakeCandidate } from "../fixtures/fake-candidate.ts";
 import { type AskedInstance, fakeInstances } from "../fixtures/fake-instances.ts";
-import { CountedSession } from "./counted-session.ts";
+import { LoadSlot } from "./load-slot.ts";
 
 const start = () => {
   const { upstreams, asked } = fakeInstances();
   const load = new ConcurrencyLimit(10);
   const candidate = fakeCandidate("loom:1");
   const session = upstreams.to("loom:1").acquireNow() ?? expect.fail("no session");
-  const counted = new CountedSession(session, { candidate, load, resets: upstreams.resets("loom:1"), isUnary: true });
+  const addressing = { of: (headers: HeaderList) => ({ headers, isOneAnswer: true }) };
+  const resets = upstreams.resets("loom:1");
+  const counted = new ReportedSession(session, addressing, {
+    candidate,
+    clock: fakeClock(),
+    enter: () => new LoadSlot(load, resets),
+  });
   const open = () => {
     const stream = counted.request(new HeaderList([]), undefined, false, IGNORE);
     return { stream, instance: (asked.at(-1) as AskedInstance).stream };

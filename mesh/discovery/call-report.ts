@@ -1,20 +1,25 @@
-import { type Candidate, type Outcome, outcomeOf, outcomeOfReset } from "@heddle/mesh/discovery";
-import { AcquireError } from "@heddle/mesh/rpc";
-import type { HeaderList, ResetCause } from "@heddle/mesh/wire";
+import { GRPC_STATUS } from "../rpc/grpc-status.ts";
+import { AcquireError } from "../rpc/index.ts";
+import type { HeaderList, ResetCause } from "../wire/index.ts";
+import type { Candidate } from "./balancer.ts";
+import { type Outcome, outcomeOf, outcomeOfReset } from "./outcome.ts";
 
 /** Tells the balancer what a call says of the instance that it went to: once for each that it was sent to. */
 export class CallReport {
   readonly #isTimed: boolean;
   #candidate: Candidate | undefined = undefined;
+  /** What the balancer measures the wait for the answer from: since the request was sent, until the answer has begun. */
   #sent: number | undefined = undefined;
+  #head: HeaderList | undefined = undefined;
 
-  /** `isTimed`: how long its answer takes is the instance's doing, as it is of a unary call alone. */
+  /** `isTimed`: how long its answer takes is the instance's doing, as it is where the answer is one message. */
   constructor(isTimed: boolean) {
     this.#isTimed = isTimed;
   }
 
   begin(candidate: Candidate): void {
     this.#candidate = candidate;
+    this.#head = undefined;
     candidate.begin();
   }
 
@@ -24,15 +29,16 @@ export class CallReport {
   }
 
   /** The answer has begun. */
-  answered(): void {
+  answered(head: HeaderList): void {
+    this.#head = head;
     if (this.#sent === undefined) return;
     this.#candidate?.answered(this.#sent);
     this.#sent = undefined;
   }
 
-  /** The answer is complete. `last`: its trailers, or the headers where these are all there is; undefined: there were none. */
-  answerEnded(last: HeaderList | undefined): void {
-    const status = last?.get("grpc-status");
+  /** The answer is complete: an answer without a status is none. `trailers`: undefined where there were none. */
+  answerEnded(trailers: HeaderList | undefined): void {
+    const status = trailers?.get(GRPC_STATUS) ?? this.#head?.get(GRPC_STATUS);
     this.end(status === "0" ? "ok" : status === undefined ? "failed" : outcomeOf(Number(status)));
   }
 
