@@ -12,7 +12,7 @@ export interface Sessions {
   readonly sessions: number;
   /**
    * Processes that they lead to, and come from: one that does both is two. A process connects to another when it first calls it, and
-   * which call which depends on who leads and who is near; more connections to the same ones are a leak.
+   * which call which depends on who leads, and on how long they run; more connections to the same ones are a leak.
    */
   readonly peers: number;
 }
