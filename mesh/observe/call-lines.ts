@@ -1,115 +1,139 @@
+import type { Clock, Timer, Timers } from "../runtime/index.ts";
+import type { Trace } from "./traceparent.ts";
+
 /** What there is to tell of a call that went well. */
 export interface CallLine {
-  /** `package.Service/Method`. */
-  readonly method: string;
-  readonly durationMs: number;
   readonly peer: string;
-  readonly protocol: string;
-  /** 32 hex digits. */
-  readonly traceId: string;
+  readonly protocolName: string;
+  readonly trace: Trace;
+  /** `Clock.monotonicMs`. */
+  readonly startMs: number;
 }
 
 export interface CallLinesOptions {
   readonly service: string;
-  /** The time of day, RFC 3339. */
-  readonly time: () => string;
+  readonly clock: Pick<Clock, "nowMs" | "monotonicMs">;
   /** Takes the bytes as its own. */
-  readonly write: (bytes: Buffer) => void;
-  /** Runs something at the end of the event loop's turn; without it each line is written at once. */
-  readonly afterTurn: ((fire: () => void) => void) | undefined;
+  readonly write: (bytes: Uint8Array) => void;
+  /** Lets lines wait for others; without it each is written at once. */
+  readonly timers: Pick<Timers, "after"> | undefined;
 }
 
-/** Bytes of lines that wait for the end of the turn. */
-const BUFFER_BYTES = 16 * 1024;
+/** More than all the lines that wait for one another: a write costs more than making them, most of all where another thread does it. */
+export const BUFFER_BYTES = 64 * 1024;
+/** Milliseconds that a line may wait for others. */
+const WAIT_MS = 20;
 /** More than any line takes beside its two parts that are kept. */
 const LINE_BYTES = 128;
 
 /**
  * The one line of each call that went well. With every call on, the log would cost more than the call: what lines have in common is
- * kept as bytes, and the lines of a turn are written as one text.
+ * kept as bytes, many are written as one, and the wall clock is read once for them.
  */
 export class CallLines {
   readonly #options: CallLinesOptions;
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #length = 0;
-  #scheduled = false;
-  /** By method, up to its duration; good for one millisecond. */
-  readonly #heads = new Map<string, { readonly time: string; readonly bytes: Uint8Array }>();
+  #timer: Timer | undefined = undefined;
+  /** What a time of the monotonic clock lacks to one of the wall clock, as of the first line that waits. */
+  #wallMs = 0;
+  /** By method, up to its duration; good for one second, whose milliseconds are written over. */
+  readonly #heads = new Map<string, { readonly second: number; readonly bytes: Uint8Array }>();
   #middle: { readonly peer: string; readonly protocol: string; readonly bytes: Uint8Array } | undefined;
 
   constructor(options: CallLinesOptions) {
     this.#options = options;
   }
 
-  add(line: CallLine): void {
-    const head = this.#headOf(line.method);
-    const middle = this.#middleOf(line);
+  /** `method`: `package.Service/Method`. `endMs`: `Clock.monotonicMs`. */
+  add(method: string, call: CallLine, endMs: number): void {
+    const { clock, timers } = this.#options;
+    if (this.#length === 0) this.#wallMs = clock.nowMs() - clock.monotonicMs();
+    const nowMs = Math.floor(this.#wallMs + endMs);
+    const second = Math.floor(nowMs / 1000);
+    const head = this.#headOf(method, second);
+    const middle = this.#middleOf(call);
     if (this.#length + head.length + middle.length + LINE_BYTES > BUFFER_BYTES) this.flush();
-    this.#put(head);
-    this.#putDuration(line.durationMs);
-    this.#put(middle);
-    const { traceId } = line;
-    for (let index = 0; index < traceId.length; index++) this.#buffer[this.#length++] = traceId.charCodeAt(index);
-    this.#put(TAIL);
-    const { afterTurn } = this.#options;
-    if (afterTurn === undefined) {
-      this.flush();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
-      afterTurn(this.#onTurnEnd);
-    }
+    const buffer = this.#buffer;
+    let at = this.#length;
+    buffer.set(head, at);
+    putThousandth(buffer, at + MILLISECOND_AT, nowMs - second * 1000);
+    at = putDuration(buffer, at + head.length, endMs - call.startMs);
+    buffer.set(middle, at);
+    at += middle.length;
+    call.trace.writeId(buffer, at);
+    at += TRACE_ID_BYTES;
+    buffer.set(TAIL, at);
+    this.#length = at + TAIL.length;
+    if (timers === undefined) this.flush();
+    else this.#timer ??= timers.after(WAIT_MS, this.#onWaited);
   }
 
   /** Writes what waits. */
   flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
     if (this.#length === 0) return;
-    const bytes = Buffer.from(this.#buffer.subarray(0, this.#length));
+    const bytes = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
-    this.#options.write(bytes);
+    if (bytes.length < BUFFER_BYTES / 2) {
+      this.#options.write(Buffer.from(bytes));
+    } else {
+      this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+      this.#options.write(bytes);
+    }
   }
 
-  readonly #onTurnEnd = (): void => {
-    this.#scheduled = false;
-    this.flush();
-  };
+  readonly #onWaited = (): void => this.flush();
 
-  #headOf(method: string): Uint8Array {
-    const time = this.#options.time();
+  #headOf(method: string, second: number): Uint8Array {
     const known = this.#heads.get(method);
-    if (known?.time === time) return known.bytes;
+    if (known?.second === second) return known.bytes;
+    const time = new Date(second * 1000).toISOString();
     const service = JSON.stringify(this.#options.service);
-    const text = `{"level":"info","time":"${time}","service":${service},"method":${JSON.stringify(method)},"code":"OK","durationMs":`;
+    const text = `${TO_TIME}${time}","service":${service},"method":${JSON.stringify(method)},"code":"OK","durationMs":`;
     const bytes = Buffer.from(text);
-    this.#heads.set(method, { time, bytes });
+    this.#heads.set(method, { second, bytes });
     return bytes;
   }
 
-  #middleOf({ peer, protocol }: CallLine): Uint8Array {
+  #middleOf({ peer, protocolName: protocol }: CallLine): Uint8Array {
     // Calls come in bursts from one connection.
     if (this.#middle?.peer === peer && this.#middle.protocol === protocol) return this.#middle.bytes;
     const text = `,"peer":${JSON.stringify(peer)},"protocol":${JSON.stringify(protocol)},"traceId":"`;
     this.#middle = { peer, protocol, bytes: Buffer.from(text) };
     return this.#middle.bytes;
   }
-
-  #put(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  /** Milliseconds with three decimals. */
-  #putDuration(durationMs: number): void {
-    const micros = Math.max(0, Math.round(durationMs * 1000));
-    const whole = String(Math.floor(micros / 1000));
-    for (let index = 0; index < whole.length; index++) this.#buffer[this.#length++] = whole.charCodeAt(index);
-    const rest = micros % 1000;
-    this.#buffer[this.#length++] = POINT;
-    this.#buffer[this.#length++] = ZERO + Math.floor(rest / 100);
-    this.#buffer[this.#length++] = ZERO + (Math.floor(rest / 10) % 10);
-    this.#buffer[this.#length++] = ZERO + (rest % 10);
-  }
 }
 
+const TO_TIME = '{"level":"info","time":"';
+const MILLISECOND_AT = TO_TIME.length + "2026-01-01T00:00:00.".length;
+const TRACE_ID_BYTES = 32;
 const TAIL = Buffer.from('","msg":"call"}\n');
 const POINT = 0x2e;
 const ZERO = 0x30;
+
+/** Milliseconds with three decimals; returns where they end. */
+const putDuration = (buffer: Uint8Array, from: number, durationMs: number): number => {
+  const micros = Math.max(0, Math.round(durationMs * 1000));
+  const whole = Math.floor(micros / 1000);
+  let at = from;
+  if (whole < 10) {
+    buffer[at++] = ZERO + whole;
+  } else {
+    const digits = String(whole);
+    for (let index = 0; index < digits.length; index++) buffer[at++] = digits.charCodeAt(index);
+  }
+  buffer[at++] = POINT;
+  putThousandth(buffer, at, micros - whole * 1000);
+  return at + 3;
+};
+
+/** Three digits. */
+const putThousandth = (buffer: Uint8Array, at: number, value: number): void => {
+  const tens = Math.floor(value / 10);
+  const hundreds = Math.floor(value / 100);
+  buffer[at] = ZERO + hundreds;
+  buffer[at + 1] = ZERO + tens - hundreds * 10;
+  buffer[at + 2] = ZERO + value - tens * 10;
+};

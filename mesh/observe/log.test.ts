@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
+import { systemRandom } from "../runtime/index.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
+import { fakeTime } from "../testing/fake-time.ts";
 import { createLog, type LogLevel } from "./log.ts";
+import { Trace, traceIdOf } from "./traceparent.ts";
 
 const start = (level: LogLevel = "info") => {
   const lines: string[] = [];
@@ -89,24 +92,29 @@ test("a flush of a destination that cannot flush does no harm", () => {
 });
 
 describe("the line of a call", () => {
+  const weave = "loom.v1.LoomService/Weave";
   const call = {
-    method: "loom.v1.LoomService/Weave",
     peer: "127.0.0.1:4711",
-    protocol: "grpc",
-    traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+    protocolName: "grpc",
+    trace: new Trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", systemRandom),
   };
+  /** A call that ends now, after so many milliseconds. */
+  const took = (durationMs: number, nowMs = 0) => [weave, { ...call, startMs: nowMs - durationMs }, nowMs] as const;
 
   test("is a line as every other", () => {
     const { log, lines, last } = start();
     for (const durationMs of [0, 0.0004, 0.339, 1.5, 12.0605, 123_456.789]) {
-      log.call({ ...call, durationMs });
+      log.call(...took(durationMs));
       expect(last()).toEqual({
         level: "info",
         time: "2026-01-01T00:00:00.000Z",
         service: "loom",
         code: "OK",
         msg: "call",
-        ...call,
+        method: weave,
+        peer: call.peer,
+        protocol: "grpc",
+        traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
         durationMs: Math.round(durationMs * 1000) / 1000,
       });
     }
@@ -122,37 +130,47 @@ describe("the line of a call", () => {
       clock,
       destination: { write: (line) => lines.push(line) },
     });
-    log.call({ ...call, durationMs: 1 });
+    log.call(...took(1));
     clock.advance(1);
-    log.call({ ...call, durationMs: 1, method: "loom.v1.LoomService/Rest" });
-    log.call({ ...call, durationMs: 1, peer: 'a "quoted" one', protocol: "grpc-web" });
+    log.call("loom.v1.LoomService/Rest", { ...call, startMs: 0 }, 1);
+    log.call(weave, { ...call, startMs: 0, peer: 'a "quoted" one', protocolName: "grpc-web" }, 1);
+    clock.advance(1_056.5);
+    log.call(...took(1, 1_057.5));
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
       { time: "2026-01-01T00:00:00.000Z", method: "loom.v1.LoomService/Weave", peer: "127.0.0.1:4711" },
       { time: "2026-01-01T00:00:00.001Z", method: "loom.v1.LoomService/Rest" },
       { time: "2026-01-01T00:00:00.001Z", peer: 'a "quoted" one', protocol: "grpc-web" },
+      { time: "2026-01-01T00:00:01.057Z", method: "loom.v1.LoomService/Weave" },
     ]);
   });
 
-  test("waits for the end of the turn, and never behind a later line", () => {
-    const ends: (() => void)[] = [];
+  test("tells an own trace as its traceparent does", () => {
+    const { log, lines, last } = start();
+    const traces = Array.from({ length: 1_000 }, () => new Trace(undefined, systemRandom));
+    for (const trace of traces) {
+      log.call(weave, { ...call, startMs: 0, trace }, 1);
+      expect(last().traceId).toMatch(/^[0-9a-f]{32}$/);
+      expect(traceIdOf(trace.traceparent)).toBe(last().traceId);
+    }
+    expect(new Set(lines.map((line) => JSON.parse(line).traceId)).size).toBe(traces.length);
+  });
+
+  test("waits for others, and never behind a later line", async () => {
+    const { clock, timers, advance } = fakeTime();
     const written: string[] = [];
-    const log = createLog({
-      service: "loom",
-      level: "info",
-      clock: fakeClock(),
-      destination: { write: (text) => written.push(text) },
-      timers: { afterTurn: (fire) => void ends.push(fire) },
-    });
-    log.call({ ...call, durationMs: 1 });
-    log.call({ ...call, durationMs: 2 });
+    const destination = { write: (text: string) => void written.push(text) };
+    const log = createLog({ service: "loom", level: "info", clock, destination, timers });
+    log.call(...took(1));
+    log.call(...took(2));
     expect(written).toEqual([]);
     log.info("later");
     expect(written.map((text) => text.split("\n").length - 1)).toEqual([2, 1]);
-    log.call({ ...call, durationMs: 3 });
-    expect(ends).toHaveLength(1);
-    ends[0]?.();
+    log.call(...took(3));
+    await advance(19);
+    expect(written).toHaveLength(2);
+    await advance(1);
     expect(written).toHaveLength(3);
-    for (let index = 0; index < 1_000; index++) log.call({ ...call, durationMs: index });
+    for (let index = 0; index < 1_000; index++) log.call(...took(index));
     log.flush();
     const lines = written.join("").trim().split("\n");
     expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([1, 2, undefined, 3, ...Array(1_000).keys()]);
@@ -160,7 +178,7 @@ describe("the line of a call", () => {
 
   test("is not written below its level", () => {
     const { log, lines } = start("warn");
-    log.call({ ...call, durationMs: 1 });
+    log.call(...took(1));
     expect(lines).toEqual([]);
   });
 
@@ -172,10 +190,12 @@ describe("the line of a call", () => {
     const program = `
       import { createLog } from ${JSON.stringify(new URL("./log.ts", import.meta.url).href)};
       import { systemRuntime } from ${JSON.stringify(new URL("../runtime/index.ts", import.meta.url).href)};
-      const { clock, timers } = systemRuntime();
+      import { Trace, traceIdOf } from ${JSON.stringify(new URL("./traceparent.ts", import.meta.url).href)};
+      const { clock, timers, random } = systemRuntime();
+      const call = { peer: "127.0.0.1:4711", protocolName: "grpc" };
       const log = createLog({ service: "loom", level: "info", clock, timers });
       for (let durationMs = 0; durationMs < 5; durationMs++) {
-        log.call({ ...${JSON.stringify(call)}, durationMs });
+        log.call("loom.v1.LoomService/Weave", { ...call, startMs: 0, trace: new Trace(undefined, random) }, durationMs);
         if (durationMs === 2) log.info("between");
       }
       ${end}`;

@@ -1,11 +1,12 @@
 import { type DestinationStream, type Logger as PinoLogger, pino, type SerializedError } from "pino";
 import type { Clock, Timers } from "../runtime/index.ts";
-import { type CallLine, CallLines } from "./call-lines.ts";
+import { BUFFER_BYTES, type CallLine, CallLines } from "./call-lines.ts";
 
 /** Structured log, one JSON object per line. */
 export interface Logger extends Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "level"> {
-  /** Writes the line of a call that went well, at `info`. Nothing in it comes from outside, so nobody looks for secrets in it. */
-  call(line: CallLine): void;
+  /**
+   * Writes the line of a call that went well, at `info`. `method`: `package.Service/Method`; `endMs`: `Clock.monotonicMs`. Nothing in it comes from outside, so nobody looks for secrets in it. */
+  call(method: string, call: CallLine, endMs: number): void;
   /** Writes out what is still buffered, before the process ends. */
   flush(): void;
 }
@@ -20,8 +21,8 @@ export interface LogOptions {
   readonly clock: Clock;
   /** Where lines go; stdout by default. */
   readonly destination?: DestinationStream;
-  /** Lets the lines of calls wait for the end of the turn; without it each is written at once. */
-  readonly timers?: Pick<Timers, "afterTurn">;
+  /** Lets the lines of calls wait for one another; without it each is written at once. */
+  readonly timers?: Pick<Timers, "after">;
 }
 
 /** Names that carry a secret wherever they appear: a last net under the redaction that contracts ask for. */
@@ -57,14 +58,19 @@ export const createLog = ({ service, level, clock, destination, timers }: LogOpt
       },
     },
   );
-  const calls = new CallLines({ service, time, write: output.writeBytes, afterTurn: timers?.afterTurn });
+  const calls = new CallLines({ service, clock, write: output.writeBytes, timers });
   const flush = () => {
+    // What waits goes first, lest there be enough for a write beside the event loop, which may never end.
+    output.flush();
     calls.flush();
     output.flush();
   };
   if (destination === undefined) flushAtExit(flush);
+  const isTold = log.isLevelEnabled("info");
   return Object.assign(log, {
-    call: log.isLevelEnabled("info") ? (line: CallLine) => calls.add(line) : () => undefined,
+    call(method: string, call: CallLine, endMs: number): void {
+      if (isTold) calls.add(method, call, endMs);
+    },
     flush,
   });
 };
@@ -103,7 +109,7 @@ const flushAtExit = (flush: () => void): void => {
 interface Output {
   write(text: string): void;
   /** Takes the bytes as its own. */
-  writeBytes(bytes: Buffer): void;
+  writeBytes(bytes: Uint8Array): void;
   /** Writes out what it still holds, before it returns. */
   flush(): void;
 }
@@ -114,24 +120,23 @@ const standardOutput = (): Output => {
     fd: 1,
     sync: false,
     contentMode: "buffer",
-    minLength: BUFFERED_BYTES,
-    maxWrite: 2 * BUFFERED_BYTES,
+    minLength: BUFFER_BYTES,
+    // So that each buffer of lines is written as it is: two would be copied into one.
+    maxWrite: BUFFER_BYTES + 1,
     periodicFlush: BUFFERED_MS,
   });
   // In this mode it takes bytes alone, which its types do not say.
-  const writeBytes = (bytes: Buffer): void => void stream.write(bytes as unknown as string);
+  const writeBytes = (bytes: Uint8Array): void => void stream.write(bytes as unknown as string);
   return { write: (text) => writeBytes(Buffer.from(text)), writeBytes, flush: () => flushSync(stream) };
 };
 
 const textOutput = (destination: DestinationStream): Output => ({
   write: (text) => destination.write(text),
-  writeBytes: (bytes) => destination.write(bytes.toString("utf8")),
+  writeBytes: (bytes) => destination.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")),
   flush: () => flushSync(destination),
 });
 
-/** Lines wait for one another: a write costs more than making them, most of all where another thread does it. */
-const BUFFERED_BYTES = 240 * 1024;
-/** Milliseconds that a line may wait. */
+/** Milliseconds that text may wait to be written. */
 const BUFFERED_MS = 50;
 
 /** The time of day as text, made once per millisecond. */

@@ -16,8 +16,10 @@ export const continueTrace = (received: string | null | undefined, random: Rando
 
 /** The same of a call, of which most need no more than the trace's id. */
 export class Trace {
-  /** The 32 hex digits that name the trace. */
-  readonly id: string;
+  /** The 32 hex digits that name the trace, as text or where they were drawn. */
+  #id: string | undefined = undefined;
+  #drawn: Digits | undefined = undefined;
+  #from = 0;
   readonly #flags: string;
   readonly #random: Random;
   #traceparent: string | undefined = undefined;
@@ -26,20 +28,42 @@ export class Trace {
     const match = received ? FORMAT.exec(received) : null;
     this.#random = random;
     if (match !== null && isValid(match)) {
-      this.id = match[2] as string;
+      this.#id = match[2] as string;
       this.#flags = match[4] as string;
     } else {
-      this.id = hex(random, 16);
+      this.#drawn = digitsOf(random, TRACE_DIGITS);
+      this.#from = this.#drawn.used - TRACE_DIGITS;
       this.#flags = "01";
+    }
+  }
+
+  /** The 32 hex digits that name the trace. */
+  get id(): string {
+    this.#id ??= textOf(this.#drawn, this.#from, TRACE_DIGITS);
+    return this.#id;
+  }
+
+  /** Writes the 32 hex digits that name the trace, as ASCII: for most calls nobody needs them as text. */
+  writeId(target: Uint8Array, at: number): void {
+    const bytes = this.#drawn?.bytes;
+    const from = this.#from;
+    if (bytes !== undefined) {
+      for (let index = 0; index < TRACE_DIGITS; index++) target[at + index] = bytes[from + index] as number;
+    } else {
+      const { id } = this;
+      for (let index = 0; index < TRACE_DIGITS; index++) target[at + index] = id.charCodeAt(index);
     }
   }
 
   /** With the span of this hop, which is one however often it is asked for. */
   get traceparent(): string {
-    this.#traceparent ??= `00-${this.id}-${hex(this.#random, 8)}-${this.#flags}`;
+    this.#traceparent ??= `00-${this.id}-${hex(this.#random, SPAN_DIGITS)}-${this.#flags}`;
     return this.#traceparent;
   }
 }
+
+const TRACE_DIGITS = 32;
+const SPAN_DIGITS = 16;
 
 const isValid = ([, version, trace, parent, , rest]: RegExpExecArray): boolean =>
   version !== "ff" && trace !== ZERO_TRACE && parent !== ZERO_SPAN && !(version === "00" && rest);
@@ -50,21 +74,30 @@ export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 3
 /** Bytes that are drawn and written as digits at once: one by one that would cost as much as decoding a request. */
 const DRAWN_BYTES = 16 * 1024;
 
-const drawn = new WeakMap<Random, { digits: string; used: number }>();
+/** Hex digits of chance, each of which is used once. */
+interface Digits {
+  readonly bytes: Buffer;
+  used: number;
+}
 
-/** `count` bytes as hex digits, each drawn once. */
-const hex = (random: Random, count: number): string => {
-  let pool = drawn.get(random);
-  if (pool === undefined) {
-    pool = { digits: "", used: 0 };
-    drawn.set(random, pool);
-  }
-  if (pool.used + count * 2 > pool.digits.length) {
+const drawn = new WeakMap<Random, Digits>();
+
+/** Digits of which the last `count` that are used were not used before. */
+const digitsOf = (random: Random, count: number): Digits => {
+  let digits = drawn.get(random);
+  if (digits === undefined || digits.used + count > digits.bytes.length) {
     const { buffer, byteOffset, byteLength } = random.bytes(DRAWN_BYTES);
-    pool.digits = Buffer.from(buffer, byteOffset, byteLength).toString("hex");
-    pool.used = 0;
+    digits = { bytes: Buffer.from(Buffer.from(buffer, byteOffset, byteLength).toString("hex"), "latin1"), used: 0 };
+    drawn.set(random, digits);
   }
-  const from = pool.used;
-  pool.used = from + count * 2;
-  return pool.digits.slice(from, pool.used);
+  digits.used += count;
+  return digits;
+};
+
+const textOf = (digits: Digits | undefined, from: number, count: number): string =>
+  digits?.bytes.toString("latin1", from, from + count) ?? "";
+
+const hex = (random: Random, count: number): string => {
+  const digits = digitsOf(random, count);
+  return textOf(digits, digits.used - count, count);
 };

@@ -9,7 +9,7 @@ import { isSameRequest, replayOf, requestIdReused } from "../contract/request-id
 import type { RequestValidator } from "../contract/validate.ts";
 import { type Permission, permissionOf } from "../identity/permission.ts";
 import type { Logger } from "../observe/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Clock, Runtime } from "../runtime/index.ts";
 import type { RecordedReply } from "../store/store.ts";
 import { AlreadyApplied, type Replay, runInCall } from "./call.ts";
 import type { CallWatch } from "./call-watch.ts";
@@ -20,6 +20,8 @@ import type { ServedCall } from "./served-call.ts";
 /** What every method of a server needs beside its handler. */
 export interface MethodDeps {
   readonly runtime: Runtime;
+  /** Tells when calls began: together with all that came in one go. */
+  readonly arrivals: Pick<Clock, "monotonicMs">;
   readonly log: Logger;
   readonly limits: RpcLimits;
   readonly validate: RequestValidator;

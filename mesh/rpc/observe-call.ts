@@ -18,13 +18,14 @@ export const logCall = (
 ): void => {
   const { name, deps } = call.compiled;
   if (!deps.policies) return;
-  const durationMs = Math.round((deps.runtime.clock.monotonicMs() - call.startMs) * 1000) / 1000;
-  const { peer, protocolName: protocol } = call;
-  const traceId = call.trace.id;
+  const endMs = deps.runtime.clock.monotonicMs();
   if (code === 0 && more === undefined) {
-    deps.log.call({ method: name, durationMs, peer, protocol, traceId });
+    deps.log.call(name, call, endMs);
     return;
   }
+  const durationMs = Math.round((endMs - call.startMs) * 1000) / 1000;
+  const { peer, protocolName: protocol } = call;
+  const traceId = call.trace.id;
   const line = { method: name, code: Code[code] ?? String(code), durationMs, peer, protocol, traceId, ...more };
   if (OUR_FAULT.has(code)) deps.log.error(line, "call");
   else deps.log.info(line, "call");

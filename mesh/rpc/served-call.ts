@@ -1,7 +1,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { Caller } from "../identity/caller.ts";
-import { TRACEPARENT, Trace } from "../observe/index.ts";
+import { type CallLine, TRACEPARENT, Trace } from "../observe/index.ts";
 import type { Priority } from "../policy/index.ts";
 import { NEVER_AGAIN, PUSHBACK } from "../policy/retry.ts";
 import type { Timer } from "../runtime/index.ts";
@@ -17,7 +17,7 @@ import { priorityKey } from "./priority-key.ts";
  * (`HandlerContext`), in one object. What few handlers ask for is made when it is asked for: the AbortSignal, the Headers, the
  * metadata that goes on.
  */
-export abstract class ServedCall implements Call, HandlerContext {
+export abstract class ServedCall implements Call, CallLine, HandlerContext {
   readonly compiled: CompiledMethod;
   /** `Clock.monotonicMs` of the start. */
   readonly startMs: number;
@@ -40,11 +40,10 @@ export abstract class ServedCall implements Call, HandlerContext {
 
   /** `askedMs`: the caller's deadline; the contract's may be nearer. */
   constructor(compiled: CompiledMethod, askedMs: number | undefined, traceparent: string | undefined) {
-    const { runtime } = compiled.deps;
     const { capMs } = compiled;
     const timeoutMs = askedMs === undefined ? capMs : capMs === undefined || askedMs < capMs ? askedMs : capMs;
     this.compiled = compiled;
-    this.startMs = runtime.clock.monotonicMs();
+    this.startMs = compiled.deps.arrivals.monotonicMs();
     this.deadlineMs = timeoutMs === undefined ? undefined : this.startMs + timeoutMs;
     this.#traceparent = traceparent;
   }

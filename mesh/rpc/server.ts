@@ -5,7 +5,7 @@ import { createRequestValidator } from "../contract/validate.ts";
 import type { AccessGuard, Entry } from "../identity/access-guard.ts";
 import { ANONYMOUS } from "../identity/caller.ts";
 import type { Logger } from "../observe/index.ts";
-import type { Address, ListenOn, Runtime } from "../runtime/index.ts";
+import { type Address, clockOfTurns, type ListenOn, type Runtime } from "../runtime/index.ts";
 import type { RecordedReply } from "../store/store.ts";
 import { type HeaderList, type HttpStream, memorySession, type Session, type WireLimits } from "../wire/index.ts";
 import { acceptHttp } from "./accept-http.ts";
@@ -92,6 +92,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   const overload = options.overload ?? (policies ? createOverloadGuard({ ...runtime, log }) : undefined);
   const deps: MethodDeps = {
     runtime,
+    arrivals: clockOfTurns(runtime.clock),
     log,
     limits,
     watch,

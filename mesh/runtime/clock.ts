@@ -20,14 +20,16 @@ export const systemClock: Clock = {
 
 /**
  * A clock that is read once for all that happens in one go, such as the frames of one read from a socket: for who asks it several
- * times for each of many calls. It may be behind by as long as that takes.
+ * times for each of many calls. It may be behind by as long as that takes. The same for the same clock, however often it is asked for.
  */
 export const clockOfTurns = (clock: Pick<Clock, "monotonicMs">): Pick<Clock, "monotonicMs"> => {
+  const known = turns.get(clock);
+  if (known !== undefined) return known;
   let readMs: number | undefined;
   const forget = () => {
     readMs = undefined;
   };
-  return {
+  const made = {
     monotonicMs() {
       if (readMs === undefined) {
         readMs = clock.monotonicMs();
@@ -36,4 +38,8 @@ export const clockOfTurns = (clock: Pick<Clock, "monotonicMs">): Pick<Clock, "mo
       return readMs;
     },
   };
+  turns.set(clock, made);
+  return made;
 };
+
+const turns = new WeakMap<Pick<Clock, "monotonicMs">, Pick<Clock, "monotonicMs">>();

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { fail } from "../contract/fail.ts";
 import { type Call, currentCall } from "../rpc/call.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Clock } from "../runtime/index.ts";
 import { TOO_LATE } from "./errors.ts";
 
 /** One run of a job of `store.read` or `store.write`; what the job was given works until its end only. */
@@ -44,7 +44,7 @@ const nameOf = (method: DescMethod | undefined): string =>
   method === undefined ? "background work" : `${method.parent.typeName}/${method.name}`;
 
 /** Throws when nobody waits any more for what the call asked for: such work is not begun. */
-export const refuseLate = (call: Call | undefined, { clock }: Pick<Runtime, "clock">): void => {
+export const refuseLate = (call: Call | undefined, clock: Pick<Clock, "monotonicMs">): void => {
   if (call === undefined) return;
   if (call.aborted) call.signal.throwIfAborted();
   // The signal of a deadline fires when the event loop gets to it, which may be later.

@@ -1,7 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { fail } from "../contract/fail.ts";
 import { currentCall, type Replay } from "../rpc/call.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { type Clock, clockOfTurns, type Runtime } from "../runtime/index.ts";
 import { backupFrom } from "./backup.ts";
 import { Checkpointer, type CheckpointThread } from "./checkpointer.ts";
 import { CommitWatch } from "./commit-watch.ts";
@@ -26,7 +26,6 @@ export interface SqliteStoreDeps {
   readonly writer: Connection;
   readonly openReader: () => Connection;
   readonly wal: WalFile;
-  /** Makes checkpoints beside the event loop. */
   readonly checkpoints: CheckpointThread;
   /** Begins to check a file that is too large to be checked before it is served. */
   readonly startPageCheck: (onDamage: (error: Error) => void) => PageCheck | undefined;
@@ -45,6 +44,7 @@ export class SqliteStore implements Store {
   readonly #checkpoints: Checkpointer;
   readonly #pageCheck: PageCheck | undefined;
   readonly #turns = new TurnWatch();
+  readonly #arrivals: Pick<Clock, "monotonicMs">;
   /** Jobs and backups that were admitted and have not settled. */
   #active = 0;
   #onIdle: (() => void) | undefined;
@@ -55,6 +55,7 @@ export class SqliteStore implements Store {
 
   constructor(deps: SqliteStoreDeps) {
     this.#deps = deps;
+    this.#arrivals = clockOfTurns(deps.runtime.clock);
     this.#lock = new WriteLock(deps.writer, deps.runtime);
     this.#foreign = new ForeignCommits({
       version: () => deps.writer.dataVersion(),
@@ -145,7 +146,7 @@ export class SqliteStore implements Store {
     };
     try {
       this.#writes.refuseBroken();
-      refuseLate(currentCall(), this.#deps.runtime);
+      refuseLate(currentCall(), this.#arrivals);
       const job = new Job("read");
       const answer = (result: T) => {
         this.#settled();
@@ -204,8 +205,7 @@ export class SqliteStore implements Store {
    */
   async sweepReplies(stop?: AbortSignal): Promise<number> {
     const beforeMs = this.#deps.runtime.clock.nowMs() - REPLY_KEPT_MS;
-    let total = 0;
-    for (;;) {
+    for (let total = 0; ; ) {
       const { deleted, more } = await this.#admit(() =>
         this.#writes.submit(() => sweepSome(this.#deps.writer, beforeMs)),
       );
@@ -270,7 +270,7 @@ export class SqliteStore implements Store {
   /** Runs `work` in the transaction that is open; what it throws undoes all that it did. */
   async #runIn<T>(work: (tx: Tx) => Promise<T>, replay: Replay | undefined): Promise<T> {
     const { writer, runtime } = this.#deps;
-    refuseLate(currentCall(), runtime);
+    refuseLate(currentCall(), runtime.clock);
     const job = new Job("write");
     if (replay !== undefined) refuseApplied(writer, job.name, replay);
     const tx = new Transaction(writer, job, runtime.clock);
