@@ -26,7 +26,16 @@ export interface DeployRequest {
 
 /** One thing that was done on the way. */
 export interface Step {
-  readonly step: "starting" | "ready" | "watching" | "watched" | "draining" | "stopped" | "unfit" | "rolling-back";
+  readonly step:
+    | "starting"
+    | "ready"
+    | "watching"
+    | "watched"
+    | "draining"
+    | "stopped"
+    | "unfit"
+    | "rolling-back"
+    | "kept";
   readonly service: string;
   /** Such as `customer#2`; absent where it is about the service. */
   readonly process?: string | undefined;

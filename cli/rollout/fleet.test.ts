@@ -176,6 +176,17 @@ test("a release that dies once it was ready goes, and what had gone comes back",
   ]);
 });
 
+test("a release that is not fit stays where what was there before does not come back, so that somebody answers", async () => {
+  await run(programOf("customer", 1, "starts-once"), programOf("customer", 2, undefined));
+  const replaced = fleet.replace("customer", "crashes-once", { ...options, timeoutMs: 2_000 });
+  expect(await replaced).toMatch(
+    /ended with status 7; what was there before: customer(#4)? (ended with status 1|was not ready)/,
+  );
+  expect(steps.filter(({ step }) => step === "kept")).toMatchObject([{ process: "customer#3" }]);
+  const serving = supervisor.states().filter(({ state }) => state === "ready");
+  expect(serving.map(({ release }) => release)).toEqual([undefined, "crashes-once"]);
+});
+
 test("a gateway's successor takes connections at the same port, and none is refused in between", async () => {
   const address = { host: "127.0.0.1", port: await freePort() };
   port = holdPort(address);

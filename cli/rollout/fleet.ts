@@ -22,7 +22,8 @@ export interface Fleet {
   ): Promise<void>;
   /**
    * Gives each process of a service a successor, one at a time: the new one is ready before the old one drains. When one is not fit the
-   * new ones go, and as many of the old release as had gone come back. Resolves to why, or to undefined when all were replaced.
+   * new ones go, and as many of the old release as had gone come back; for each that does not, a new one that serves stays. Resolves to
+   * why, or to undefined when all were replaced.
    */
   replace(service: string, to: string | undefined, options: ReplaceOptions): Promise<string | undefined>;
 }
@@ -211,20 +212,29 @@ export const createFleet = ({ supervisor, clock, timers, programOf }: FleetDeps)
         tell({ step: "unfit", service, note: error.message });
         tell({ step: "rolling-back", service });
         off();
-        // First what takes the calls again, then away with what fails them.
-        await Promise.all(
+        // First what takes the calls again, then away with what fails them, unless nothing else takes them.
+        const problems = await Promise.all(
           gone.map(async ({ release }) => {
             const name = start(service, release);
-            await ready(service, name, options, true).catch(() => undefined);
+            return await ready(service, name, options, true).then(() => [], unfitness);
           }),
         );
-        await Promise.all(fresh.map((name) => drain(service, name, tell)));
-        return error.message;
+        const absent = problems.flat();
+        const serving = processesOf(service).filter(({ name, serves }) => serves && fresh.includes(name));
+        const kept = serving.slice(0, absent.length).map(({ name }) => name);
+        for (const name of kept) tell({ step: "kept", service, process: name, note: absent.join(", ") });
+        await Promise.all(fresh.filter((name) => !kept.includes(name)).map((name) => drain(service, name, tell)));
+        return [error.message, ...absent].join("; what was there before: ");
       } finally {
         off();
       }
     },
   };
+};
+
+const unfitness = (error: unknown): readonly string[] => {
+  if (!(error instanceof Unfit)) throw error;
+  return [error.message];
 };
 
 /** What speaks against a new process, in words; undefined for what does not. */
