@@ -37,16 +37,24 @@ export class RetryBudget {
     this.#calls.add(nowMs, calls);
   }
 
-  /** Somebody else has sent a call again, who has not asked: it counts all the same. */
+  /**
+   * Somebody else has sent a call again, who has not asked: it counts all the same, but up to three quarters of what there is. A caller
+   * says so of its own calls, and must not leave nothing to all the others.
+   */
   repeated(nowMs: number): void {
-    this.#copies.add(nowMs);
+    if (this.#copies.total(nowMs) < this.#most(nowMs) * REPEATED_SHARE) this.#copies.add(nowMs);
   }
 
   /** Takes one copy; false when there is none to be had. */
   take(nowMs: number): boolean {
-    const most = this.#least + this.#share * this.#calls.total(nowMs);
-    if (this.#copies.total(nowMs) + 1 > most) return false;
+    if (this.#copies.total(nowMs) + 1 > this.#most(nowMs)) return false;
     this.#copies.add(nowMs);
     return true;
   }
+
+  #most(nowMs: number): number {
+    return this.#least + this.#share * this.#calls.total(nowMs);
+  }
 }
+
+const REPEATED_SHARE = 0.75;
