@@ -41,7 +41,7 @@ export const startPostgres = async (
   chmodSync(folder, 0o700);
   const data = join(folder, "data");
   const initdb = ["-D", data, "-U", "bench", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"];
-  execFileSync(join(programs, "initdb"), initdb, { ...as, stdio: "ignore", cwd: folder });
+  execFileSync(join(programs, "initdb"), initdb, { ...as, stdio: ["ignore", "ignore", "pipe"], cwd: folder });
   const settings = ["listen_addresses=", `unix_socket_directories=${folder}`, "max_connections=300"];
   const server = spawn(
     "taskset",

@@ -11,6 +11,7 @@ import {
   startService,
 } from "../contestant.ts";
 import { CANNED_CUSTOMER_ID, checkAnswer, GET_CUSTOMER_PATH, requestFor } from "../customer-mesh.ts";
+import { startHaproxy } from "../haproxy.ts";
 import { calibrate, type LoadResult, runLoad } from "../load.ts";
 import { inRounds } from "../rounds.ts";
 import { H2LOAD, HAPROXY, NGINX, rowOf, TASKSET, type Workload } from "../row.ts";
@@ -33,7 +34,7 @@ export const relay: Workload = {
       const proxies = {
         heddle: gateway,
         nginx: await start(startNginx(folder, backend.address)),
-        haproxy: await start(startHaproxy(folder, backend.address)),
+        haproxy: await start(startHaproxy(folder, [backend.address])),
       };
       const bodyFile = join(folder, "request.bin");
       writeFileSync(bodyFile, requestFor(CANNED_CUSTOMER_ID));
@@ -101,29 +102,4 @@ http {
 `,
   );
   return startProgram(["nginx", "-e", "stderr", "-p", folder, "-c", file], port);
-};
-
-/** HAProxy with one thread. */
-const startHaproxy = async (folder: string, backend: string): Promise<Contestant> => {
-  const port = await freePort();
-  const file = join(folder, "haproxy.cfg");
-  writeFileSync(
-    file,
-    `global
-  nbthread 1
-  maxconn 4096
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  http-reuse always
-frontend calls
-  bind 127.0.0.1:${port} proto h2
-  default_backend servers
-backend servers
-  server one ${backend} proto h2
-`,
-  );
-  return startProgram(["haproxy", "-db", "-q", "-f", file], port);
 };

@@ -1,17 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type ClientContestant,
-  type Contestant,
-  freePort,
-  OTHER_CORE,
-  startClient,
-  startProcess,
-  startProgram,
-  type TalkingProcess,
-} from "../contestant.ts";
+import { type ClientContestant, OTHER_CORE, startClient, startProcess, type TalkingProcess } from "../contestant.ts";
 import { CANNED_CUSTOMER_ID, checkAnswer } from "../customer-mesh.ts";
+import { startHaproxy } from "../haproxy.ts";
 import { inRounds } from "../rounds.ts";
 import { HAPROXY, rowOf, TASKSET, type Workload } from "../row.ts";
 import { calibrateClient } from "./client.ts";
@@ -51,7 +43,7 @@ export const slowReplica: Workload = {
         heddle: { address: slow.gateway.address, replicas: slow.replicas },
         "all healthy": { address: healthy.gateway.address, replicas: healthy.replicas },
         "round robin": {
-          address: (await start(startRoundRobin(folder, slow.replicas))).address,
+          address: (await start(startHaproxy(folder, addressesOf(slow.replicas)))).address,
           replicas: slow.replicas,
         },
       };
@@ -104,29 +96,5 @@ const receivedBy = async (replicas: readonly TalkingProcess[]): Promise<number> 
   return calls;
 };
 
-/** HAProxy with one thread, which gives each server its turn. */
-const startRoundRobin = async (folder: string, replicas: readonly TalkingProcess[]): Promise<Contestant> => {
-  const port = await freePort();
-  const file = join(folder, "haproxy.cfg");
-  const servers = replicas.map(({ first }, index) => `  server replica${index} ${first} proto h2`);
-  writeFileSync(
-    file,
-    `global
-  nbthread 1
-  maxconn 4096
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  http-reuse always
-frontend calls
-  bind 127.0.0.1:${port} proto h2
-  default_backend servers
-backend servers
-  balance roundrobin
-${servers.join("\n")}
-`,
-  );
-  return startProgram(["haproxy", "-db", "-q", "-f", file], port);
-};
+const addressesOf = (replicas: readonly TalkingProcess[]): readonly string[] =>
+  replicas.map(({ first }) => String(first));

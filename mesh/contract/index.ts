@@ -36,4 +36,4 @@ export { relatedTypes } from "./related-types.ts";
 export { isSameRequest, replayOf, requestIdReused } from "./request-id.ts";
 export { isSecret, isSensitive } from "./sensitivity.ts";
 export { unknownMethod } from "./unknown-method.ts";
-export { assertRulesCompile, createRequestValidator, type RequestValidator } from "./validate.ts";
+export { assertRulesCompile, requestCheck } from "./validate.ts";

@@ -1,4 +1,4 @@
-import type { DescMessage, DescService } from "@bufbuild/protobuf";
+import type { DescMessage, DescService, MessageShape } from "@bufbuild/protobuf";
 import { clone, create, createFileRegistry, setExtension } from "@bufbuild/protobuf";
 import {
   FieldDescriptorProto_Label,
@@ -14,9 +14,9 @@ import { OrderLineSchema, OrderService, PlaceOrderRequestSchema } from "@heddle/
 import { RegisterNumberRequestSchema, SocialSecurityService } from "@heddle/contracts/socialsecurity/v1";
 import { expect, test } from "vitest";
 import { failureOf, violationsOf } from "./fixture-contract.ts";
-import { assertRulesCompile, createRequestValidator } from "./validate.ts";
+import { assertRulesCompile, requestCheck } from "./validate.ts";
 
-const validate = createRequestValidator();
+const validate = <M extends DescMessage>(schema: M, message: MessageShape<M>): void => requestCheck(schema)(message);
 const customerId = "cus_01h455vb4pex5vsknk084sn02q";
 const order = create(PlaceOrderRequestSchema, {
   customerId,

@@ -9,19 +9,18 @@ import { fail } from "./fail.ts";
 import { matchPattern } from "./match-pattern.ts";
 import { compileQuickCheck, type QuickCheck } from "./quick-check.ts";
 
-/** Checks a message against the protovalidate rules of its contract. */
-export type RequestValidator = <M extends DescMessage>(schema: M, message: MessageShape<M>) => void;
-
 /**
- * A validator for any contract; rules are compiled once per message type, on its first message or by
+ * A check of one message type against the protovalidate rules of its contract; they are compiled once, for its first message or by
  * `assertRulesCompile`. It throws INVALID_ARGUMENT `VALIDATION_FAILED` with a BadRequest that names every field at fault
  * by its path in the contract (`lines[0].quantity`), up to the bounds of `fail`. Descriptions are those of the rules:
  * they never show the value, so a rule's own CEL message must not either.
  */
-export const createRequestValidator = (): RequestValidator => {
+export const requestCheck = <M extends DescMessage>(schema: M): ((message: MessageShape<M>) => void) => {
   const { validate } = sharedValidator();
-  return (schema, message) => {
-    if (quickCheckOf(schema)?.(message) === true) return;
+  let quick: QuickCheck | null | undefined;
+  return (message) => {
+    if (quick === undefined) quick = quickCheckOf(schema);
+    if (quick?.(message) === true) return;
     const result = validate(schema, message);
     if (result.kind === "valid") return;
     throw result.kind === "invalid" ? invalid(schema, result.violations) : result.error;
@@ -45,13 +44,13 @@ export const assertRulesCompile = (service: DescService): void => {
   }
 };
 
-const quickCheckOf = (schema: DescMessage): QuickCheck | undefined => {
+const quickCheckOf = (schema: DescMessage): QuickCheck | null => {
   let check = quickChecks.get(schema);
   if (check === undefined) {
     check = compileQuickCheck(schema) ?? null;
     quickChecks.set(schema, check);
   }
-  return check ?? undefined;
+  return check;
 };
 
 /** Null for messages with rules that only protovalidate knows. */

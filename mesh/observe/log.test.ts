@@ -94,12 +94,13 @@ test("a flush of a destination that cannot flush does no harm", () => {
 describe("the line of a call", () => {
   const weave = "loom.v1.LoomService/Weave";
   const call = {
+    methodName: weave,
     peer: "127.0.0.1:4711",
     protocolName: "grpc",
     trace: new Trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", systemRandom),
   };
   /** A call that ends now, after so many milliseconds. */
-  const took = (durationMs: number, nowMs = 0) => [weave, { ...call, startMs: nowMs - durationMs }, nowMs] as const;
+  const took = (durationMs: number, nowMs = 0) => [{ ...call, startMs: nowMs - durationMs }, nowMs] as const;
 
   test("is a line as every other", () => {
     const { log, lines, last } = start();
@@ -132,8 +133,8 @@ describe("the line of a call", () => {
     });
     log.call(...took(1));
     clock.advance(1);
-    log.call("loom.v1.LoomService/Rest", { ...call, startMs: 0 }, 1);
-    log.call(weave, { ...call, startMs: 0, peer: 'a "quoted" one', protocolName: "grpc-web" }, 1);
+    log.call({ ...call, methodName: "loom.v1.LoomService/Rest", startMs: 0 }, 1);
+    log.call({ ...call, startMs: 0, peer: 'a "quoted" one', protocolName: "grpc-web" }, 1);
     clock.advance(1_056.5);
     log.call(...took(1, 1_057.5));
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
@@ -148,7 +149,7 @@ describe("the line of a call", () => {
     const { log, lines, last } = start();
     const traces = Array.from({ length: 1_000 }, () => new Trace(undefined, systemRandom));
     for (const trace of traces) {
-      log.call(weave, { ...call, startMs: 0, trace }, 1);
+      log.call({ ...call, startMs: 0, trace }, 1);
       expect(last().traceId).toMatch(/^[0-9a-f]{32}$/);
       expect(traceIdOf(trace.traceparent)).toBe(last().traceId);
     }
@@ -166,6 +167,7 @@ describe("the line of a call", () => {
     log.info("later");
     expect(written.map((text) => text.split("\n").length - 1)).toEqual([2, 1]);
     log.call(...took(3));
+    await new Promise((resolve) => setImmediate(resolve));
     await advance(19);
     expect(written).toHaveLength(2);
     await advance(1);
@@ -192,10 +194,10 @@ describe("the line of a call", () => {
       import { systemRuntime } from ${JSON.stringify(new URL("../runtime/index.ts", import.meta.url).href)};
       import { Trace, traceIdOf } from ${JSON.stringify(new URL("./traceparent.ts", import.meta.url).href)};
       const { clock, timers, random } = systemRuntime();
-      const call = { peer: "127.0.0.1:4711", protocolName: "grpc" };
+      const call = { methodName: "loom.v1.LoomService/Weave", peer: "127.0.0.1:4711", protocolName: "grpc" };
       const log = createLog({ service: "loom", level: "info", clock, timers });
       for (let durationMs = 0; durationMs < 5; durationMs++) {
-        log.call("loom.v1.LoomService/Weave", { ...call, startMs: 0, trace: new Trace(undefined, random) }, durationMs);
+        log.call({ ...call, startMs: 0, trace: new Trace(undefined, random) }, durationMs);
         if (durationMs === 2) log.info("between");
       }
       ${end}`;

@@ -5,8 +5,8 @@ import { BUFFER_BYTES, type CallLine, CallLines } from "./call-lines.ts";
 /** Structured log, one JSON object per line. */
 export interface Logger extends Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "level"> {
   /**
-   * Writes the line of a call that went well, at `info`. `method`: `package.Service/Method`; `endMs`: `Clock.monotonicMs`. Nothing in it comes from outside, so nobody looks for secrets in it. */
-  call(method: string, call: CallLine, endMs: number): void;
+   * Writes the line of a call that went well, at `info`. `endMs`: `Clock.monotonicMs`. Nothing in it comes from outside, so nobody looks for secrets in it. */
+  call(call: CallLine, endMs: number): void;
   /** Writes out what is still buffered, before the process ends. */
   flush(): void;
 }
@@ -22,7 +22,7 @@ export interface LogOptions {
   /** Where lines go; stdout by default. */
   readonly destination?: DestinationStream;
   /** Lets the lines of calls wait for one another; without it each is written at once. */
-  readonly timers?: Pick<Timers, "after">;
+  readonly timers?: Pick<Timers, "after" | "afterTurn">;
 }
 
 /** Names that carry a secret wherever they appear: a last net under the redaction that contracts ask for. */
@@ -68,8 +68,8 @@ export const createLog = ({ service, level, clock, destination, timers }: LogOpt
   if (destination === undefined) flushAtExit(flush);
   const isTold = log.isLevelEnabled("info");
   return Object.assign(log, {
-    call(method: string, call: CallLine, endMs: number): void {
-      if (isTold) calls.add(method, call, endMs);
+    call(call: CallLine, endMs: number): void {
+      if (isTold) calls.add(call, endMs);
     },
     flush,
   });

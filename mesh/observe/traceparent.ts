@@ -14,12 +14,12 @@ const ZERO_SPAN = "0".repeat(16);
 export const continueTrace = (received: string | null | undefined, random: Random): string =>
   new Trace(received, random).traceparent;
 
-/** The same of a call, of which most need no more than the trace's id. */
+/** The same of a call, of which most need no more than the trace's id, and that as bytes. */
 export class Trace {
-  /** The 32 hex digits that name the trace, as text or where they were drawn. */
   #id: string | undefined = undefined;
-  #drawn: Digits | undefined = undefined;
-  #from = 0;
+  /** Where the 16 bytes lie of which the id is made, unless it came as text. */
+  readonly #drawn: Uint8Array | undefined;
+  readonly #from: number;
   readonly #flags: string;
   readonly #random: Random;
   #traceparent: string | undefined = undefined;
@@ -29,41 +29,52 @@ export class Trace {
     this.#random = random;
     if (match !== null && isValid(match)) {
       this.#id = match[2] as string;
+      this.#drawn = undefined;
+      this.#from = 0;
       this.#flags = match[4] as string;
     } else {
-      this.#drawn = digitsOf(random, TRACE_DIGITS);
-      this.#from = this.#drawn.used - TRACE_DIGITS;
+      const { bytes, used } = draw(random, TRACE_BYTES);
+      this.#drawn = bytes;
+      this.#from = used - TRACE_BYTES;
       this.#flags = "01";
     }
   }
 
   /** The 32 hex digits that name the trace. */
   get id(): string {
-    this.#id ??= textOf(this.#drawn, this.#from, TRACE_DIGITS);
+    this.#id ??= hex(this.#drawn as Uint8Array, this.#from, TRACE_BYTES);
     return this.#id;
   }
 
-  /** Writes the 32 hex digits that name the trace, as ASCII: for most calls nobody needs them as text. */
+  /** Writes the 32 hex digits that name the trace, as ASCII. */
   writeId(target: Uint8Array, at: number): void {
-    const bytes = this.#drawn?.bytes;
+    const drawn = this.#drawn;
     const from = this.#from;
-    if (bytes !== undefined) {
-      for (let index = 0; index < TRACE_DIGITS; index++) target[at + index] = bytes[from + index] as number;
-    } else {
+    if (drawn === undefined) {
       const { id } = this;
-      for (let index = 0; index < TRACE_DIGITS; index++) target[at + index] = id.charCodeAt(index);
+      for (let index = 0; index < 2 * TRACE_BYTES; index++) target[at + index] = id.charCodeAt(index);
+      return;
+    }
+    for (let index = 0; index < TRACE_BYTES; index++) {
+      const byte = drawn[from + index] as number;
+      target[at + 2 * index] = DIGITS[byte >> 4] as number;
+      target[at + 2 * index + 1] = DIGITS[byte & 0xf] as number;
     }
   }
 
   /** With the span of this hop, which is one however often it is asked for. */
   get traceparent(): string {
-    this.#traceparent ??= `00-${this.id}-${hex(this.#random, SPAN_DIGITS)}-${this.#flags}`;
+    if (this.#traceparent === undefined) {
+      const { bytes, used } = draw(this.#random, SPAN_BYTES);
+      this.#traceparent = `00-${this.id}-${hex(bytes, used - SPAN_BYTES, SPAN_BYTES)}-${this.#flags}`;
+    }
     return this.#traceparent;
   }
 }
 
-const TRACE_DIGITS = 32;
-const SPAN_DIGITS = 16;
+const TRACE_BYTES = 16;
+const SPAN_BYTES = 8;
+const DIGITS = new TextEncoder().encode("0123456789abcdef");
 
 const isValid = ([, version, trace, parent, , rest]: RegExpExecArray): boolean =>
   version !== "ff" && trace !== ZERO_TRACE && parent !== ZERO_SPAN && !(version === "00" && rest);
@@ -71,33 +82,31 @@ const isValid = ([, version, trace, parent, , rest]: RegExpExecArray): boolean =
 /** The 32 hex digits that name the trace. */
 export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
 
-/** Bytes that are drawn and written as digits at once: one by one that would cost as much as decoding a request. */
+/** Bytes that are drawn at once: a few at a time would cost as much as decoding a request. */
 const DRAWN_BYTES = 16 * 1024;
 
-/** Hex digits of chance, each of which is used once. */
-interface Digits {
-  readonly bytes: Buffer;
+/** Bytes of chance, each of which is used once. */
+interface Pool {
+  readonly random: Random;
+  readonly bytes: Uint8Array;
   used: number;
 }
 
-const drawn = new WeakMap<Random, Digits>();
+const pools = new WeakMap<Random, Pool>();
+/** There is one generator in a process, and in its tests a few. */
+let last: Pool | undefined;
 
-/** Digits of which the last `count` that are used were not used before. */
-const digitsOf = (random: Random, count: number): Digits => {
-  let digits = drawn.get(random);
-  if (digits === undefined || digits.used + count > digits.bytes.length) {
-    const { buffer, byteOffset, byteLength } = random.bytes(DRAWN_BYTES);
-    digits = { bytes: Buffer.from(Buffer.from(buffer, byteOffset, byteLength).toString("hex"), "latin1"), used: 0 };
-    drawn.set(random, digits);
+/** A pool of which the last `count` bytes that are used were not used before. */
+const draw = (random: Random, count: number): Pool => {
+  let pool = last?.random === random ? last : pools.get(random);
+  if (pool === undefined || pool.used + count > DRAWN_BYTES) {
+    pool = { random, bytes: random.bytes(DRAWN_BYTES), used: 0 };
+    pools.set(random, pool);
   }
-  digits.used += count;
-  return digits;
+  last = pool;
+  pool.used += count;
+  return pool;
 };
 
-const textOf = (digits: Digits | undefined, from: number, count: number): string =>
-  digits?.bytes.toString("latin1", from, from + count) ?? "";
-
-const hex = (random: Random, count: number): string => {
-  const digits = digitsOf(random, count);
-  return textOf(digits, digits.used - count, count);
-};
+const hex = ({ buffer, byteOffset }: Uint8Array, from: number, count: number): string =>
+  Buffer.from(buffer, byteOffset + from, count).toString("hex");

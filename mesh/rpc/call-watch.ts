@@ -81,8 +81,9 @@ export class CallWatch {
       call.abort(this.#draining);
       return;
     }
-    if (call.deadlineMs === undefined) return;
-    const leftMs = call.deadlineMs - this.#clock.monotonicMs();
+    const { deadlineMs } = call;
+    if (deadlineMs === undefined) return;
+    const leftMs = deadlineMs - this.#clock.monotonicMs();
     call.timer = this.#timers.after(Math.max(0, leftMs), () => call.abort(call.compiled.late()));
   }
 }

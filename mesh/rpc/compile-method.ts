@@ -6,7 +6,7 @@ import { fail } from "../contract/fail.ts";
 import { methodOptions } from "../contract/options.ts";
 import { redact } from "../contract/redact.ts";
 import { isSameRequest, replayOf, requestIdReused } from "../contract/request-id.ts";
-import type { RequestValidator } from "../contract/validate.ts";
+import { requestCheck } from "../contract/validate.ts";
 import { type Permission, permissionOf } from "../identity/permission.ts";
 import type { Logger } from "../observe/index.ts";
 import type { Clock, Runtime } from "../runtime/index.ts";
@@ -24,7 +24,6 @@ export interface MethodDeps {
   readonly arrivals: Pick<Clock, "monotonicMs">;
   readonly log: Logger;
   readonly limits: RpcLimits;
-  readonly validate: RequestValidator;
   readonly watch: CallWatch;
   /** False: handlers and their errors as they are, for tests and measurements of what lies below. */
   readonly policies: boolean;
@@ -78,12 +77,13 @@ export const compileMethod = (
   const streamsRequests = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
   const streamsReplies = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
   const implementation = intercepted(method, handler, deps.interceptors);
+  const check = requestCheck(method.input);
   const admit = !policies
     ? (request: unknown) => request
     : streamsRequests
-      ? (messages: unknown) => admitted(messages as AsyncIterable<Message>, method, deps.validate)
+      ? (messages: unknown) => admitted(messages as AsyncIterable<Message>, method, check)
       : (message: unknown) => {
-          deps.validate(method.input, message as Message);
+          check(message as Message);
           return message;
         };
   const debug = policies && unary && deps.log.level === "debug";
@@ -136,10 +136,10 @@ export const compileMethod = (
   }
 };
 
-async function* admitted(messages: AsyncIterable<Message>, method: DescMethod, validate: RequestValidator) {
+async function* admitted(messages: AsyncIterable<Message>, method: DescMethod, check: (message: Message) => void) {
   try {
     for await (const message of messages) {
-      validate(method.input, message);
+      check(message);
       yield message;
     }
   } catch (error) {

@@ -21,9 +21,10 @@ export abstract class GrpcExchange extends GrpcRequest {
   start(end: boolean): void {
     const { call } = this;
     const { deps } = call.compiled;
+    const { deadlineMs } = call;
     if (this.target.refusal !== undefined) {
       this.refuse(this.target.refusal);
-    } else if (call.deadlineMs !== undefined && call.deadlineMs <= call.startMs) {
+    } else if (deadlineMs !== undefined && deadlineMs <= call.startMs) {
       this.failWith(call.compiled.late());
     } else {
       call.onAbort = (reason) => this.failWith(reason);

@@ -20,7 +20,7 @@ export const logCall = (
   if (!deps.policies) return;
   const endMs = deps.runtime.clock.monotonicMs();
   if (code === 0 && more === undefined) {
-    deps.log.call(name, call, endMs);
+    deps.log.call(call, endMs);
     return;
   }
   const durationMs = Math.round((endMs - call.startMs) * 1000) / 1000;

@@ -21,7 +21,8 @@ export abstract class ServedCall implements Call, CallLine, HandlerContext {
   readonly compiled: CompiledMethod;
   /** `Clock.monotonicMs` of the start. */
   readonly startMs: number;
-  readonly deadlineMs: number | undefined;
+  /** Milliseconds that it was given. */
+  readonly #givenMs: number | undefined;
   replay: Replay | undefined = undefined;
   isExhausted = false;
   /** Hears that the call must end, once: the deadline passed, the caller left, the server stops. */
@@ -41,10 +42,9 @@ export abstract class ServedCall implements Call, CallLine, HandlerContext {
   /** `askedMs`: the caller's deadline; the contract's may be nearer. */
   constructor(compiled: CompiledMethod, askedMs: number | undefined, traceparent: string | undefined) {
     const { capMs } = compiled;
-    const timeoutMs = askedMs === undefined ? capMs : capMs === undefined || askedMs < capMs ? askedMs : capMs;
+    this.#givenMs = askedMs === undefined ? capMs : capMs === undefined || askedMs < capMs ? askedMs : capMs;
     this.compiled = compiled;
     this.startMs = compiled.deps.arrivals.monotonicMs();
-    this.deadlineMs = timeoutMs === undefined ? undefined : this.startMs + timeoutMs;
     this.#traceparent = traceparent;
   }
 
@@ -72,8 +72,16 @@ export abstract class ServedCall implements Call, CallLine, HandlerContext {
     return this.trace.traceparent;
   }
 
+  get deadlineMs(): number | undefined {
+    return this.#givenMs === undefined ? undefined : this.startMs + this.#givenMs;
+  }
+
   get method(): DescMethod {
     return this.compiled.method;
+  }
+
+  get methodName(): string {
+    return this.compiled.name;
   }
 
   get service(): DescService {
@@ -82,7 +90,7 @@ export abstract class ServedCall implements Call, CallLine, HandlerContext {
 
   /** Streams, and what may go on for ever, are told to go on elsewhere when the server drains; the rest may finish. */
   get endsAtDrain(): boolean {
-    return this.compiled.streamsReplies || this.deadlineMs === undefined;
+    return this.compiled.streamsReplies || this.#givenMs === undefined;
   }
 
   /** Aborts when the call must end, and when it has ended. */
@@ -119,8 +127,8 @@ export abstract class ServedCall implements Call, CallLine, HandlerContext {
   }
 
   timeoutMs(): number | undefined {
-    if (this.deadlineMs === undefined) return undefined;
-    return this.deadlineMs - this.compiled.deps.runtime.clock.monotonicMs();
+    const { deadlineMs } = this;
+    return deadlineMs === undefined ? undefined : deadlineMs - this.compiled.deps.runtime.clock.monotonicMs();
   }
 
   /** Throws when the deadline has passed: work that nobody waits for any more is not begun. */

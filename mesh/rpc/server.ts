@@ -1,7 +1,6 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, type ConnectError, createContextValues, type Interceptor } from "@connectrpc/connect";
 import { fail, reasons } from "../contract/fail.ts";
-import { createRequestValidator } from "../contract/validate.ts";
 import type { AccessGuard, Entry } from "../identity/access-guard.ts";
 import { ANONYMOUS } from "../identity/caller.ts";
 import type { Logger } from "../observe/index.ts";
@@ -99,7 +98,6 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     policies,
     findReply: options.findReply,
     interceptors: options.interceptors ?? [],
-    validate: createRequestValidator(),
   };
   const routes = compileRoutes(options.implementations, deps, {
     shutdown: shutdown.signal,

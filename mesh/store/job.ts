@@ -48,7 +48,8 @@ export const refuseLate = (call: Call | undefined, clock: Pick<Clock, "monotonic
   if (call === undefined) return;
   if (call.aborted) call.signal.throwIfAborted();
   // The signal of a deadline fires when the event loop gets to it, which may be later.
-  if (call.deadlineMs !== undefined && clock.monotonicMs() >= call.deadlineMs)
+  const { deadlineMs } = call;
+  if (deadlineMs !== undefined && clock.monotonicMs() >= deadlineMs)
     throw fail(TOO_LATE, { method: nameOf(call.method) });
 };
 
