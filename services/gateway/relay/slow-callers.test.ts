@@ -15,6 +15,8 @@ const PATH = "/loom.v1.LoomService/Weave";
 const TIMEOUT_MS = 5_000;
 /** Milliseconds after which whoever leaves an answer unread is cut. */
 const PATIENCE_MS = DEFAULT_WIRE_LIMITS.stallTimeoutMs + 3_000;
+/** What the kernel takes of an answer is on its way for a while where the machine has much else to do. */
+const TAKEN = { timeout: 20_000 };
 
 /** A gateway's data path on a port, in front of an instance; time is the test's. */
 const start = async (answer: (stream: ServerHttp2Stream) => void, timeoutMs: number | undefined = undefined) => {
@@ -136,11 +138,11 @@ describe("a caller that leaves its answer unread", () => {
     await vi.waitFor(async () => {
       await time.advance(PATIENCE_MS);
       expect(running()).toBe(0);
-    });
+    }, TAKEN);
     caller.resume();
     await closed;
-    await vi.waitFor(() => expect(streams[0]?.destroyed).toBe(true));
-  });
+    await vi.waitFor(() => expect(streams[0]?.destroyed).toBe(true), TAKEN);
+  }, 60_000);
 
   test("over HTTP/2 loses its stream, and the instance is rid of it", async () => {
     const { http2, time, streams, running } = await start(large);
@@ -151,11 +153,11 @@ describe("a caller that leaves its answer unread", () => {
     await vi.waitFor(async () => {
       await time.advance(PATIENCE_MS);
       expect(running()).toBe(0);
-    });
+    }, TAKEN);
     caller.resume();
-    await vi.waitFor(() => expect(caller.rstCode).toBe(ErrorCode.CANCEL));
-    await vi.waitFor(() => expect(streams[0]?.destroyed).toBe(true));
-  });
+    await vi.waitFor(() => expect(caller.rstCode).toBe(ErrorCode.CANCEL), TAKEN);
+    await vi.waitFor(() => expect(streams[0]?.destroyed).toBe(true), TAKEN);
+  }, 60_000);
 
   test("is waited for as long as it likes when nothing waits for it", async () => {
     const { http2, time, streams, running } = await start((stream) => {
