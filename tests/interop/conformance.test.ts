@@ -7,8 +7,7 @@ beforeAll(() => requireTools("connectconformance", "go"));
 const FOLDER = join(import.meta.dirname, "conformance");
 
 test("a server of ours answers gRPC, gRPC-Web and Connect as connectconformance wants it", async () => {
-  // It looks at how much of a deadline is left, which says something of the server only where the suite itself is not held up.
-  const { cases, failed } = await conformance("server", ["--parallel", "8"]);
+  const { cases, failed } = await conformance("server", ["--parallel", "16"]);
   expect(failed).toEqual([]);
   expect(cases).toBeGreaterThan(3_500);
 }, 150_000);
