@@ -1,6 +1,6 @@
 import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { CustomerService } from "@heddle/contracts/customer/v1";
-import { createHeddleTransport } from "@heddle/mesh/rpc";
 
 /** Callers that never stop until they are told to. */
 export interface SteadyLoad {
@@ -11,18 +11,14 @@ export interface SteadyLoad {
 /** Loads so far: each needs e-mail addresses of its own. */
 let loads = 0;
 
-/**
- * `callers` at once, each with one call after the other: reads, and every tenth a write. Each has a connection of its own. By our client,
- * which sends again what a server that goes has refused (REFUSED_STREAM): connect-node tells its caller that such a call has failed.
- */
+/** `callers` at once, each with one call after the other: reads, and every tenth a write. Each has a connection of its own. */
 export const steadyLoad = (url: string, callers: number): SteadyLoad => {
   const failures: string[] = [];
   const load = ++loads;
   let calls = 0;
   let isOver = false;
   const call = async (caller: number): Promise<void> => {
-    const transport = createHeddleTransport({ baseUrl: url });
-    const client = createClient(CustomerService, transport);
+    const client = createClient(CustomerService, createGrpcTransport({ baseUrl: url }));
     for (let turn = 0; !isOver; turn++) {
       const about = `caller ${caller} turn ${turn}`;
       const one =
@@ -36,7 +32,6 @@ export const steadyLoad = (url: string, callers: number): SteadyLoad => {
       await one.catch((error: unknown) => failures.push(`${about}: ${error}`));
       calls++;
     }
-    await transport.close();
   };
   const all = Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
   return {
