@@ -155,8 +155,8 @@ export const trackConnections = (deps: {
   };
 };
 
-/** Milliseconds that peers have to answer a GOAWAY: a round trip, and time for what was sent before it came. */
-const GOODBYE_MS = 500;
+/** Milliseconds that peers have to answer a GOAWAY: a round trip, and the pauses of a busy process. Cut before, it takes its calls for refused. */
+const GOODBYE_MS = 2_000;
 
 const turn = (timers: Timers): Promise<void> => new Promise((resolve) => timers.afterTurn(resolve));
 
