@@ -1,7 +1,7 @@
 import { createServer as createHttp1Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "../observe/index.ts";
-import type { Runtime, Timers } from "../runtime/index.ts";
+import type { Runtime, Timer, Timers } from "../runtime/index.ts";
 import {
   DEFAULT_WIRE_LIMITS,
   type Session,
@@ -50,6 +50,7 @@ export const trackConnections = (deps: {
   let leaving = false;
   /** Until peers have had the time to answer the GOAWAY. */
   let patient = deps.wire === "heddle";
+  let goodbye: Timer | undefined;
   /** Those who wait for the end. */
   const waiting = new Set<() => void>();
 
@@ -121,7 +122,7 @@ export const trackConnections = (deps: {
       leaving = true;
       for (const session of sessions) session.drain();
       http1.goAway();
-      runtime.timers.after(GOODBYE_MS, () => {
+      goodbye ??= runtime.timers.after(GOODBYE_MS, () => {
         patient = false;
         closedOne();
       });
@@ -138,6 +139,7 @@ export const trackConnections = (deps: {
       return openExchanges();
     },
     async destroy(graceMs) {
+      goodbye?.cancel();
       for (const session of sessions) session.destroy();
       http1.close();
       // Two turns: a GOAWAY leaves at the end of the first, and a reset before that would keep it from its peer.

@@ -26,16 +26,10 @@ const endOf = async ({ settle, time }: RawEcho, raw: RawCall): Promise<void> => 
   expect(time.pending()).toBe(0);
 };
 
-/** Until the server has also stopped to wait for its peers. */
-const drain = async ({ server, time }: RawEcho): Promise<void> => {
-  await server.drain(0);
-  await time.advance(500);
-};
-
 /** How a call ends that its handler does not end, with the code in its line and the status that its caller gets. */
 const cuts: readonly (readonly [string, string, readonly string[], (server: RawEcho, raw: RawCall) => unknown])[] = [
   ["its deadline", "DeadlineExceeded", ["4"], ({ time }) => time.advance(1_000)],
-  ["a drain", "Unavailable", ["14"], drain],
+  ["a drain", "Unavailable", ["14"], ({ server }) => server.drain(0)],
   ["its caller's reset", "Canceled", [], (_, raw) => raw.breaks(ErrorCode.CANCEL, "peer")],
   ["the loss of its connection", "Canceled", [], (_, raw) => raw.breaks(ErrorCode.INTERNAL_ERROR, "connection")],
 ];
