@@ -29,3 +29,23 @@ test("of two services that find the same new file one gets it", () => {
   claimFile(first, file, "notes");
   expect(() => claimFile(second, file, "orders")).toThrow("belongs to the service notes, not to orders");
 });
+
+test("a file that another process claims between two looks at it is new, and not another program's", () => {
+  const { file, first, second } = openTwice();
+  first.pragma("journal_mode = WAL");
+  const interrupted = new Proxy(first, {
+    get(database, key) {
+      const value = Reflect.get(database, key) as unknown;
+      if (typeof value !== "function") return value;
+      if (key !== "pragma") return value.bind(database);
+      return (...args: Parameters<typeof database.pragma>) => {
+        const result = database.pragma(...args);
+        if (args[0] === "application_id") claimFile(second, file, "notes");
+        return result;
+      };
+    },
+  });
+  expect(isNewFile(interrupted, file, "notes")).toBe(true);
+  claimFile(first, file, "notes");
+  expect(isNewFile(first, file, "notes")).toBe(false);
+});

@@ -9,7 +9,11 @@ export const APPLICATION_ID = 0x48444c45;
  * Throws StoreStartError unless `file` is new or belongs to the service `name`. Reads only: a file of somebody else stays
  * as it is. Returns true for a new file.
  */
-export const isNewFile = (database: Database.Database, file: string, name: string): boolean => {
+export const isNewFile = (database: Database.Database, file: string, name: string): boolean =>
+  // One view of it all: another process may claim the file just now.
+  database.transaction(() => looksNew(database, file, name)).deferred();
+
+const looksNew = (database: Database.Database, file: string, name: string): boolean => {
   const applicationId = database.pragma("application_id", { simple: true }) as number;
   if (applicationId === APPLICATION_ID) {
     const owner = ownerOf(database);

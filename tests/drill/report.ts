@@ -27,7 +27,7 @@ interface ClientReport {
   readonly slowestMs: number;
 }
 
-/** Share by which the heap may have grown, and the sessions between two processes. */
+/** Share by which heap and sessions may have grown. */
 const GROWTH_MAX = 0.05;
 
 export const reportOf = ({ tookMs, tallies, restarts, held, badEnds }: DrillResult): Report => {
@@ -71,16 +71,12 @@ const grown = (service: string, before: Held, after: Held): string[] => [
   ...(after.heapBytes > before.heapBytes * (1 + GROWTH_MAX)
     ? [`the heap of ${service} grew from ${mib(before)} to ${mib(after)}`]
     : []),
-  ...(perPeer(after) > perPeer(before) * (1 + GROWTH_MAX)
-    ? [`the sessions of ${service} grew from ${sessions(before)} to ${sessions(after)}`]
+  ...(after.sessions > before.sessions * (1 + GROWTH_MAX)
+    ? [`the sessions of ${service} grew from ${before.sessions} to ${after.sessions}`]
     : []),
 ];
 
 const mib = ({ heapBytes }: Held): string => `${(heapBytes / 2 ** 20).toFixed(1)} MiB`;
-
-const perPeer = ({ sessions, peers }: Held): number => sessions / peers;
-
-const sessions = (held: Held): string => `${held.sessions} (${perPeer(held).toFixed(2)} to each peer)`;
 
 export const printReport = (report: Report): string => {
   const { streams } = report;
@@ -97,7 +93,7 @@ export const printReport = (report: Report): string => {
       `${streams.gaps} missing, ${streams.duplicates} twice`,
     ...Object.entries(report.held).map(
       ([service, { before, after }]) =>
-        `  ${service.padEnd(8)} heap ${mib(before)} before, ${mib(after)} after; sessions ${sessions(before)} before, ${sessions(after)} after`,
+        `  ${service.padEnd(8)} heap ${mib(before)} before, ${mib(after)} after; sessions ${before.sessions} before, ${after.sessions} after`,
     ),
     `  restarts ${Object.entries(report.restarts)
       .map(([service, count]) => `${service} ${count}`)
