@@ -42,7 +42,7 @@ const WORKERS: Readonly<Record<string, number>> = { heddle: 16, "grpc-js": 8, "g
 /** Calls of each client before what is held is looked at, in the beginning and in the end. */
 const WARM_UP_CALLS = 5_000;
 /** Milliseconds after which nothing that has ended is held: idle connections, replies of the last calls. */
-const SETTLED_MS = 3_000;
+const SETTLED_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 const PROGRESS_EVERY_MS = 1_000;
 
@@ -153,19 +153,11 @@ const untilCalls = async (loads: readonly Load[], calls: number, timers: Timers)
 
 /** What the gateway holds, and what all the others do together. */
 const heldByAll = async (mesh: ReplicatedMesh): Promise<Record<Measured, Held>> => {
-  const processes = mesh.processes();
-  const sessions = sessionsOf(processes.map((one) => one.process?.pid ?? 0));
-  const none: Held = { heapBytes: 0, sessions: 0, peers: 0 };
-  const sums = { gateway: none, services: none };
-  for (const [index, one] of processes.entries()) {
-    const measured = one.name === "gateway" ? "gateway" : "services";
-    const { heapBytes, ...before } = sums[measured];
-    const own = sessions[index] ?? none;
-    sums[measured] = {
-      heapBytes: heapBytes + (await heapOf(await mesh.inspector(one))),
-      sessions: before.sessions + own.sessions,
-      peers: before.peers + own.peers,
-    };
+  const sums = { gateway: { heapBytes: 0, sessions: 0 }, services: { heapBytes: 0, sessions: 0 } };
+  for (const one of mesh.processes()) {
+    const sum = sums[one.name === "gateway" ? "gateway" : "services"];
+    sum.sessions += sessionsOf(one.process?.pid ?? 0);
+    sum.heapBytes += await heapOf(await mesh.inspector(one));
   }
   return sums;
 };

@@ -8,7 +8,7 @@ import { compileRules } from "../../policy/index.ts";
 import { EchoService } from "../../rpc/fixtures/echo-contract.ts";
 import { startEcho } from "../../rpc/fixtures/echo-server.ts";
 import { type Attempt, addressPool, answersFor, attemptKey, WIRES, type WireChoice } from "../../rpc/index.ts";
-import { systemRuntime } from "../../runtime/index.ts";
+import { type Network, systemRuntime } from "../../runtime/index.ts";
 import { fakeClock } from "../../testing/fake-clock.ts";
 import { createBalancer } from "../balance/balance.ts";
 import type { Candidate } from "../balancer.ts";
@@ -35,6 +35,22 @@ const closedPort = async (): Promise<number> => {
   server.close();
   await once(server, "close");
   return port;
+};
+
+/** An instance whose open connections are counted. */
+const startCounted = async () => {
+  let open = 0;
+  const network: Network = {
+    ...runtime.network,
+    listen: (address, accept) =>
+      runtime.network.listen(address, (connection) => {
+        open++;
+        connection.once("close", () => open--);
+        accept(connection);
+      }),
+  };
+  const { port } = await startEcho({}, { runtime: { ...runtime, network } });
+  return { port, connected: (count: number) => expect.poll(() => open, { timeout: 5_000 }).toBe(count) };
 };
 
 /** An instance that answers with `text`, if the call is for the service of this name or for nobody's in particular. */
@@ -133,6 +149,19 @@ describe.each(WIRES)("direct calls, HTTP/2 by %s", (wire) => {
     tell([]);
     expect(await say()).toBe("gateway");
     expect(counted).toEqual(["Say"]);
+  });
+
+  test("find a connection to each instance, which is there before they are, and goes when it leaves", async () => {
+    const [one, other] = [await startCounted(), await startCounted()];
+    const { tell } = await start({ wire });
+    tell([endpointAt(one.port)]);
+    await one.connected(1);
+    tell([endpointAt(one.port), endpointAt(other.port)]);
+    await other.connected(1);
+    await one.connected(1);
+    tell([endpointAt(other.port)]);
+    await one.connected(0);
+    await other.connected(1);
   });
 
   test("go elsewhere when an instance is no more, and nobody notices", async () => {

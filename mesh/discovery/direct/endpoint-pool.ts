@@ -59,6 +59,8 @@ export class EndpointPool implements ConnectionPool {
   /** Where a connection is waited for when there is none right away. */
   #chosen: Candidate | undefined;
   #serviceName: string | undefined;
+  /** Addresses of the instances that the balancer chooses among. */
+  #addresses: ReadonlySet<string> = new Set();
   #detourUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: EndpointPoolDeps) {
@@ -82,6 +84,7 @@ export class EndpointPool implements ConnectionPool {
       this,
       endpoints.map(({ address }) => address),
     );
+    this.#connectToNew();
   }
 
   acquireNow(attempt?: Attempt): Session | undefined {
@@ -140,6 +143,14 @@ export class EndpointPool implements ConnectionPool {
 
   destroy(): void {}
 
+  /** Opens what calls will need before there is one, as gRPC's `round_robin` does: none of them waits for a connection. */
+  #connectToNew(): void {
+    const { balancer, connections } = this.#deps;
+    const before = this.#addresses;
+    this.#addresses = new Set(balancer.describe().map(({ endpoint }) => endpoint.address));
+    for (const address of this.#addresses.difference(before)) void connect(connections, address);
+  }
+
   /** An instance that the call was not sent to before. */
   #pick(attempt: Attempt | undefined): Candidate | undefined {
     const { balancer, clock } = this.#deps;
@@ -169,6 +180,14 @@ export class EndpointPool implements ConnectionPool {
     return toOwner === undefined ? session : new AddressedSession(session, toOwner);
   }
 }
+
+const connect = async (connections: Connections, address: string): Promise<void> => {
+  try {
+    await connections.to(address).acquire();
+  } catch {
+    // The first call that goes there tries again, and says what is wrong.
+  }
+};
 
 export interface EndpointPoolDeps {
   readonly service: DescService;
