@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { verdicts } from "./goals.ts";
 import { RESTATE_SERVER, restateMissing } from "./restate.ts";
+import type { Result } from "./results.ts";
 import type { Row } from "./row.ts";
 
 const README = new URL("./README.md", import.meta.url);
@@ -16,20 +17,23 @@ export const printRow = (row: Row): void => {
   for (const verdict of verdicts(row)) console.log(`${" ".repeat(30)}goal ${verdict}`);
 };
 
-/** Puts the table of all rows into the README, with the machine and the versions that it is true of. */
-export const updateReadme = (rows: readonly Row[], runs: number): void => {
+/** Puts the table of all rows into the README, with the machine and the versions that each is true of. */
+export const updateReadme = (results: readonly Result[]): void => {
+  const conditions = [...new Set(results.map((result) => result.conditions))];
   const table = [
-    "| row | Heddle | beside | goal |",
-    "|---|---|---|---|",
-    ...rows.map(
-      (row) =>
-        `| \`${row.name}\` | ${format(row.ours)} ${row.unit} | ${beside(row)} | ${verdicts(row).join("; ").replaceAll("missed", "**missed**")} |`,
-    ),
+    "| row | Heddle | beside | goal | measured |",
+    "|---|---|---|---|---|",
+    ...results.map((row) => {
+      const goals = verdicts(row).join("; ").replaceAll("missed", "**missed**");
+      const measured = conditions.indexOf(row.conditions) + 1;
+      return `| \`${row.name}\` | ${format(row.ours)} ${row.unit} | ${beside(row)} | ${goals} | ${measured} |`;
+    }),
   ];
   const readme = readFileSync(README, "utf8");
   const [before, after] = [readme.indexOf(BEGIN), readme.indexOf(END)];
   if (before < 0 || after < before) throw new Error("bench/README.md has no place for the results");
-  const text = `${BEGIN}\n${machine(runs)}\n\n${table.join("\n")}\n${END}`;
+  const lists = [conditions.map((text, index) => `${index + 1}. ${text}`), table].map((lines) => lines.join("\n"));
+  const text = [BEGIN, ...lists, END].join("\n\n");
   writeFileSync(README, readme.slice(0, before) + text + readme.slice(after + END.length));
 };
 
@@ -49,7 +53,8 @@ const PACKAGES = [
   "@dbos-inc/dbos-sdk",
 ];
 
-const machine = (runs: number): string => {
+/** The day, the machine, the versions and the rounds that figures of now are true of. */
+export const conditionsOf = (runs: number): string => {
   const [cpu] = cpus();
   const hardware = `${cpus().length} cores (${cpu?.model.trim()}, ${process.arch}), Linux ${release().split("-")[0]}`;
   const versions = [
