@@ -1,4 +1,5 @@
 import { RE2JS } from "@bufbuild/re2";
+import { idPattern } from "./id-pattern.ts";
 
 interface Matcher {
   test(text: string): boolean;
@@ -25,7 +26,7 @@ export const matchPattern = (pattern: string, text: string): boolean => {
 
 /** The same for who keeps what it becomes. */
 export const compilePattern = (pattern: string): Matcher =>
-  isPlain(pattern) ? new RegExp(pattern, "u") : RE2JS.compile(pattern);
+  idPattern(pattern) ?? (isPlain(pattern) ? new RegExp(pattern, "u") : RE2JS.compile(pattern));
 
 /** True when nothing in the pattern can make RegExp backtrack beyond the length of the text, or mean something else in RE2. */
 const isPlain = (pattern: string): boolean => {

@@ -21,43 +21,42 @@ export interface CallLinesOptions {
   readonly timers: Pick<Timers, "after" | "afterTurn"> | undefined;
 }
 
-/** More than all the lines that wait for one another: a write costs more than making them, most of all where another thread does it. */
-export const BUFFER_BYTES = 64 * 1024;
+/**
+ * More than all the lines that wait for one another: a write costs more than making them, most of all where another thread does it. Less
+ * than the 128 KiB from which on malloc maps memory anew each time (mallopt(3), M_MMAP_THRESHOLD).
+ */
+export const BUFFER_BYTES = 120 * 1024;
 /** Milliseconds that a line may wait for others. */
 const WAIT_MS = 20;
 /** Calls of one turn whose lines may wait to be made. */
 const CALLS_MAX = 512;
-/** More than any line takes beside its two parts that are kept. */
-const LINE_BYTES = 128;
+/** Peers of one method that a template is kept for. */
+const PEERS_MAX = 64;
 
 /**
  * The one line of each call that went well. With every call on, the log would cost more than the call: the lines of a turn are made one
- * after the other, which costs half of what each does beside its call; what they have in common is kept as bytes, many are written as
- * one, and the wall clock is read once for them.
+ * after the other at its end, when their answers leave. Each is a copy of a template with its own duration and trace; many are written
+ * as one, and the clocks are read once for them.
  */
 export class CallLines {
   readonly #options: CallLinesOptions;
   /** Of this turn, in the order in which they ended. */
   readonly #calls: CallLine[] = [];
-  readonly #endsMs: number[] = [];
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #length = 0;
   #timer: Timer | undefined = undefined;
-  /** What a time of the monotonic clock lacks to one of the wall clock, as of the first line that waits. */
-  #wallMs = 0;
-  /** By method, up to its duration; good for one second, whose milliseconds are written over. */
-  readonly #heads = new Map<string, { readonly second: number; readonly bytes: Uint8Array }>();
-  #middle: { readonly peer: string; readonly protocol: string; readonly bytes: Uint8Array } | undefined;
+  /** By method, then by peer. */
+  readonly #templates = new Map<string, Map<string, Template>>();
+  #last: Template | undefined = undefined;
 
   constructor(options: CallLinesOptions) {
     this.#options = options;
   }
 
-  /** `endMs`: `Clock.monotonicMs`. */
-  add(call: CallLine, endMs: number): void {
+  /** A call has ended. */
+  add(call: CallLine): void {
     const { timers } = this.#options;
     this.#calls.push(call);
-    this.#endsMs.push(endMs);
     if (timers === undefined) this.flush();
     else if (this.#calls.length === 1) timers.afterTurn(this.#onTurnEnd);
     else if (this.#calls.length === CALLS_MAX) this.#makeLines();
@@ -80,31 +79,42 @@ export class CallLines {
 
   #makeLines(): void {
     const calls = this.#calls;
-    for (let index = 0; index < calls.length; index++)
-      this.#put(calls[index] as CallLine, this.#endsMs[index] as number);
+    if (calls.length === 0) return;
+    const { clock } = this.#options;
+    const nowMs = clock.nowMs();
+    const endMs = clock.monotonicMs();
+    for (const call of calls) this.#put(call, nowMs, endMs);
     calls.length = 0;
-    this.#endsMs.length = 0;
   }
 
-  #put(call: CallLine, endMs: number): void {
-    const { clock } = this.#options;
-    if (this.#length === 0) this.#wallMs = clock.nowMs() - clock.monotonicMs();
-    const nowMs = Math.floor(this.#wallMs + endMs);
-    const second = Math.floor(nowMs / 1000);
-    const head = this.#headOf(call.methodName, second);
-    const middle = this.#middleOf(call);
-    if (this.#length + head.length + middle.length + LINE_BYTES > BUFFER_BYTES) this.#handOver();
-    const buffer = this.#buffer;
-    let at = this.#length;
-    buffer.set(head, at);
-    putThousandth(buffer, at + MILLISECOND_AT, nowMs - second * 1000);
-    at = putDuration(buffer, at + head.length, endMs - call.startMs);
-    buffer.set(middle, at);
-    at += middle.length;
-    call.trace.writeId(buffer, at);
-    at += TRACE_ID_BYTES;
-    buffer.set(TAIL, at);
-    this.#length = at + TAIL.length;
+  #put(call: CallLine, nowMs: number, endMs: number): void {
+    const micros = Math.max(0, Math.round((endMs - call.startMs) * 1000));
+    const wholeMs = Math.floor(micros / 1000);
+    const template = this.#last?.fits(call, wholeMs) ? this.#last : this.#templateOf(call, wholeMs);
+    this.#last = template;
+    template.setTime(nowMs);
+    const { bytes } = template;
+    if (this.#length + bytes.length > BUFFER_BYTES) this.#handOver();
+    const at = this.#length;
+    this.#buffer.set(bytes, at);
+    template.putDuration(this.#buffer, at, micros, wholeMs);
+    call.trace.writeId(this.#buffer, at + template.traceAt);
+    this.#length = at + bytes.length;
+  }
+
+  #templateOf(call: CallLine, wholeMs: number): Template {
+    const { methodName, peer } = call;
+    let ofMethod = this.#templates.get(methodName);
+    if (ofMethod === undefined) {
+      ofMethod = new Map();
+      this.#templates.set(methodName, ofMethod);
+    }
+    const known = ofMethod.get(peer);
+    if (known?.fits(call, wholeMs)) return known;
+    if (ofMethod.size >= PEERS_MAX) ofMethod.clear();
+    const template = new Template(this.#options.service, call, wholeMs);
+    ofMethod.set(peer, template);
+    return template;
   }
 
   #handOver(): void {
@@ -118,55 +128,83 @@ export class CallLines {
       this.#options.write(bytes);
     }
   }
+}
 
-  #headOf(method: string, second: number): Uint8Array {
-    const known = this.#heads.get(method);
-    if (known?.second === second) return known.bytes;
-    const time = new Date(second * 1000).toISOString();
-    const service = JSON.stringify(this.#options.service);
-    const text = `${TO_TIME}${time}","service":${service},"method":${JSON.stringify(method)},"code":"OK","durationMs":`;
-    const bytes = Buffer.from(text);
-    this.#heads.set(method, { second, bytes });
-    return bytes;
+/** A line without its duration and its trace, for the calls of one method by one peer. */
+class Template {
+  readonly bytes: Buffer;
+  /** Where the id of the trace has its place. */
+  readonly traceAt: number;
+  readonly #call: Pick<CallLine, "methodName" | "peer" | "protocolName">;
+  readonly #durationAt: number;
+  /** Digits of the duration before its point. */
+  readonly #digits: number;
+  #nowMs = 0;
+  #second = Number.NaN;
+
+  constructor(service: string, { methodName, peer, protocolName }: CallLine, wholeMs: number) {
+    this.#call = { methodName, peer, protocolName };
+    this.#digits = digitsOf(wholeMs);
+    const [name, method, from, protocol] = [service, methodName, peer, protocolName].map((text) =>
+      JSON.stringify(text),
+    );
+    const time = " ".repeat(TIME_BYTES);
+    const head = Buffer.from(`${TO_TIME}${time}","service":${name},"method":${method},"code":"OK","durationMs":`);
+    const middle = Buffer.from(`.000,"peer":${from},"protocol":${protocol},"traceId":"`);
+    this.#durationAt = head.length;
+    this.traceAt = head.length + this.#digits + middle.length;
+    this.bytes = Buffer.concat([head, Buffer.alloc(this.#digits), middle, Buffer.alloc(TRACE_ID_BYTES), TAIL]);
   }
 
-  #middleOf({ peer, protocolName: protocol }: CallLine): Uint8Array {
-    // Calls come in bursts from one connection.
-    if (this.#middle?.peer === peer && this.#middle.protocol === protocol) return this.#middle.bytes;
-    const text = `,"peer":${JSON.stringify(peer)},"protocol":${JSON.stringify(protocol)},"traceId":"`;
-    this.#middle = { peer, protocol, bytes: Buffer.from(text) };
-    return this.#middle.bytes;
+  fits({ methodName, peer, protocolName }: CallLine, wholeMs: number): boolean {
+    const own = this.#call;
+    return (
+      methodName === own.methodName &&
+      peer === own.peer &&
+      protocolName === own.protocolName &&
+      digitsOf(wholeMs) === this.#digits
+    );
+  }
+
+  setTime(nowMs: number): void {
+    if (nowMs === this.#nowMs) return;
+    this.#nowMs = nowMs;
+    const second = Math.floor(nowMs / 1000);
+    if (second === this.#second) {
+      putThousandth(this.bytes, MILLISECOND_AT, Math.floor(nowMs) - second * 1000);
+    } else {
+      this.#second = second;
+      this.bytes.write(new Date(nowMs).toISOString(), TO_TIME.length, TIME_BYTES, "latin1");
+    }
+  }
+
+  /** Puts the duration into a copy that begins at `from`: milliseconds with three decimals. */
+  putDuration(line: Uint8Array, from: number, micros: number, wholeMs: number): void {
+    let at = from + this.#durationAt;
+    if (this.#digits === 1) {
+      line[at++] = ZERO + wholeMs;
+    } else {
+      const digits = String(wholeMs);
+      for (let index = 0; index < digits.length; index++) line[at++] = digits.charCodeAt(index);
+    }
+    putThousandth(line, at + 1, micros - wholeMs * 1000);
   }
 }
 
 const TO_TIME = '{"level":"info","time":"';
+const TIME_BYTES = "2026-01-01T00:00:00.000Z".length;
 const MILLISECOND_AT = TO_TIME.length + "2026-01-01T00:00:00.".length;
 const TRACE_ID_BYTES = 32;
 const TAIL = Buffer.from('","msg":"call"}\n');
-const POINT = 0x2e;
 const ZERO = 0x30;
 
-/** Milliseconds with three decimals; returns where they end. */
-const putDuration = (buffer: Uint8Array, from: number, durationMs: number): number => {
-  const micros = Math.max(0, Math.round(durationMs * 1000));
-  const whole = Math.floor(micros / 1000);
-  let at = from;
-  if (whole < 10) {
-    buffer[at++] = ZERO + whole;
-  } else {
-    const digits = String(whole);
-    for (let index = 0; index < digits.length; index++) buffer[at++] = digits.charCodeAt(index);
-  }
-  buffer[at++] = POINT;
-  putThousandth(buffer, at, micros - whole * 1000);
-  return at + 3;
-};
+const digitsOf = (whole: number): number => (whole < 10 ? 1 : String(whole).length);
 
 /** Three digits. */
-const putThousandth = (buffer: Uint8Array, at: number, value: number): void => {
+const putThousandth = (line: Uint8Array, at: number, value: number): void => {
   const tens = Math.floor(value / 10);
   const hundreds = Math.floor(value / 100);
-  buffer[at] = ZERO + hundreds;
-  buffer[at + 1] = ZERO + tens - hundreds * 10;
-  buffer[at + 2] = ZERO + value - tens * 10;
+  line[at] = ZERO + hundreds;
+  line[at + 1] = ZERO + tens - hundreds * 10;
+  line[at + 2] = ZERO + value - tens * 10;
 };

@@ -9,13 +9,14 @@ import { Trace, traceIdOf } from "./traceparent.ts";
 
 const start = (level: LogLevel = "info") => {
   const lines: string[] = [];
+  const clock = fakeClock();
   const log = createLog({
     service: "loom",
     level,
-    clock: fakeClock(),
+    clock,
     destination: { write: (line) => void lines.push(line) },
   });
-  return { log, lines, last: () => JSON.parse(lines.at(-1) ?? "{}") };
+  return { log, lines, clock, last: () => JSON.parse(lines.at(-1) ?? "{}") };
 };
 
 test("a line is one JSON object with time, level, service and message", () => {
@@ -99,13 +100,13 @@ describe("the line of a call", () => {
     protocolName: "grpc",
     trace: new Trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", systemRandom),
   };
-  /** A call that ends now, after so many milliseconds. */
-  const took = (durationMs: number, nowMs = 0) => [{ ...call, startMs: nowMs - durationMs }, nowMs] as const;
+  /** A call that began so many milliseconds before `nowMs`. */
+  const took = (durationMs: number, nowMs = 0) => ({ ...call, startMs: nowMs - durationMs });
 
   test("is a line as every other", () => {
     const { log, lines, last } = start();
     for (const durationMs of [0, 0.0004, 0.339, 1.5, 12.0605, 123_456.789]) {
-      log.call(...took(durationMs));
+      log.call(took(durationMs));
       expect(last()).toEqual({
         level: "info",
         time: "2026-01-01T00:00:00.000Z",
@@ -131,12 +132,12 @@ describe("the line of a call", () => {
       clock,
       destination: { write: (line) => lines.push(line) },
     });
-    log.call(...took(1));
+    log.call(took(1));
     clock.advance(1);
-    log.call({ ...call, methodName: "loom.v1.LoomService/Rest", startMs: 0 }, 1);
-    log.call({ ...call, startMs: 0, peer: 'a "quoted" one', protocolName: "grpc-web" }, 1);
+    log.call({ ...call, methodName: "loom.v1.LoomService/Rest", startMs: 0 });
+    log.call({ ...call, startMs: 0, peer: 'a "quoted" one', protocolName: "grpc-web" });
     clock.advance(1_056.5);
-    log.call(...took(1, 1_057.5));
+    log.call(took(1, 1_057.5));
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
       { time: "2026-01-01T00:00:00.000Z", method: "loom.v1.LoomService/Weave", peer: "127.0.0.1:4711" },
       { time: "2026-01-01T00:00:00.001Z", method: "loom.v1.LoomService/Rest" },
@@ -145,11 +146,49 @@ describe("the line of a call", () => {
     ]);
   });
 
+  test("is that of its own call, of many in any order", () => {
+    const { clock, timers } = fakeTime();
+    const lines: string[] = [];
+    const destination = { write: (text: string) => void lines.push(...text.trim().split("\n")) };
+    const log = createLog({ service: "loom", level: "info", clock, destination, timers });
+    const told: object[] = [];
+    for (let number = 0; number < 5_000; number++) {
+      const durationMs = [0, 9.9994, 9.9996, 10, 99.5, 1_234.567][number % 6] as number;
+      const own = {
+        methodName: `loom.v1.LoomService/${["Weave", "Rest", "Mend"][number % 3]}`,
+        peer: `127.0.0.1:${4_000 + (number % 101)}`,
+        protocolName: ["grpc", "connect"][number % 2] as string,
+        trace: new Trace(undefined, systemRandom),
+      };
+      log.call({ ...own, startMs: clock.monotonicMs() - durationMs });
+      told.push({
+        time: "2026-01-01T00:00:00.000Z",
+        method: own.methodName,
+        peer: own.peer,
+        protocol: own.protocolName,
+        durationMs: Math.round(durationMs * 1_000) / 1_000,
+        traceId: own.trace.id,
+      });
+    }
+    log.flush();
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject(told);
+    expect(lines).toHaveLength(told.length);
+  });
+
+  test("tells its second and its millisecond, by a template of an earlier one", () => {
+    const { log, last, clock } = start();
+    for (const passedMs of [0, 1, 998, 1, 0.5, 60_000, 86_399_999]) {
+      clock.advance(passedMs);
+      log.call(took(1, clock.monotonicMs()));
+      expect(last()).toMatchObject({ time: new Date(clock.nowMs()).toISOString(), durationMs: 1 });
+    }
+  });
+
   test("tells an own trace as its traceparent does", () => {
     const { log, lines, last } = start();
     const traces = Array.from({ length: 1_000 }, () => new Trace(undefined, systemRandom));
     for (const trace of traces) {
-      log.call({ ...call, startMs: 0, trace }, 1);
+      log.call({ ...call, startMs: 0, trace });
       expect(last().traceId).toMatch(/^[0-9a-f]{32}$/);
       expect(traceIdOf(trace.traceparent)).toBe(last().traceId);
     }
@@ -161,18 +200,18 @@ describe("the line of a call", () => {
     const written: string[] = [];
     const destination = { write: (text: string) => void written.push(text) };
     const log = createLog({ service: "loom", level: "info", clock, destination, timers });
-    log.call(...took(1));
-    log.call(...took(2));
+    log.call(took(1));
+    log.call(took(2));
     expect(written).toEqual([]);
     log.info("later");
     expect(written.map((text) => text.split("\n").length - 1)).toEqual([2, 1]);
-    log.call(...took(3));
+    log.call(took(3));
     await new Promise((resolve) => setImmediate(resolve));
     await advance(19);
     expect(written).toHaveLength(2);
     await advance(1);
     expect(written).toHaveLength(3);
-    for (let index = 0; index < 1_000; index++) log.call(...took(index));
+    for (let index = 0; index < 1_000; index++) log.call(took(index, 20));
     log.flush();
     const lines = written.join("").trim().split("\n");
     expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([1, 2, undefined, 3, ...Array(1_000).keys()]);
@@ -180,7 +219,7 @@ describe("the line of a call", () => {
 
   test("is not written below its level", () => {
     const { log, lines } = start("warn");
-    log.call(...took(1));
+    log.call(took(1));
     expect(lines).toEqual([]);
   });
 
@@ -194,11 +233,11 @@ describe("the line of a call", () => {
       import { systemRuntime } from ${JSON.stringify(new URL("../runtime/index.ts", import.meta.url).href)};
       import { Trace, traceIdOf } from ${JSON.stringify(new URL("./traceparent.ts", import.meta.url).href)};
       const { clock, timers, random } = systemRuntime();
-      const call = { methodName: "loom.v1.LoomService/Weave", peer: "127.0.0.1:4711", protocolName: "grpc" };
+      const call = { peer: "127.0.0.1:4711", protocolName: "grpc" };
       const log = createLog({ service: "loom", level: "info", clock, timers });
-      for (let durationMs = 0; durationMs < 5; durationMs++) {
-        log.call({ ...call, startMs: 0, trace: new Trace(undefined, random) }, durationMs);
-        if (durationMs === 2) log.info("between");
+      for (let number = 0; number < 5; number++) {
+        log.call({ ...call, methodName: String(number), startMs: 0, trace: new Trace(undefined, random) });
+        if (number === 2) log.info("between");
       }
       ${end}`;
     const ran = spawnSync(process.execPath, ["--conditions=source", "--input-type=module", "--eval", program], {
@@ -206,6 +245,6 @@ describe("the line of a call", () => {
     });
     expect(ran.status).toBe(status);
     const lines = ran.stdout.trim().split("\n");
-    expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([0, 1, 2, undefined, 3, 4]);
+    expect(lines.map((line) => JSON.parse(line).method)).toEqual(["0", "1", "2", undefined, "3", "4"]);
   });
 });

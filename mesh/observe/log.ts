@@ -4,9 +4,8 @@ import { BUFFER_BYTES, type CallLine, CallLines } from "./call-lines.ts";
 
 /** Structured log, one JSON object per line. */
 export interface Logger extends Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "level"> {
-  /**
-   * Writes the line of a call that went well, at `info`. `endMs`: `Clock.monotonicMs`. Nothing in it comes from outside, so nobody looks for secrets in it. */
-  call(call: CallLine, endMs: number): void;
+  /** Writes the line of a call that went well and ends now, at `info`. Nothing in it comes from outside, so nobody looks for secrets in it. */
+  call(call: CallLine): void;
   /** Writes out what is still buffered, before the process ends. */
   flush(): void;
 }
@@ -68,8 +67,8 @@ export const createLog = ({ service, level, clock, destination, timers }: LogOpt
   if (destination === undefined) flushAtExit(flush);
   const isTold = log.isLevelEnabled("info");
   return Object.assign(log, {
-    call(call: CallLine, endMs: number): void {
-      if (isTold) calls.add(call, endMs);
+    call(call: CallLine): void {
+      if (isTold) calls.add(call);
     },
     flush,
   });

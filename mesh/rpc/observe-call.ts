@@ -18,12 +18,11 @@ export const logCall = (
 ): void => {
   const { name, deps } = call.compiled;
   if (!deps.policies) return;
-  const endMs = deps.runtime.clock.monotonicMs();
   if (code === 0 && more === undefined) {
-    deps.log.call(call, endMs);
+    deps.log.call(call);
     return;
   }
-  const durationMs = Math.round((endMs - call.startMs) * 1000) / 1000;
+  const durationMs = Math.round((deps.runtime.clock.monotonicMs() - call.startMs) * 1000) / 1000;
   const { peer, protocolName: protocol } = call;
   const traceId = call.trace.id;
   const line = { method: name, code: Code[code] ?? String(code), durationMs, peer, protocol, traceId, ...more };
