@@ -83,8 +83,7 @@ export class Connection implements Session, Holder {
     const streams = this.#streams;
     this.#window = new ReceiveWindow({ limits, output, streams, wake });
     this.#owner = { peer: this.peer, sender, streams, window: this.#window };
-    // Twice: a peer whose thread is behind its I/O answers the first before it has heard, and opens streams in that turn.
-    const ping = () => this.ping(() => this.ping(() => this.finishDrain()));
+    const ping = (onPong: () => void) => this.ping(onPong);
     this.#shutdown = new Shutdown({ server, output, streams, handler, ping, wake, onEnded });
     this.#receiver = new Receiver({
       server,
@@ -199,9 +198,9 @@ export class Connection implements Session, Holder {
     if (!this.closed) this.#shutdown.begin();
   }
 
-  /** The second step of a server's drain, after two round trips or when they take too long. */
-  finishDrain(): void {
-    if (!this.closed) this.#shutdown.finish();
+  /** The next step of a server's drain, for a peer that takes too long. */
+  goOnDraining(): void {
+    if (!this.closed) this.#shutdown.goOn();
   }
 
   destroy(code: number = ErrorCode.NO_ERROR): void {

@@ -117,7 +117,7 @@ const between = (connection: Connection, application: RandomApplication, clock: 
       clock.advance(random.below(100_000));
       return connection.resetStalled(clock.monotonicMs(), { stallTimeoutMs: 60_000, stallBytesMin: 1 });
     case 5:
-      return random.oneIn(10) ? connection.drain() : connection.finishDrain();
+      return random.oneIn(10) ? connection.drain() : connection.goOnDraining();
     case 6:
       return random.oneIn(40) ? connection.overflow() : undefined;
     case 7:

@@ -41,6 +41,16 @@ export class OutputBuffer {
     this.length = at + count;
   }
 
+  /** One frame before all others that wait: for one that concerns none of them. */
+  frameFirst(type: number, flags: number, id: number, payload: Uint8Array): void {
+    const count = FRAME_HEADER_BYTES + payload.length;
+    const buffer = this.#room(count);
+    buffer.copyWithin(count, 0, this.length);
+    writeHeader(buffer, 0, payload.length, type, flags, id);
+    buffer.set(payload, FRAME_HEADER_BYTES);
+    this.length += count;
+  }
+
   /** One DATA frame of `count` bytes: `prefix`, where there is one, and `chunk`. */
   data(id: number, end: boolean, chunk: Uint8Array, prefix: Uint8Array | undefined, count: number): void {
     const buffer = this.#room(FRAME_HEADER_BYTES + count);

@@ -70,7 +70,8 @@ test("a request with a body that crosses the last GOAWAY is refused, and the oth
   const peer = new RawPeer("server");
   peer.send(request(1));
   peer.connection.drain();
-  peer.connection.finishDrain();
+  peer.connection.goOnDraining();
+  peer.connection.goOnDraining();
   peer.said();
   peer.send(request(3, { end: false }), data(3, "hello"), windowUpdate(3, 10), headers(3, [["a", "b"]], { end: true }));
   peer.send(request(5, { end: false }), rst(5, ErrorCode.CANCEL));
@@ -82,7 +83,8 @@ test("requests behind the last GOAWAY are resets that are counted", () => {
   const peer = new RawPeer("server");
   peer.send(request(1));
   peer.connection.drain();
-  peer.connection.finishDrain();
+  peer.connection.goOnDraining();
+  peer.connection.goOnDraining();
   peer.said();
   let answers = 0;
   for (let id = 3; id < 20_000 && !peer.connection.closed; id += 2) {

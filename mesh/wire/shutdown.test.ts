@@ -20,8 +20,7 @@ describe("a server that drains", () => {
     peer.send(request(1));
     peer.connection.drain();
     expect(peer.connection.draining).toBe(true);
-    answerPings(peer);
-    answerPings(peer);
+    for (let roundTrip = 0; roundTrip < 3; roundTrip++) answerPings(peer);
     peer.news();
     peer.send(request(3));
     const said = peer.said();
@@ -33,6 +32,16 @@ describe("a server that drains", () => {
     expect(peer.news()).toEqual(["closed"]);
   });
 
+  test("announces it when its peer has read what was said before, and before what is said in the same turn", () => {
+    const peer = new RawPeer("server");
+    peer.send(request(1));
+    peer.connection.drain();
+    const [asked] = peer.frames().filter(({ type }) => type === Type.PING);
+    peer.streams[0]?.sendHeaders(OK, undefined, true);
+    peer.send(frame(Type.PING, ACK, 0, asked?.payload));
+    expect(peer.said()).toEqual(["GOAWAY 2147483647 NO_ERROR", "HEADERS 1 :status=200 END", "PING"]);
+  });
+
   test("says 2^31-1 first, so that a request that crosses it is served", () => {
     const peer = new RawPeer("server");
     peer.connection.drain();
@@ -40,13 +49,13 @@ describe("a server that drains", () => {
     peer.send(request(1));
     expect(peer.news()).toEqual([expect.stringContaining("stream 1")]);
     expect(peer.ended).toBe(false);
-    peer.connection.finishDrain();
+    peer.connection.goOnDraining();
     expect(peer.said()).toEqual(["GOAWAY 1 NO_ERROR"]);
     peer.send(rst(1, ErrorCode.CANCEL));
     expect(peer.ended).toBe(true);
   });
 
-  test("serves a request of a peer that has answered the first PING, and heard of nothing yet", () => {
+  test("serves a request of a peer that has answered the first PING of the announcement, and heard of nothing yet", () => {
     const peer = new RawPeer("server");
     peer.connection.drain();
     answerPings(peer);
@@ -54,6 +63,19 @@ describe("a server that drains", () => {
     expect(peer.said()).toEqual(["PING"]);
     expect(peer.news()).toEqual([expect.stringContaining("stream 1")]);
     expect(peer.ended).toBe(false);
+  });
+
+  test("goes on step by step when its peer answers no PING, and hears no answer that is late", () => {
+    const peer = new RawPeer("server");
+    peer.send(request(1));
+    peer.connection.drain();
+    const [asked] = peer.frames().filter(({ type }) => type === Type.PING);
+    peer.connection.goOnDraining();
+    expect(peer.said()).toEqual(["GOAWAY 2147483647 NO_ERROR", "PING"]);
+    peer.send(request(3), frame(Type.PING, ACK, 0, asked?.payload));
+    expect(peer.said()).toEqual([]);
+    peer.connection.goOnDraining();
+    expect(peer.said()).toEqual(["GOAWAY 3 NO_ERROR"]);
   });
 
   test("and has nothing to do closes after the round trips", () => {
@@ -69,6 +91,16 @@ describe("a server that drains", () => {
 });
 
 describe("a server whose peer drains", () => {
+  test("while it waits to announce that it does so itself says once that it is over", () => {
+    const peer = new RawPeer("server");
+    peer.send(request(1), rst(1, ErrorCode.CANCEL));
+    peer.connection.drain();
+    expect(peer.said()).toEqual(["PING"]);
+    peer.send(goAway(0, ErrorCode.NO_ERROR));
+    expect(peer.said()).toEqual(["GOAWAY 1 NO_ERROR"]);
+    expect(peer.ended).toBe(true);
+  });
+
   test("finishes what is open and closes, with a GOAWAY of its own", () => {
     const peer = new RawPeer("server");
     peer.send(request(1), goAway(0, ErrorCode.NO_ERROR));
@@ -183,7 +215,7 @@ describe("the end at once", () => {
     stream?.sendHeaders(OK, undefined, true);
     peer.connection.ping(() => peer.heard.push("pong"));
     peer.connection.drain();
-    peer.connection.finishDrain();
+    peer.connection.goOnDraining();
     peer.connection.stopSenders();
     peer.connection.refill();
     peer.connection.setCongested(false);

@@ -170,7 +170,7 @@ class Binding implements Carrier {
   #tickDrain(nowMs: number): void {
     if (!this.connection.draining) return;
     this.#drainingSinceMs ??= nowMs;
-    if (nowMs > this.#drainingSinceMs) this.connection.finishDrain();
+    if (nowMs > this.#drainingSinceMs) this.connection.goOnDraining();
   }
 
   #tickIncomplete(nowMs: number): void {
