@@ -115,10 +115,15 @@ test(
       violations: expect.arrayContaining([expect.stringMatching(`^loom/v1/service.proto: ${rule}: .*length`)]),
       next: expect.arrayContaining([expect.stringContaining("heddle contracts allow loom.v1 --hash")]),
     });
-    const lines = mesh.logOf("gateway").split("\n");
-    const refused = lines.filter((line) => line.includes("instance refused: its contract would break callers"));
+    const refused = () =>
+      mesh
+        .logOf("gateway")
+        .split("\n")
+        .filter((line) => line.includes("instance refused: its contract would break callers"));
+    // A line waits for others, for a moment.
+    await expect.poll(refused).not.toEqual([]);
     // A name that the line has twice would put it under another service in `heddle logs`.
-    expect(refused.map((line) => JSON.parse(line))).toMatchObject([{ service: "gateway", serviceName: "loom" }]);
+    expect(refused().map((line) => JSON.parse(line))).toMatchObject([{ service: "gateway", serviceName: "loom" }]);
 
     const status = await heddle(mesh, "status");
     expect(status.code).toBe(1);
