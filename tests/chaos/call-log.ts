@@ -18,11 +18,12 @@ const LATE_MS_MAX = 1_000;
 export const failures = (calls: readonly LoggedCall[], kind: LoggedCall["kind"]): LoggedCall[] =>
   calls.filter((call) => call.kind === kind && call.code !== "OK");
 
-/** The calls in a few lines, such as `12 × read Unavailable: …`. */
-export const inShort = (calls: readonly LoggedCall[]): string[] =>
-  [...Map.groupBy(calls, ({ kind, code, message }) => `${kind} ${code}: ${message}`)].map(
-    ([text, group]) => `${group.length} × ${text}`,
-  );
+/** The calls in a few lines, such as `12 × read Unavailable: …`. `sinceMs`: when they began is told as the time since then. */
+export const inShort = (calls: readonly LoggedCall[], sinceMs?: number): string[] =>
+  [...Map.groupBy(calls, ({ kind, code, message }) => `${kind} ${code}: ${message}`)].map(([text, group]) => {
+    const begun = group.map(({ beginMs }) => Math.round(beginMs - (sinceMs ?? 0))).join(", ");
+    return `${group.length} × ${text}${sinceMs === undefined ? "" : `, begun ${begun} ms after the trouble`}`;
+  });
 
 /** Calls that went on when their time was over. */
 export const hung = (calls: readonly LoggedCall[]): LoggedCall[] =>

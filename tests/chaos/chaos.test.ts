@@ -71,7 +71,7 @@ describe("everybody is told that an instance is gone: only calls that it had beg
 describe("nobody is told: reads are answered by others within a second, and what may not be repeated fails at its deadline until the silence is noticed, when an instance", () => {
   const isNoticed = ({ calls, fromMs }: Trouble) => {
     const reads = failures(calls, "read");
-    expect(inShort(failedBeside(reads, { fromMs, toMs: fromMs + UNAWARE_MS }))).toEqual([]);
+    expect(inShort(failedBeside(reads, { fromMs, toMs: fromMs + UNAWARE_MS }), fromMs)).toEqual([]);
     expect(inShort(failedBeside(calls, { fromMs, toMs: fromMs + SILENCE_MS }))).toEqual([]);
     expect(inShort(hung(calls))).toEqual([]);
   };
