@@ -111,7 +111,7 @@ export class CallLines {
     }
     const known = ofMethod.get(peer);
     if (known?.fits(call, wholeMs)) return known;
-    if (ofMethod.size >= PEERS_MAX) ofMethod.clear();
+    if (known === undefined && ofMethod.size >= PEERS_MAX) ofMethod.clear();
     const template = new Template(this.#options.service, call, wholeMs);
     ofMethod.set(peer, template);
     return template;
@@ -139,7 +139,7 @@ class Template {
   readonly #durationAt: number;
   /** Digits of the duration before its point. */
   readonly #digits: number;
-  #nowMs = 0;
+  #nowMs = Number.NaN;
   #second = Number.NaN;
 
   constructor(service: string, { methodName, peer, protocolName }: CallLine, wholeMs: number) {

@@ -184,6 +184,14 @@ describe("the line of a call", () => {
     }
   });
 
+  test("tells the time 0 of a wall clock, too", () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const log = createLog({ service: "loom", level: "info", clock: fakeClock(0), destination });
+    log.call({ ...call, startMs: 0 });
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ time: "1970-01-01T00:00:00.000Z", durationMs: 0 });
+  });
+
   test("tells an own trace as its traceparent does", () => {
     const { log, lines, last } = start();
     const traces = Array.from({ length: 1_000 }, () => new Trace(undefined, systemRandom));

@@ -157,7 +157,10 @@ export const trackConnections = (deps: {
   };
 };
 
-/** Milliseconds that peers have to answer a GOAWAY: a round trip, and the pauses of a busy process. Cut before, it takes its calls for refused. */
+/**
+ * Milliseconds that peers have to answer the PINGs of a drain: some round trips, and the pauses of a busy process. A connection that is
+ * cut before may carry calls that its peer sent in good faith.
+ */
 const GOODBYE_MS = 2_000;
 
 const turn = (timers: Timers): Promise<void> => new Promise((resolve) => timers.afterTurn(resolve));

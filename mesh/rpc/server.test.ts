@@ -4,6 +4,7 @@ import { connect } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemRuntime } from "../runtime/index.ts";
+import { fakeTime } from "../testing/fake-time.ts";
 import {
   ACK,
   CLIENT_PREFACE,
@@ -191,11 +192,11 @@ describe("a drain", () => {
     const teller = new FrameTeller();
     const heard: string[] = [];
     let bytes = Buffer.alloc(0);
-    let pingPayload = Buffer.alloc(0);
+    const pings: Buffer[] = [];
     socket.on("data", (chunk) => {
       const { frames, rest } = cut(Buffer.concat([bytes, chunk]));
       bytes = Buffer.from(rest);
-      for (const { type, payload } of frames) if (type === Type.PING) pingPayload = Buffer.from(payload);
+      pings.push(...frames.filter(({ type }) => type === Type.PING).map(({ payload }) => Buffer.from(payload)));
       heard.push(...teller.tell(frames));
     });
     const closed = closeOf(socket);
@@ -209,10 +210,35 @@ describe("a drain", () => {
     socket.write(Buffer.concat([headers(1, call), data(1, echo("late"), { end: true })]));
     await expect.poll(() => heard).toContain("HEADERS 1 grpc-status=0 END");
     expect(heard.find((line) => line.startsWith("DATA 1"))).toContain("late");
-    socket.write(frame(Type.PING, ACK, 0, pingPayload));
+    // The second is sent when the first is answered.
+    for (const count of [1, 2]) {
+      await expect.poll(() => pings.length).toBe(count);
+      socket.write(frame(Type.PING, ACK, 0, pings.at(-1)));
+    }
     expect(await drained).toBe(0);
     await closed;
     expect(heard).toContain("GOAWAY 1 NO_ERROR");
+  });
+
+  test("waits two seconds for a peer that answers no PING, and no longer", async () => {
+    const time = fakeTime();
+    const { port, server } = await startEcho({}, { wire: "heddle", runtime: { ...systemRuntime(), ...time } });
+    const socket = connectSocket(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    const closed = closeOf(socket);
+    socket.write(Buffer.concat([CLIENT_PREFACE, settings(), settingsAck()]));
+    const call = Object.entries({ ":scheme": "http", ":authority": "echo", ...grpcHeaders("Say") });
+    socket.write(Buffer.concat([headers(1, call), data(1, echo("well"), { end: true })]));
+    let heard = "";
+    socket.on("data", (chunk) => (heard += chunk.toString("latin1")));
+    await expect.poll(() => heard).toContain("well");
+    let settled = false;
+    const drained = server.drain(10_000).finally(() => (settled = true));
+    await time.advance(1_999);
+    expect(settled).toBe(false);
+    await time.advance(1);
+    expect(await drained).toBe(0);
+    await closed;
   });
 
   test("of a server that never listened, or drained already, is over at once", async () => {

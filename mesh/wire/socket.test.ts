@@ -25,11 +25,7 @@ import { DEFAULT_WIRE_LIMITS } from "./limits.ts";
 
 const OK = HeaderList.of({ ":status": "200" });
 const answer = (stream: HttpStream) => stream.sendHeaders(OK, undefined, true);
-const large = (stream: HttpStream) => {
-  stream.sendHeaders(OK, undefined, false);
-  stream.sendData(Buffer.alloc(1_000_000), true);
-};
-const { incompleteFrameMs, settingsTimeoutMs, stallTimeoutMs, idleTimeoutMs } = DEFAULT_WIRE_LIMITS;
+const { incompleteFrameMs, settingsTimeoutMs, idleTimeoutMs } = DEFAULT_WIRE_LIMITS;
 /** Time is looked at once a second. */
 const LOOK_MS = 2_000;
 
@@ -167,97 +163,6 @@ describe("a connection that has its age", () => {
     await peer.said();
     await peer.time.advance(700_000);
     expect((await peer.said()).filter((line) => line.startsWith("GOAWAY"))).toHaveLength(2);
-  });
-});
-
-describe("a peer that reads slowly", () => {
-  test("and opens no window loses its streams when they have stood still for too long", async () => {
-    const peer = new RawSocket({ onStream: large });
-    peer.send(settings([Setting.WINDOW, 0]), request(1));
-    await peer.said();
-    await peer.time.advance(stallTimeoutMs - LOOK_MS);
-    expect(await peer.said()).toEqual([]);
-    await peer.time.advance(3 * LOOK_MS);
-    expect(await peer.said()).toEqual(["RST_STREAM 1 CANCEL"]);
-    expect(peer.news().at(-1)).toBe("reset 1 CANCEL local");
-    expect(peer.session.closed).toBe(false);
-  });
-
-  test("and opens it a byte at a time loses its stream as if it took none", async () => {
-    const peer = new RawSocket({ onStream: large });
-    peer.send(settings([Setting.WINDOW, 0]), request(1));
-    await peer.said();
-    for (let count = 0; count < 20; count++) {
-      peer.send(windowUpdate(1, 1));
-      await peer.time.advance(60_000);
-    }
-    const said = await peer.said();
-    expect(said.filter((line) => line.startsWith("DATA"))).toHaveLength(6);
-    expect(said).toContain("RST_STREAM 1 CANCEL");
-  });
-
-  test("and opens it by enough at a time is served, and holds no more than its answer", async () => {
-    const peer = new RawSocket({ onStream: large });
-    peer.send(settings([Setting.WINDOW, 0]), request(1));
-    await peer.said();
-    for (let count = 1; count <= 15; count++) {
-      peer.send(windowUpdate(1, 4_096));
-      await peer.time.advance(60_000);
-      expect(peer.streams[0]?.queuedBytes).toBe(1_000_000 - count * 4_096);
-    }
-    expect((await peer.said()).length).toBe(15);
-  });
-
-  test("from its socket, which is full, loses its connection after the same time", async () => {
-    const peer = new RawSocket({ reads: false, onStream: large });
-    const good = new RawSocket({ time: peer.time, onStream: answer });
-    peer.send(settings([Setting.WINDOW, 1_000_000]), windowUpdate(0, 1_000_000), request(1));
-    await peer.settle();
-    expect(peer.served.writableLength).toBeGreaterThan(0);
-    await peer.time.advance(stallTimeoutMs - LOOK_MS);
-    expect(peer.session.closed).toBe(false);
-    await peer.time.advance(3 * LOOK_MS);
-    expect(peer.session.closed).toBe(true);
-    expect(peer.news().slice(1)).toEqual([expect.stringMatching(/^reset 1 /), expect.stringMatching(/^closed/)]);
-    good.send(request(1));
-    expect(await good.said()).toContain("HEADERS 1 :status=200 END");
-  });
-
-  test.each([
-    ["PING", () => ping()],
-    ["requests", (turn: number) => request(2 * turn + 1)],
-  ])("and floods us with %s is not read from any more: what we hold stays bounded", async (_, next) => {
-    const limits = { controlFramesBurst: 1_000_000 };
-    const peer = new RawSocket({ reads: false, limits, onStream: answer });
-    const held = () => peer.served.writableLength;
-    await peer.settle();
-    let most = 0;
-    for (let turn = 0; turn < 60_000 && !peer.session.closed; turn++) {
-      peer.send(next(turn));
-      if (turn % 200 === 0) {
-        await peer.time.advance(0);
-        most = Math.max(most, held());
-      }
-    }
-    await peer.settle();
-    expect(most).toBeLessThan(DEFAULT_WIRE_LIMITS.outputBytesMax + 200_000);
-    // The flood stands in the peer's own buffers.
-    expect(peer.socket.writableLength).toBeGreaterThan(100_000);
-  });
-
-  test("and then reads again gets everything", async () => {
-    const peer = new RawSocket({ reads: false, onStream: large });
-    peer.send(settings([Setting.WINDOW, 10_000_000]), windowUpdate(0, 10_000_000), request(1), ping());
-    await peer.settle();
-    await peer.time.advance(60_000);
-    peer.read();
-    const bodies = (await peer.frames()).filter(({ type }) => type === Type.DATA);
-    for (let count = 0; count < 50; count++)
-      bodies.push(...(await peer.frames()).filter(({ type }) => type === Type.DATA));
-    expect(bodies.reduce((sum, { payload }) => sum + payload.length, 0)).toBe(1_000_000);
-    peer.send(request(3));
-    await peer.settle();
-    expect(peer.streams).toHaveLength(2);
   });
 });
 

@@ -59,8 +59,6 @@ export class EndpointPool implements ConnectionPool {
   /** Where a connection is waited for when there is none right away. */
   #chosen: Candidate | undefined;
   #serviceName: string | undefined;
-  /** Addresses of the instances that the balancer chooses among. */
-  #addresses: ReadonlySet<string> = new Set();
   #detourUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: EndpointPoolDeps) {
@@ -79,12 +77,14 @@ export class EndpointPool implements ConnectionPool {
     this.#serviceName = endpoints[0]?.serviceName;
     const names = new Set(endpoints.map(({ serviceName }) => serviceName));
     for (const name of this.#headers.keys()) if (!names.has(name)) this.#headers.delete(name);
+    const before = addressesOf(balancer);
     balancer.update(endpoints);
     connections.keep(
       this,
       endpoints.map(({ address }) => address),
     );
-    this.#connectToNew();
+    // What calls will need is opened before there is one, as gRPC's `round_robin` does: none of them waits for a connection.
+    for (const address of addressesOf(balancer).difference(before)) void connect(connections, address);
   }
 
   acquireNow(attempt?: Attempt): Session | undefined {
@@ -143,14 +143,6 @@ export class EndpointPool implements ConnectionPool {
 
   destroy(): void {}
 
-  /** Opens what calls will need before there is one, as gRPC's `round_robin` does: none of them waits for a connection. */
-  #connectToNew(): void {
-    const { balancer, connections } = this.#deps;
-    const before = this.#addresses;
-    this.#addresses = new Set(balancer.describe().map(({ endpoint }) => endpoint.address));
-    for (const address of this.#addresses.difference(before)) void connect(connections, address);
-  }
-
   /** An instance that the call was not sent to before. */
   #pick(attempt: Attempt | undefined): Candidate | undefined {
     const { balancer, clock } = this.#deps;
@@ -180,6 +172,10 @@ export class EndpointPool implements ConnectionPool {
     return toOwner === undefined ? session : new AddressedSession(session, toOwner);
   }
 }
+
+/** Of the instances that it chooses among. */
+const addressesOf = (balancer: Balancer): Set<string> =>
+  new Set(balancer.describe().map(({ endpoint }) => endpoint.address));
 
 const connect = async (connections: Connections, address: string): Promise<void> => {
   try {
