@@ -1,11 +1,14 @@
 import type { Endpoint } from "./endpoint.ts";
 import type { Outcome } from "./outcome.ts";
 
+/** To be avoided by a call that was sent before by somebody who does not say where: rather the one that has answered last. */
+export const SOMEWHERE: readonly string[] = [""];
+
 /** Chooses among endpoints. */
 export interface Picker {
   /**
-   * The one that the next call goes to, another than those whose addresses are in `avoid` where there is one; undefined: there is
-   * none at all. Allocates nothing.
+   * The one that the next call goes to, another than those whose addresses are in `avoid`, where the call was before, if there is one;
+   * undefined: there is none at all. Allocates nothing.
    */
   pick(avoid?: readonly string[]): Candidate | undefined;
 }

@@ -1,7 +1,7 @@
 export type { Addressing } from "./addressed-session.ts";
 export { type BalancerOptions, createBalancer } from "./balance/balance.ts";
 export { logChanges } from "./balance/log-changes.ts";
-export type { Balancer, Candidate, EndpointReport, Picker } from "./balancer.ts";
+export { type Balancer, type Candidate, type EndpointReport, type Picker, SOMEWHERE } from "./balancer.ts";
 export { CallReport, outcomeOfAcquire } from "./call-report.ts";
 export { createDirectCalls } from "./direct/direct-calls.ts";
 export type { Endpoint, EndpointSource } from "./endpoint.ts";

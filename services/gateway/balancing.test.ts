@@ -11,7 +11,7 @@ const loom = contractOf("loom.v1", { LoomService: ["Weave"] });
 const [LoomService] = loom.services as [DescService];
 
 /** A gateway and three instances, of which the first does what the test says, and counts its calls. */
-const start = async (weaveAtFirst: () => unknown) => {
+const start = async (weaveAtFirst: () => unknown, weave: () => unknown = () => ({})) => {
   const gateway = await startGateway();
   onTestFinished(gateway.stop);
   let callsOfFirst = 0;
@@ -19,9 +19,9 @@ const start = async (weaveAtFirst: () => unknown) => {
     callsOfFirst++;
     return weaveAtFirst();
   };
-  for (const [instanceId, weave] of Object.entries({ first, second: () => ({}), third: () => ({}) })) {
+  for (const [instanceId, handler] of Object.entries({ first, second: weave, third: weave })) {
     const server = createRpcServer({
-      implementations: [implementation(LoomService, { weave } as never)],
+      implementations: [implementation(LoomService, { weave: handler } as never)],
       runtime,
       log: silent,
     });
@@ -41,12 +41,12 @@ const start = async (weaveAtFirst: () => unknown) => {
   }
   const weaver = createClient(LoomService, gateway.transport) as unknown as Record<
     "weave",
-    (request: object, options: { timeoutMs: number }) => Promise<unknown>
+    (request: object, options: { timeoutMs: number; headers?: Record<string, string> }) => Promise<unknown>
   >;
   /** The code of a call by gRPC, and of one by JSON. */
-  const byGrpc = async (timeoutMs = 5_000) => {
+  const byGrpc = async (timeoutMs = 5_000, headers: Record<string, string> = {}) => {
     try {
-      await weaver.weave({}, { timeoutMs });
+      await weaver.weave({}, { timeoutMs, headers });
       return "ok";
     } catch (error) {
       return Code[ConnectError.from(error).code];
@@ -88,4 +88,30 @@ test("an instance that hangs gets no more calls than wait for it", async () => {
   for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 10 }, () => byGrpc(1_000)));
   expect(callsOfFirst()).toBeGreaterThan(0);
   expect(callsOfFirst()).toBeLessThanOrEqual(10);
+});
+
+test("a call that was sent before goes to an instance that has answered since, however slow that is", async () => {
+  let isHung = false;
+  const { byGrpc, callsOfFirst } = await start(
+    () => (isHung ? new Promise(() => undefined) : {}),
+    async () => {
+      await runtime.timers.sleep(300);
+      return {};
+    },
+  );
+  for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 10 }, () => byGrpc()));
+  isHung = true;
+  let waiting = Promise.resolve("");
+  for (const before = callsOfFirst(); callsOfFirst() === before; ) {
+    // Nobody waits elsewhere.
+    await waiting;
+    waiting = byGrpc(1_000);
+    await runtime.timers.sleep(20);
+  }
+  // It was the quickest, and is called still.
+  const before = callsOfFirst();
+  const again = Array.from({ length: 10 }, () => byGrpc(5_000, { "grpc-previous-rpc-attempts": "1" }));
+  expect(await Promise.all(again)).toEqual(again.map(() => "ok"));
+  expect(callsOfFirst()).toBe(before);
+  expect(await waiting).toBe("DeadlineExceeded");
 });

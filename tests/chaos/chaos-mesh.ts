@@ -14,6 +14,8 @@ export interface Victim {
   signal(signal: NodeJS.Signals): void;
   /** Its wall clock goes so many milliseconds wrong. */
   jump(byMs: number): void;
+  /** It takes the write lock of the store, which it shares with the others, or leaves it. */
+  lock(isHeld: boolean): Promise<void>;
 }
 
 /** A gateway, several instances of one service behind a proxy each, and a load that goes on. */
@@ -47,6 +49,10 @@ export const startChaosMesh = async (instances = 3) => {
       proxy,
       signal: (signal) => void child.kill(signal),
       jump: (byMs) => tell({ type: "jump", byMs }),
+      async lock(isHeld) {
+        tell({ type: "lock", isHeld });
+        await once(child, "message");
+      },
     };
   };
   try {

@@ -2,6 +2,7 @@ import { register } from "@heddle/mesh/discovery";
 import { createLog } from "@heddle/mesh/observe";
 import { addressedTo, createHeddleTransport } from "@heddle/mesh/rpc";
 import { systemRuntime } from "@heddle/mesh/runtime";
+import Database from "better-sqlite3";
 import { startService } from "../../mesh/service/start-service.ts";
 import { customer } from "../../services/customer/service.ts";
 
@@ -12,7 +13,9 @@ import { customer } from "../../services/customer/service.ts";
 export type ToInstance =
   | { readonly type: "register"; readonly address: string }
   /** The wall clock goes so many milliseconds wrong from now on. */
-  | { readonly type: "jump"; readonly byMs: number };
+  | { readonly type: "jump"; readonly byMs: number }
+  /** Takes the write lock of the store, as in the middle of a transaction, or leaves it. */
+  | { readonly type: "lock"; readonly isHeld: boolean };
 
 const runtime = systemRuntime();
 const wallClock = Date.now;
@@ -29,7 +32,15 @@ const running = await startService(customer, {
     throw error;
   },
 });
+let lock: Database.Database | undefined;
 process.on("message", async (message: ToInstance) => {
+  if (message.type === "lock") {
+    lock?.close();
+    lock = message.isHeld ? new Database(`${process.env.HEDDLE_DATA}/customer/customer.db`) : undefined;
+    lock?.exec("BEGIN IMMEDIATE");
+    process.send?.({ type: "ready" });
+    return;
+  }
   if (message.type === "jump") {
     Date.now = () => wallClock() + message.byMs;
     return;

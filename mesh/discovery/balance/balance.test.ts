@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Candidate, EndpointReport } from "../balancer.ts";
+import { type Candidate, type EndpointReport, SOMEWHERE } from "../balancer.ts";
 import type { Outcome } from "../outcome.ts";
 import { type BalancerOptions, createBalancer } from "./balance.ts";
 import { endpoint, seededDeps } from "./fixtures/simulate-calls.ts";
@@ -84,6 +84,65 @@ describe("a choice", () => {
     clock.advance(60_000);
     call("b", "ok", 40);
     expect(picks(10)).toEqual({ a: 10 });
+  });
+
+  test("goes to one that answers rather than to one that is silent, whatever it costs", () => {
+    const { call, pickOnly, picks, clock } = start(["a", "b"]);
+    call("a", "ok", 10);
+    for (let count = 0; count < 3; count++) {
+      const failing = pickOnly("b");
+      failing.begin();
+      const sent = failing.sent();
+      clock.advance(2_000);
+      failing.answered(sent);
+      failing.end("failed");
+    }
+    const waiting = pickOnly("a");
+    waiting.begin();
+    const sent = waiting.sent();
+    clock.advance(90);
+    expect(picks(10)).toEqual({ a: 10 });
+    clock.advance(2_000);
+    expect(picks(10)).toEqual({ b: 10 });
+    waiting.end("left", sent);
+    expect(picks(10)).toEqual({ b: 10 });
+    clock.advance(60_000);
+    // It is tried again, and while it does not answer by one call alone.
+    expect(picks(10)).toEqual({ a: 10 });
+    const again = pickOnly("a");
+    again.begin();
+    const sentAgain = again.sent();
+    clock.advance(1_000);
+    expect(picks(10)).toEqual({ b: 10 });
+    again.end("left", sentAgain);
+    expect(picks(10)).toEqual({ b: 10 });
+  });
+
+  test("knows one as silent whose callers never wait for long", () => {
+    const { call, picks, times } = start(["a", "b"]);
+    call("a", "ok", 1);
+    call("b", "ok", 50);
+    times(3, () => call("a", "left", 20));
+    expect(picks(10)).toEqual({ b: 10 });
+    call("a", "ok", 1);
+    expect(picks(10)).toEqual({ a: 10 });
+  });
+
+  test("of a call that was sent before goes to the one that has answered last, wherever it was", () => {
+    const { call, pickOnly, picks, clock, balancer } = start(["a", "b"]);
+    call("a", "ok", 1);
+    call("b", "ok", 40);
+    const waiting = pickOnly("a");
+    waiting.begin();
+    waiting.sent();
+    clock.advance(3);
+    expect(picks(10)).toEqual({ a: 10 });
+    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ b: 10 });
+    const other = pickOnly("b");
+    other.begin();
+    other.sent();
+    clock.advance(1);
+    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ b: 10 });
   });
 
   test("avoids what it is told to, where there is another", () => {

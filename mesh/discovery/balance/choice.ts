@@ -60,7 +60,7 @@ export class Choice implements Picker {
       return each;
     }
     const pool = this.#pool();
-    const picked = this.#better(pool, nowMs);
+    const picked = this.#better(pool, nowMs, avoid !== undefined && avoid.length > 0);
     return isAvoided(picked, avoid) ? this.#another(avoid, nowMs) : picked;
   }
 
@@ -89,7 +89,7 @@ export class Choice implements Picker {
   }
 
   /** The better of two. `pool`: at least one. */
-  #better(pool: readonly WeighedEndpoint[], nowMs: number): WeighedEndpoint {
+  #better(pool: readonly WeighedEndpoint[], nowMs: number, isAgain: boolean): WeighedEndpoint {
     const { chance } = this.#known;
     const { length } = pool;
     let one = chance.below(length);
@@ -103,8 +103,8 @@ export class Choice implements Picker {
     if (other >= one) other++;
     const first = pool[one] as WeighedEndpoint;
     const second = pool[other] as WeighedEndpoint;
-    if (someAreNew && this.#standsBack(second, nowMs)) return first;
-    return second.costAt(nowMs) < first.costAt(nowMs) ? second : first;
+    if (someAreNew && !first.isSilentBeside(second, nowMs) && this.#standsBack(second, nowMs)) return first;
+    return second.isBetterThan(first, nowMs, isAgain) ? second : first;
   }
 
   #standsBack(endpoint: WeighedEndpoint | undefined, nowMs: number): boolean {
@@ -116,14 +116,14 @@ export class Choice implements Picker {
   /** One that is not to be avoided: the better of two where that is soon found, else any; where there is none, any that is. */
   #another(avoid: readonly string[] | undefined, nowMs: number): WeighedEndpoint {
     for (let draws = 1; draws < DRAWS_MAX; draws++) {
-      const picked = this.#better(this.#pool(), nowMs);
+      const picked = this.#better(this.#pool(), nowMs, true);
       if (!isAvoided(picked, avoid)) return picked;
     }
     return (
       this.#anyBut(this.#near, avoid) ??
       this.#anyBut(this.#far, avoid) ??
       this.#anyBut(this.#ejected, avoid) ??
-      this.#better(this.#pool(), nowMs)
+      this.#better(this.#pool(), nowMs, true)
     );
   }
 

@@ -1,17 +1,34 @@
 import { LATENCY_DECAY_MS, LATENCY_MS_MIN, LATENCY_UNKNOWN_MS, TYPICAL_WEIGHT } from "./limits.ts";
 
-/** The latency that endpoints of one balancer have, most of them: what one is taken to have of which nothing is known. */
+/** What is typical of the endpoints of one balancer, in milliseconds. */
 export class TypicalLatency {
   #ms = LATENCY_UNKNOWN_MS;
+  #answerLog = 0;
+  #answerMs = LATENCY_UNKNOWN_MS;
   #isKnown = false;
 
+  /** The latency that most of them have, peaks and all: what one is taken to have of which nothing is known. */
   get ms(): number {
     return this.#ms;
   }
 
-  learn(ms: number): void {
-    this.#ms = this.#isKnown ? this.#ms + (ms - this.#ms) * TYPICAL_WEIGHT : ms;
-    this.#isKnown = true;
+  /** How long an answer takes: a geometric mean, which some that take a thousand times as long, such as writes that wait, hardly move. */
+  get answerMs(): number {
+    return this.#answerMs;
+  }
+
+  /** An answer took `answerMs`, after which `ms` are expected of its endpoint. */
+  learn(answerMs: number, ms: number): void {
+    const log = Math.log(answerMs);
+    if (this.#isKnown) {
+      this.#ms += (ms - this.#ms) * TYPICAL_WEIGHT;
+      this.#answerLog += (log - this.#answerLog) * TYPICAL_WEIGHT;
+    } else {
+      this.#ms = ms;
+      this.#answerLog = log;
+      this.#isKnown = true;
+    }
+    this.#answerMs = Math.exp(this.#answerLog);
   }
 }
 
@@ -55,7 +72,7 @@ export class PeakLatency {
       this.#ms = this.#ms * left + ms * (1 - left);
     }
     this.#restart(nowMs);
-    this.#typical.learn(this.#ms);
+    this.#typical.learn(ms, this.#ms);
   }
 
   /** No answer has come for so long. */

@@ -42,6 +42,12 @@ export const DEVIATIONS_MAX = 1.9;
  * deadlines, and a short one says nothing.
  */
 export const LATE_FACTOR = 4;
+/**
+ * One of two endpoints is silent when it has let calls wait for so long, and for so many times as long as the other and as an answer takes:
+ * whatever the other costs, it is better. Shorter than the first, a pause of a busy process.
+ */
+export const SILENCE_MS_MIN = 100;
+export const SILENCE_FACTOR = 4;
 
 /** Endpoints that one caller of many keeps to, unless it says otherwise: the upper end of what Google's SRE book, chapter 20, advises. */
 export const SUBSET_SIZE = 100;

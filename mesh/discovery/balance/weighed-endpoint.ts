@@ -3,7 +3,17 @@ import type { Candidate, EndpointReport } from "../balancer.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Outcome } from "../outcome.ts";
 import { fading, PeakLatency, type TypicalLatency } from "./latency.ts";
-import { FAILURES_IN_A_ROW, LATE_FACTOR, PENALTY_FACTOR, PENALTY_MAX, PROBE_MS, SLOW_START_MS } from "./limits.ts";
+import {
+  FAILURES_IN_A_ROW,
+  LATE_FACTOR,
+  PENALTY_FACTOR,
+  PENALTY_MAX,
+  PROBE_MS,
+  SILENCE_FACTOR,
+  SILENCE_MS_MIN,
+  SLOW_START_MS,
+} from "./limits.ts";
+import { Silence } from "./silence.ts";
 
 /** Who ejects an endpoint, and lets it back. */
 export interface Warden {
@@ -47,9 +57,8 @@ export class WeighedEndpoint implements Candidate {
   readonly #typical: TypicalLatency;
   readonly #latency: PeakLatency;
   #inFlight = 0;
-  /** Calls that were sent to their end and are timed, and since when none of those was answered: `Clock.monotonicMs`. */
-  #waiting = 0;
-  #silentSinceMs = 0;
+  /** Of the calls that are timed, once they are sent to their end. */
+  readonly #silence = new Silence();
   #failuresInARow = 0;
   #penalty = 1;
   #penalizedMs = 0;
@@ -66,10 +75,21 @@ export class WeighedEndpoint implements Candidate {
     this.#latency = new PeakLatency(deps.typical);
   }
 
-  /** What a further call to it costs: how long it would have to wait, about. */
-  costAt(nowMs: number): number {
-    const silentMs = this.#waiting === 0 ? 0 : nowMs - this.#silentSinceMs;
-    return Math.max(this.#latency.at(nowMs), silentMs) * this.#penaltyAt(nowMs) * (this.#inFlight + 1);
+  /**
+   * Whether a call should rather go to it: it answers at all, or costs less. `isAgain`: the call waits at one of them already, or did, so
+   * that what matters is who has answered last.
+   */
+  isBetterThan(other: WeighedEndpoint, nowMs: number, isAgain: boolean): boolean {
+    const ownMs = this.#silence.at(nowMs);
+    const otherMs = other.#silence.at(nowMs);
+    if (isAgain && ownMs !== otherMs) return ownMs < otherMs;
+    if (this.#isSilence(ownMs, otherMs)) return false;
+    return this.#isSilence(otherMs, ownMs) || this.#costAt(nowMs, ownMs) < other.#costAt(nowMs, otherMs);
+  }
+
+  /** It answers nothing, and the other one does. */
+  isSilentBeside(other: WeighedEndpoint, nowMs: number): boolean {
+    return this.#isSilence(this.#silence.at(nowMs), other.#silence.at(nowMs));
   }
 
   /** It would be ejected if it might be. */
@@ -99,24 +119,23 @@ export class WeighedEndpoint implements Candidate {
   sent(): number {
     if (this.#warden.isAlone) return NOT_MEASURED;
     const nowMs = this.#clock.monotonicMs();
-    if (this.#waiting === 0) this.#silentSinceMs = nowMs;
-    this.#waiting++;
+    this.#silence.sent(nowMs);
     return nowMs;
   }
 
   answered(sent: number): void {
     if (sent === NOT_MEASURED) return;
     const nowMs = this.#clock.monotonicMs();
-    this.#waiting--;
-    this.#silentSinceMs = nowMs;
+    this.#silence.answered(nowMs);
     this.#latency.learn(nowMs - sent, nowMs);
   }
 
   end(outcome: Outcome, sent = NOT_MEASURED): void {
     if (this.#inFlight === 0) throw new Error("More calls have ended than begun.");
     this.#inFlight--;
-    if (sent !== NOT_MEASURED) this.#waiting--;
+    if (sent !== NOT_MEASURED) this.#silence.left(this.#clock.monotonicMs());
     if (outcome === "ok") {
+      this.#silence.forget();
       this.successes++;
       this.#failuresInARow = 0;
       if (this.ejection?.stage === "probed") this.#warden.restore(this);
@@ -146,6 +165,15 @@ export class WeighedEndpoint implements Candidate {
       why: ejection?.why,
       ejectedForMs: ejection && Math.max(0, ejection.untilMs - nowMs),
     };
+  }
+
+  /** How long a further call would have to wait, about. */
+  #costAt(nowMs: number, silentMs: number): number {
+    return Math.max(this.#latency.at(nowMs), silentMs) * this.#penaltyAt(nowMs) * (this.#inFlight + 1);
+  }
+
+  #isSilence(ms: number, otherMs: number): boolean {
+    return ms >= SILENCE_MS_MIN && ms >= SILENCE_FACTOR * Math.max(otherMs, this.#typical.answerMs);
   }
 
   #endBadly(outcome: Exclude<Outcome, "ok">, sent: number): void {

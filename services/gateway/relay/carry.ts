@@ -1,6 +1,6 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type { Candidate } from "@heddle/mesh/discovery";
-import { plainVersion, type RetryBudget } from "@heddle/mesh/policy";
+import { type Candidate, SOMEWHERE } from "@heddle/mesh/discovery";
+import { PREVIOUS_ATTEMPTS, plainVersion, type RetryBudget, readPreviousAttempts } from "@heddle/mesh/policy";
 import { respondError, SERVICE_HEADER } from "@heddle/mesh/rpc";
 import type { Timers } from "@heddle/mesh/runtime";
 import type { HeaderList, HttpStream } from "@heddle/mesh/wire";
@@ -40,7 +40,8 @@ export const createCarrier =
     const { service } = method;
     const rules = traffic.of(plan, method, headers);
     const version = rules?.version();
-    const candidate = pickAnother(method, undefined, version);
+    plan.isAgain ??= readPreviousAttempts(headers.get(PREVIOUS_ATTEMPTS)) > 0;
+    const candidate = pickAnother(method, plan.isAgain ? SOMEWHERE : undefined, version);
     if (candidate === undefined) {
       respondError(stream, headers, routes.nobody(service, headers.get(SERVICE_HEADER)), timers);
       return;

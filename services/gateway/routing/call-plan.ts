@@ -23,6 +23,8 @@ export class CallPlan {
   isFromProgram = false;
   /** It speaks gRPC, as every instance does. */
   isRelayed = true;
+  /** Its calls were sent before; undefined: nobody has looked. */
+  isAgain: boolean | undefined = undefined;
   forwarded: ForwardedHeaders | undefined = undefined;
   /** What traffic rules say of its calls, as of `trafficVersion`; undefined: nothing. */
   traffic: CallTraffic | undefined = undefined;
