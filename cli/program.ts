@@ -55,11 +55,14 @@ export type ProgramMessage =
       /** Those among them that failed by a fault of the service: UNKNOWN, INTERNAL, DATA_LOSS, DEADLINE_EXCEEDED, UNAVAILABLE. */
       readonly failures: number;
     }
+  /** Answers `ping`. */
+  | { readonly type: "pong"; readonly service: string }
   | { readonly type: "stopped"; readonly service: string };
 
-/** What a supervisor says over the same channel: asks how many calls have ended, and how many failed. */
+/** What a supervisor says over the same channel. */
 export interface SupervisorMessage {
-  readonly type: "count";
+  /** `count` asks how many calls have ended, and how many failed; `ping` for a sign of life. */
+  readonly type: "count" | "ping";
 }
 
 /**
@@ -87,5 +90,9 @@ export const isProgramMessage = (value: unknown): value is ProgramMessage => {
   if (typeof message !== "object" || message === null || typeof message.service !== "string") return false;
   if (message.type === "refused") return Array.isArray(message.refusal?.violations);
   if (message.type === "counts") return Number.isFinite(message.calls) && Number.isFinite(message.failures);
-  return message.type === "stopped" || (message.type === "ready" && typeof message.address === "string");
+  return (
+    message.type === "stopped" ||
+    message.type === "pong" ||
+    (message.type === "ready" && typeof message.address === "string")
+  );
 };

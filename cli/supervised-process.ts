@@ -15,6 +15,8 @@ export interface ProcessListener {
   started(process: ProcessIdentity): void;
   said(message: ProgramMessage): void;
   wrote(stream: "stdout" | "stderr", chunk: Buffer): void;
+  /** It has given no sign of life for `silentMs`, and is killed. */
+  hung(silentMs: number): void;
   /** It ended unasked and is started again after `restartInMs`. */
   died(exit: Exit, restartInMs: number): void;
   /** It ended unasked and stays down, because another start cannot help. */
@@ -29,10 +31,15 @@ export interface SupervisedProcessOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly listener: ProcessListener;
+  /** Milliseconds without a sign of life after which it is killed; 0: never. */
+  readonly hangMs: number;
 }
 
 /** The exit status of a service whose configuration is wrong; a restart would fail the same way. */
 const EXIT_CONFIGURATION = 2;
+
+/** Times that a process is asked for a sign of life before it is killed: a supervisor that was stopped itself has not asked. */
+const SIGNS_ASKED = 6;
 
 /** Output that is still in the pipe when a process ends is waited for, but not for ever: a grandchild may hold the pipe. */
 const OUTPUT_WAIT_MS = 500;
@@ -49,6 +56,11 @@ export class SupervisedProcess {
   #startFailures = 0;
   #stopping = false;
   #killed = false;
+  /** Asks for signs of life. */
+  #watch: Timer | undefined;
+  /** The process has answered that question once; one that was never ready, or knows no such question, is left alone. */
+  #answers = false;
+  #unanswered = 0;
   readonly #ended = Promise.withResolvers<void>();
 
   constructor(options: SupervisedProcessOptions) {
@@ -106,10 +118,13 @@ export class SupervisedProcess {
     const child = this.#options.launch(program);
     this.#child = child;
     if (child.pid !== undefined) listener.started(identify(child.pid));
+    this.#askForSigns(child);
     child.stdout?.on("data", (chunk: Buffer) => listener.wrote("stdout", chunk));
     child.stderr?.on("data", (chunk: Buffer) => listener.wrote("stderr", chunk));
     child.on("message", (message) => {
       if (!isProgramMessage(message)) return;
+      this.#unanswered = 0;
+      if (message.type === "pong") this.#answers = true;
       if (message.type === "ready") this.#wasReady = true;
       listener.said(message);
     });
@@ -131,8 +146,29 @@ export class SupervisedProcess {
     });
   }
 
+  /** Kills a process that does nothing any more, and may hold what others wait for, such as a store's write lock. */
+  #askForSigns(child: ChildProcess): void {
+    const { timers, hangMs, listener } = this.#options;
+    this.#answers = false;
+    this.#unanswered = 0;
+    if (hangMs === 0) return;
+    this.#watch = timers.every(Math.ceil(hangMs / SIGNS_ASKED), () => {
+      // A stop has its own end.
+      if (this.#stopping) return;
+      if (this.#unanswered >= SIGNS_ASKED) {
+        this.#watch?.cancel();
+        listener.hung(hangMs);
+        child.kill("SIGKILL");
+        return;
+      }
+      if (this.#answers) this.#unanswered++;
+      this.tell({ type: "ping" });
+    });
+  }
+
   #exited(exit: Exit): void {
     const { clock, timers, listener } = this.#options;
+    this.#watch?.cancel();
     if (this.#stopping) {
       listener.stopped(exit, this.#killed);
       this.#end();

@@ -37,12 +37,13 @@ const program = (name: string, behaviour = "", file = ""): Program => ({
   isGateway: name === "gateway",
 });
 
-const supervise = (programs: Program[], drainMs = 10_000): Supervisor => {
+const supervise = (programs: Program[], drainMs = 10_000, hangMs = 30_000): Supervisor => {
   supervisor = createSupervisor({
     programs,
     clock: systemClock,
     timers: systemTimers,
     drainMs,
+    hangMs,
     openLog: ({ name }) => openLogFile(join(folder, `${name}.log`)),
     onEvent: (event) => {
       events.push(event);
@@ -65,6 +66,37 @@ const until = (condition: () => boolean): Promise<void> =>
 
 const eventsOf = <T extends SupervisorEvent["type"]>(type: T) =>
   events.filter((event): event is Extract<SupervisorEvent, { type: T }> => event.type === type);
+
+test("a program that is stopped from outside is killed when it was silent for too long, and started again", async () => {
+  const mesh = supervise([program("customer"), program("order")], 10_000, 600);
+  await mesh.allReady;
+  const processes = services.map(({ process }) => process ?? expect.fail("it does not run"));
+  const [customer, order] = processes;
+  // It has answered before: one that never did is not asked in earnest.
+  await systemTimers.sleep(600);
+  process.kill(customer?.pid ?? 0, "SIGSTOP");
+  await until(() => eventsOf("ready").length === 3);
+  expect(eventsOf("hung")).toMatchObject([{ program: { name: "customer" }, silentMs: 600 }]);
+  expect(eventsOf("died")).toMatchObject([{ program: { name: "customer" }, exit: { signal: "SIGKILL" } }]);
+  expect(services.map(({ state, restarts }) => [state, restarts])).toEqual([
+    ["ready", 1],
+    ["ready", 0],
+  ]);
+  expect(processes.map(isAlive)).toEqual([false, true]);
+  expect(services[1]?.process).toEqual(order);
+});
+
+test.each([
+  ["by one that knows no such question", "answers-no-ping", 200],
+  ["where nobody wants it", "", 0],
+])("nothing is killed for its silence %s", async (_, behaviour, hangMs) => {
+  const mesh = supervise([program("customer", behaviour)], 10_000, hangMs);
+  await mesh.allReady;
+  process.kill(services[0]?.process?.pid ?? 0, "SIGSTOP");
+  await systemTimers.sleep(1_000);
+  expect(eventsOf("hung")).toEqual([]);
+  process.kill(services[0]?.process?.pid ?? 0, "SIGCONT");
+});
 
 test("a mesh of which only what gave up is left comes to its end when it is stopped", async () => {
   const mesh = supervise([program("customer", "misconfigured"), program("order")]);

@@ -17,6 +17,7 @@ export type SupervisorEvent =
       readonly readyAfterMs: number;
     }
   | { readonly type: "refused"; readonly program: Program; readonly service: ServiceState }
+  | { readonly type: "hung"; readonly program: Program; readonly silentMs: number }
   | { readonly type: "died"; readonly program: Program; readonly exit: Exit; readonly restartInMs: number }
   | { readonly type: "gave-up"; readonly program: Program; readonly exit: Exit }
   | {
@@ -41,6 +42,8 @@ export interface SupervisorOptions {
   readonly onChange: (services: readonly ServiceState[]) => void;
   /** How long a program may drain before it is killed, in milliseconds. */
   readonly drainMs: number;
+  /** Milliseconds without a sign of life after which a program is killed, and started again; 0: never. */
+  readonly hangMs: number;
   /** How a program becomes a process; for tests. */
   readonly launch?: (program: Program) => ChildProcess;
 }
@@ -160,6 +163,7 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
         log.write(chunk);
         grave[stream].push(chunk);
       },
+      hung: (silentMs) => onEvent({ type: "hung", program, silentMs }),
       died(exit, restartInMs) {
         finishOutput();
         set(self(), { ...gone, state: "waiting", lastExit: exit });
@@ -187,7 +191,15 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     const { replica = 1, release } = program;
     const log = options.openLog(program);
     const listener = listenerOf(program, log, () => one);
-    const process = new SupervisedProcess({ program, clock, timers, launch: options.launch ?? launch, listener });
+    const { hangMs } = options;
+    const process = new SupervisedProcess({
+      program,
+      clock,
+      timers,
+      launch: options.launch ?? launch,
+      listener,
+      hangMs,
+    });
     const one: Supervised = { program, process, states: new Map(), stopMs: undefined, clean: true, removed: false };
     for (const name of program.services) {
       one.states.set(name, { name, replica, release, state: "starting", restarts: 0 });

@@ -34,6 +34,11 @@ test("a service that died is one line with how, and when it starts again", () =>
   expect(out).toEqual([]);
 });
 
+test("a service that hangs is told with how long it was silent, and how to keep it from being killed", () => {
+  const { err } = report({ type: "hung", program, silentMs: 30_000 });
+  expect(err).toEqual(["customer has given no sign of life for 30 s and is killed; HEDDLE_HANG_MS=0 lets it be"]);
+});
+
 test("a service that is given up is told with where to look", () => {
   const { err } = report({ type: "gave-up", program, exit: { code: 2, signal: null } });
   expect(err.join("\n")).toContain("heddle logs customer");

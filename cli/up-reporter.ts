@@ -29,6 +29,11 @@ export const upReporter =
         for (const step of refusal?.nextSteps ?? []) err(`${errColors.dim("next:".padStart(22))}  ${step}`);
         return;
       }
+      case "hung":
+        err(
+          `${errColors.red(event.program.name)} has given no sign of life for ${formatDuration(event.silentMs)} and is killed; HEDDLE_HANG_MS=0 lets it be`,
+        );
+        return;
       case "died":
         err(
           `${errColors.yellow(event.program.name)} ${howItEnded(event.exit)}; starts again in ${formatDuration(event.restartInMs)}`,

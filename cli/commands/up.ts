@@ -148,6 +148,7 @@ const supervise = async (
     onChange: (changed: readonly ServiceState[]) => change({ services: changed }),
     // Longer than the services' own drain, so that they are the ones to cut what runs too long.
     drainMs: config.HEDDLE_DRAIN_MS + 5_000,
+    hangMs: config.HEDDLE_HANG_MS,
   });
 
   const door = together ? undefined : await openDoor(folder, services, supervisor, programOf, terminal);

@@ -54,6 +54,7 @@ const run = async (...programs: Program[]): Promise<void> => {
     clock,
     timers,
     drainMs: 5_000,
+    hangMs: 0,
     openLog: ({ name }) => openLogFile(join(folder, `${name}.log`)),
     onEvent: () => undefined,
     onChange: () => undefined,

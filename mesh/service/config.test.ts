@@ -31,6 +31,7 @@ test("an empty environment gives the defaults, and an empty variable is one that
     HEDDLE_LOG_LEVEL: "info",
     HEDDLE_WIRE: "heddle",
     HEDDLE_DRAIN_MS: 10_000,
+    HEDDLE_HANG_MS: 30_000,
   };
   expect(parseConfig({}, MESH_VARIABLES)).toEqual(defaults);
   expect(parseConfig({ HEDDLE_PORT: "", HEDDLE_HOST: "", HEDDLE_GATEWAY: "" }, MESH_VARIABLES)).toEqual(defaults);

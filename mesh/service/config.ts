@@ -143,6 +143,10 @@ export const MESH_VARIABLES = {
   HEDDLE_LOG_LEVEL: logLevel({ default: "info", desc: `one of ${LOG_LEVELS.join(", ")}` }),
   HEDDLE_WIRE: wireChoice({ default: "heddle", desc: "who speaks HTTP/2: heddle, or node for Node's own beside it" }),
   HEDDLE_DRAIN_MS: integer({ default: 10_000, desc: "milliseconds that running calls get to finish at the end" }),
+  HEDDLE_HANG_MS: integer({
+    default: 30_000,
+    desc: "milliseconds without a sign of life after which `heddle up` kills a process, and starts another; 0: never",
+  }),
 } satisfies Variables;
 
 export type MeshConfig = Config<typeof MESH_VARIABLES>;

@@ -14,7 +14,7 @@ import { systemRuntime } from "../runtime/index.ts";
 import { createUsageReporter, type UsageReporter } from "../usage/index.ts";
 import type { ServiceDefinition } from "./define-service.ts";
 import { EXIT_FAILED, endProcessOn } from "./process-end.ts";
-import { announce, clientIdentity, configOrExit, failStart, stopAll, tellRefusal } from "./run.ts";
+import { announce, answerPings, clientIdentity, configOrExit, failStart, stopAll, tellRefusal } from "./run.ts";
 import { type RunningService, startService } from "./start-service.ts";
 
 /**
@@ -70,6 +70,8 @@ export const runTogether = async (definitions: readonly ServiceDefinition[], env
       }
     }
     await Promise.all(running.map(({ keys }) => keys.ask()));
+    const [first] = running;
+    if (first !== undefined) answerPings(first);
     for (const service of running) {
       // One that is refused must not keep the others from being called. The gateway does not register.
       const registered = registrations.get(service)?.registered ?? Promise.resolve();

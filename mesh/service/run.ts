@@ -68,6 +68,7 @@ export const run = async (definition: ServiceDefinition): Promise<void> => {
     await registration?.registered;
     if (isEnforced) await Promise.race([running.keys.known, runtime.timers.sleep(KEYS_WAIT_MS)]);
     answerCounts(running);
+    answerPings(running);
     announce(running, runtime, startMs, log);
   } catch (error) {
     failStart(error, config, end);
@@ -164,6 +165,13 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
 const answerCounts = ({ definition, server }: RunningService): void => {
   process.on("message", (message: { readonly type?: unknown } | null) => {
     if (message?.type === "count") process.send?.({ type: "counts", service: definition.name, ...server.counts() });
+  });
+};
+
+/** Gives a supervisor that asks a sign of life, in the name of one service of the process. */
+export const answerPings = ({ definition }: RunningService): void => {
+  process.on("message", (message: { readonly type?: unknown } | null) => {
+    if (message?.type === "ping") process.send?.({ type: "pong", service: definition.name });
   });
 };
 
