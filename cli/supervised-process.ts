@@ -58,7 +58,7 @@ export class SupervisedProcess {
   #killed = false;
   /** Asks for signs of life. */
   #watch: Timer | undefined;
-  /** The process has answered that question once; one that was never ready, or knows no such question, is left alone. */
+  /** The process has answered that question once; one that knows no such question is left alone. */
   #answers = false;
   #unanswered = 0;
   readonly #ended = Promise.withResolvers<void>();
@@ -118,14 +118,16 @@ export class SupervisedProcess {
     const child = this.#options.launch(program);
     this.#child = child;
     if (child.pid !== undefined) listener.started(identify(child.pid));
-    this.#askForSigns(child);
     child.stdout?.on("data", (chunk: Buffer) => listener.wrote("stdout", chunk));
     child.stderr?.on("data", (chunk: Buffer) => listener.wrote("stderr", chunk));
     child.on("message", (message) => {
-      if (!isProgramMessage(message)) return;
+      if (!isProgramMessage(message) || child !== this.#child) return;
       this.#unanswered = 0;
       if (message.type === "pong") this.#answers = true;
-      if (message.type === "ready") this.#wasReady = true;
+      if (message.type === "ready") {
+        this.#wasReady = true;
+        this.#askForSigns(child);
+      }
       listener.said(message);
     });
     // Without a process there is no exit event: this is what a failed start looks like.
@@ -134,6 +136,7 @@ export class SupervisedProcess {
       if (child.pid === undefined) this.#exited({ code: 1, signal: null });
     });
     child.on("exit", (code, signal) => {
+      this.#watch?.cancel();
       let handled = false;
       const handle = (): void => {
         if (handled) return;
@@ -146,9 +149,10 @@ export class SupervisedProcess {
     });
   }
 
-  /** Kills a process that does nothing any more, and may hold what others wait for, such as a store's write lock. */
+  /** Kills a process that was ready and does nothing any more: it may hold what others wait for, such as a store's write lock. */
   #askForSigns(child: ChildProcess): void {
     const { timers, hangMs, listener } = this.#options;
+    this.#watch?.cancel();
     this.#answers = false;
     this.#unanswered = 0;
     if (hangMs === 0) return;
@@ -168,7 +172,6 @@ export class SupervisedProcess {
 
   #exited(exit: Exit): void {
     const { clock, timers, listener } = this.#options;
-    this.#watch?.cancel();
     if (this.#stopping) {
       listener.stopped(exit, this.#killed);
       this.#end();

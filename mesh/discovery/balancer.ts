@@ -1,7 +1,7 @@
 import type { Endpoint } from "./endpoint.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** To be avoided by a call that was sent before by somebody who does not say where: rather the one that has answered last. */
+/** What to avoid for a call that was sent before by somebody who does not say where: nobody, but one that is silent sooner than else. */
 export const SOMEWHERE: readonly string[] = [""];
 
 /** Chooses among endpoints. */

@@ -38,6 +38,9 @@ export class CallReport {
 
   /** The answer is complete: an answer without a status is none. `trailers`: undefined where there were none. */
   answerEnded(trailers: HeaderList | undefined): void {
+    // One that is an error alone is an answer all the same.
+    if (this.#sent !== undefined) this.#candidate?.answered(this.#sent);
+    this.#sent = undefined;
     const status = trailers?.get(GRPC_STATUS) ?? this.#head?.get(GRPC_STATUS);
     this.end(status === "0" ? "ok" : status === undefined ? "failed" : outcomeOf(Number(status)));
   }

@@ -46,6 +46,7 @@ test("every wrong variable is listed at once, with what is wrong and what it is 
     HEDDLE_DATA: " ",
     HEDDLE_LOG_LEVEL: "loud",
     HEDDLE_DRAIN_MS: "-1",
+    HEDDLE_HANG_MS: "30",
   };
   const problems = problemsOf(env, { ...MESH_VARIABLES, ...OWN });
   expect(problems.map((problem) => problem.split(":")[0]).toSorted()).toEqual(

@@ -28,6 +28,14 @@ const integer = makeValidator<number>((text) => {
   return Number(text);
 });
 
+/** Milliseconds that may be none; so few that they were meant for seconds would end what is well. */
+const SECOND_MS = 1_000;
+const noneOrASecond = makeValidator<number>((text) => {
+  const ms = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(ms === 0 || ms >= SECOND_MS)) throw new EnvError(`"${text}" is neither 0 nor ${SECOND_MS} or more`);
+  return ms;
+});
+
 const portNumber = makeValidator<number>((text) => {
   const port = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(port >= 0 && port <= 65_535)) throw new EnvError(`"${text}" is not a port: 0 to 65535`);
@@ -143,7 +151,7 @@ export const MESH_VARIABLES = {
   HEDDLE_LOG_LEVEL: logLevel({ default: "info", desc: `one of ${LOG_LEVELS.join(", ")}` }),
   HEDDLE_WIRE: wireChoice({ default: "heddle", desc: "who speaks HTTP/2: heddle, or node for Node's own beside it" }),
   HEDDLE_DRAIN_MS: integer({ default: 10_000, desc: "milliseconds that running calls get to finish at the end" }),
-  HEDDLE_HANG_MS: integer({
+  HEDDLE_HANG_MS: noneOrASecond({
     default: 30_000,
     desc: "milliseconds without a sign of life after which `heddle up` kills a process, and starts another; 0: never",
   }),

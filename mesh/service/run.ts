@@ -151,7 +151,7 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
   log.info({ address, instanceId, version: definition.version, startMs: tookMs }, "ready");
   // Written now, because a process that is killed writes nothing at its end.
   flushCompileCache();
-  process.send?.({
+  tellSupervisor({
     type: "ready",
     service: definition.name,
     version: definition.version,
@@ -161,17 +161,22 @@ export const announce = (running: RunningService, runtime: Runtime, startMs: num
   });
 };
 
+/** One that is gone is no error: its end is told of otherwise. */
+const tellSupervisor = (message: object): void => {
+  process.send?.(message, undefined, undefined, () => undefined);
+};
+
 /** Tells a supervisor that asks how the calls have ended, so that it can judge a version by them. */
 const answerCounts = ({ definition, server }: RunningService): void => {
   process.on("message", (message: { readonly type?: unknown } | null) => {
-    if (message?.type === "count") process.send?.({ type: "counts", service: definition.name, ...server.counts() });
+    if (message?.type === "count") tellSupervisor({ type: "counts", service: definition.name, ...server.counts() });
   });
 };
 
 /** Gives a supervisor that asks a sign of life, in the name of one service of the process. */
 export const answerPings = ({ definition }: RunningService): void => {
   process.on("message", (message: { readonly type?: unknown } | null) => {
-    if (message?.type === "ping") process.send?.({ type: "pong", service: definition.name });
+    if (message?.type === "ping") tellSupervisor({ type: "pong", service: definition.name });
   });
 };
 
@@ -179,7 +184,7 @@ export const answerPings = ({ definition }: RunningService): void => {
 export const tellRefusal =
   ({ definition, instanceId }: RunningService) =>
   (refusal: Refusal): void => {
-    process.send?.({
+    tellSupervisor({
       type: "refused",
       service: definition.name,
       version: definition.version,

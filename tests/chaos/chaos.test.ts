@@ -27,7 +27,7 @@ interface Trouble {
 const during = async (
   forMs: number,
   begin: (victim: Victim) => void | Promise<void>,
-  end: (victim: Victim) => void = () => undefined,
+  end: (victim: Victim) => void | Promise<void> = () => undefined,
 ): Promise<Trouble> => {
   const mesh = await startChaosMesh();
   onTestFinished(() => mesh.stop(), 60_000);
@@ -37,7 +37,7 @@ const during = async (
   const fromMs = systemClock.nowMs();
   await begin(victim);
   await systemTimers.sleep(forMs);
-  end(victim);
+  await end(victim);
   const toMs = systemClock.nowMs();
   await systemTimers.sleep(CALM_MS);
   const calls = await mesh.calls.stop();
@@ -91,9 +91,9 @@ describe("nobody is told: reads are answered by others within a second, and what
         if (isWriting) await victim.lock(true);
         victim.signal("SIGSTOP");
       },
-      (victim) => {
+      async (victim) => {
         victim.signal("SIGCONT");
-        if (isWriting) void victim.lock(false);
+        if (isWriting) await victim.lock(false);
       },
     );
     isNoticed(trouble, ({ beginMs, message }) => beginMs < trouble.toMs && STORE_IS_LOCKED.test(message));

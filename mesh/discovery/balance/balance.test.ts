@@ -121,28 +121,95 @@ describe("a choice", () => {
   test("knows one as silent whose callers never wait for long", () => {
     const { call, picks, times } = start(["a", "b"]);
     call("a", "ok", 1);
-    call("b", "ok", 50);
-    times(3, () => call("a", "left", 20));
+    call("b", "failed", 2_000);
+    call("b", "ok", 400);
+    times(3, () => call("a", "left", 60));
     expect(picks(10)).toEqual({ b: 10 });
     call("a", "ok", 1);
     expect(picks(10)).toEqual({ a: 10 });
   });
 
-  test("of a call that was sent before goes to the one that has answered last, wherever it was", () => {
-    const { call, pickOnly, picks, clock, balancer } = start(["a", "b"]);
-    call("a", "ok", 1);
-    call("b", "ok", 40);
+  test("takes nobody for silent that answers as slowly as all do", () => {
+    const { call, pickOnly, picks, clock, times } = start(["a", "b"]);
+    times(200, () => call("a", "ok", 300));
+    times(200, () => call("b", "ok", 300));
+    times(5, () => pickOnly("b").begin());
     const waiting = pickOnly("a");
     waiting.begin();
     waiting.sent();
-    clock.advance(3);
+    clock.advance(290);
+    expect(picks(10)).toEqual({ a: 10 });
+  });
+
+  test("is no longer than an answer, whoever that is for, and whether it is one of those that are timed", () => {
+    const { balancer, pickOnly, picks, clock, call } = start(["a", "b"]);
+    call("a", "ok", 1);
+    call("b", "ok", 1);
+    const waiting = pickOnly("a");
+    waiting.begin();
+    const sent = waiting.sent();
+    clock.advance(5_000);
+    expect(picks(10)).toEqual({ b: 10 });
+    const stream = pickOnly("a");
+    stream.begin();
+    stream.end("ok");
+    for (let count = 0; count < 1_000; count++) pickOnly("b").begin();
+    expect(picks(10)).toEqual({ a: 10 });
+    clock.advance(5_000);
+    // Alone, its answers are not timed, and are answers all the same.
+    balancer.update([endpoint("a")]);
+    call("a", "ok", 1);
+    balancer.update([endpoint("a"), endpoint("b")]);
+    const other = pickOnly("b");
+    for (let count = 0; count < 1_000; count++) other.begin();
+    expect(picks(10)).toEqual({ a: 10 });
+    waiting.end("left", sent);
+  });
+
+  test("does not leave calls to one that is silent because another is new", () => {
+    const { balancer, clock, call, pickOnly, picks } = start(["a"]);
+    clock.advance(60_000);
+    balancer.update([endpoint("a"), endpoint("b")]);
+    call("a", "ok", 1);
+    const waiting = pickOnly("a");
+    waiting.begin();
+    waiting.sent();
+    clock.advance(1_000);
+    expect(picks(50)).toEqual({ b: 50 });
+  });
+
+  test("of a call that was sent before does not go to one that keeps silent for a moment", () => {
+    const { call, pickOnly, picks, clock, balancer, times } = start(["a", "b"]);
+    times(100, () => call("a", "ok", 10));
+    times(100, () => call("b", "ok", 10));
+    times(5, () => pickOnly("b").begin());
+    const waiting = pickOnly("a");
+    waiting.begin();
+    waiting.sent();
+    clock.advance(25);
     expect(picks(10)).toEqual({ a: 10 });
     expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ b: 10 });
-    const other = pickOnly("b");
-    other.begin();
-    other.sent();
-    clock.advance(1);
-    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ b: 10 });
+  });
+
+  test("of a call that was sent before does not go to one because that refuses at once", () => {
+    const { call, pickOnly, picks, balancer, clock, times } = start(["a", "b"]);
+    times(100, () => call("a", "ok", 10));
+    times(5, () => call("b", "overloaded", 1));
+    const waiting = pickOnly("a");
+    waiting.begin();
+    waiting.sent();
+    clock.advance(15);
+    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ a: 10 });
+  });
+
+  test("of a call that was sent before goes to one that answers, of those where it was not", () => {
+    const { call, pickOnly, picks, balancer, clock } = start(["a", "b", "c"]);
+    for (const id of ["a", "b", "c"]) call(id, "ok", 10);
+    const waiting = pickOnly("c");
+    waiting.begin();
+    waiting.sent();
+    clock.advance(5_000);
+    expect(picks(50, balancer, ["a:1"])).toEqual({ b: 50 });
   });
 
   test("avoids what it is told to, where there is another", () => {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../runtime/index.ts";
-import type { Picker } from "../balancer.ts";
+import { type Picker, SOMEWHERE } from "../balancer.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Chance } from "./chance.ts";
 import { NEAR_OVERPROVISION, SLOW_START_MS, SLOW_START_SHARE_MIN } from "./limits.ts";
@@ -20,8 +20,6 @@ export interface Known {
   lookAt(nowMs: number): void;
 }
 
-/** Times that two are drawn for one that is not to be avoided. */
-const DRAWS_MAX = 3;
 /** Times that one is drawn for another that does not stand back. */
 const NEW_DRAWS_MAX = 6;
 
@@ -59,9 +57,8 @@ export class Choice implements Picker {
       each.offerProbe();
       return each;
     }
-    const pool = this.#pool();
-    const picked = this.#better(pool, nowMs, avoid !== undefined && avoid.length > 0);
-    return isAvoided(picked, avoid) ? this.#another(avoid, nowMs) : picked;
+    const again = avoid === undefined || avoid.length === 0 ? undefined : avoid;
+    return this.#better(this.#pool(), nowMs, again) ?? this.#another(again, nowMs);
   }
 
   #look(): void {
@@ -88,23 +85,40 @@ export class Choice implements Picker {
     return this.#nearShare >= 1 || this.#known.chance.share() < this.#nearShare ? this.#near : this.#far;
   }
 
-  /** The better of two. `pool`: at least one. */
-  #better(pool: readonly WeighedEndpoint[], nowMs: number, isAgain: boolean): WeighedEndpoint {
-    const { chance } = this.#known;
-    const { length } = pool;
-    let one = chance.below(length);
-    if (length === 1) return pool[one] as WeighedEndpoint;
+  /** The better of two, or the only one; undefined where all are to be avoided. `avoid`: undefined for a call that is sent for the first time. */
+  #better(
+    pool: readonly WeighedEndpoint[],
+    nowMs: number,
+    avoid: readonly string[] | undefined,
+  ): WeighedEndpoint | undefined {
+    let one = this.#draw(pool, avoid);
+    if (pool.length === 1 || one === undefined) return one === undefined ? undefined : pool[one];
     const someAreNew = nowMs - this.#newestMs < SLOW_START_MS;
     // One that is new stands back, now and then; both of two that are new would do so alike.
     for (let draws = 1; someAreNew && draws < NEW_DRAWS_MAX && this.#standsBack(pool[one], nowMs); draws++) {
-      one = chance.below(length);
+      one = this.#draw(pool, avoid) ?? one;
     }
-    let other = chance.below(length - 1);
-    if (other >= one) other++;
+    const other = this.#draw(pool, avoid, one);
     const first = pool[one] as WeighedEndpoint;
-    const second = pool[other] as WeighedEndpoint;
-    if (someAreNew && !first.isSilentBeside(second, nowMs) && this.#standsBack(second, nowMs)) return first;
+    const second = other === undefined ? undefined : pool[other];
+    if (second === undefined) return first;
+    const isAgain = avoid !== undefined;
+    if (someAreNew && !first.isSilentBeside(second, nowMs, isAgain) && this.#standsBack(second, nowMs)) return first;
     return second.isBetterThan(first, nowMs, isAgain) ? second : first;
+  }
+
+  /** The place of one in `pool`, at least one long, that is not to be avoided, and another than the one at `but`; undefined: there is none. */
+  #draw(pool: readonly WeighedEndpoint[], avoid: readonly string[] | undefined, but?: number): number | undefined {
+    const { chance } = this.#known;
+    const { length } = pool;
+    let index = but === undefined ? chance.below(length) : chance.below(length - 1);
+    if (but !== undefined && index >= but) index++;
+    if (avoid === undefined) return index;
+    for (let step = 0; step < length; step++) {
+      if (index !== but && !isAvoided(pool[index] as WeighedEndpoint, avoid)) return index;
+      index = index + 1 === length ? 0 : index + 1;
+    }
+    return undefined;
   }
 
   #standsBack(endpoint: WeighedEndpoint | undefined, nowMs: number): boolean {
@@ -113,17 +127,13 @@ export class Choice implements Picker {
     return share < 1 && this.#known.chance.share() >= share;
   }
 
-  /** One that is not to be avoided: the better of two where that is soon found, else any; where there is none, any that is. */
-  #another(avoid: readonly string[] | undefined, nowMs: number): WeighedEndpoint {
-    for (let draws = 1; draws < DRAWS_MAX; draws++) {
-      const picked = this.#better(this.#pool(), nowMs, true);
-      if (!isAvoided(picked, avoid)) return picked;
-    }
+  /** Any that is not to be avoided, wherever it is; where there is none, the better of those that are. */
+  #another(avoid: readonly string[] | undefined, nowMs: number): WeighedEndpoint | undefined {
     return (
       this.#anyBut(this.#near, avoid) ??
       this.#anyBut(this.#far, avoid) ??
       this.#anyBut(this.#ejected, avoid) ??
-      this.#better(this.#pool(), nowMs, true)
+      this.#better(this.#pool(), nowMs, SOMEWHERE)
     );
   }
 

@@ -3,7 +3,8 @@ import { LATENCY_DECAY_MS, LATENCY_MS_MIN, LATENCY_UNKNOWN_MS, TYPICAL_WEIGHT } 
 /** What is typical of the endpoints of one balancer, in milliseconds. */
 export class TypicalLatency {
   #ms = LATENCY_UNKNOWN_MS;
-  #answerLog = 0;
+  #answerLog = Math.log(LATENCY_UNKNOWN_MS);
+  /** NaN: to be worked out. */
   #answerMs = LATENCY_UNKNOWN_MS;
   #isKnown = false;
 
@@ -14,6 +15,7 @@ export class TypicalLatency {
 
   /** How long an answer takes: a geometric mean, which some that take a thousand times as long, such as writes that wait, hardly move. */
   get answerMs(): number {
+    if (Number.isNaN(this.#answerMs)) this.#answerMs = Math.exp(this.#answerLog);
     return this.#answerMs;
   }
 
@@ -28,7 +30,7 @@ export class TypicalLatency {
       this.#answerLog = log;
       this.#isKnown = true;
     }
-    this.#answerMs = Math.exp(this.#answerLog);
+    this.#answerMs = Number.NaN;
   }
 }
 

@@ -48,6 +48,10 @@ export const LATE_FACTOR = 4;
  */
 export const SILENCE_MS_MIN = 100;
 export const SILENCE_FACTOR = 4;
+/** For a call that was sent before, and may wait at one of the two already, less does: so many times as long as an answer takes. */
+export const SILENCE_FACTOR_AGAIN = 2;
+/** Milliseconds of silence that are kept at most: faded to SILENCE_MS_MIN after 30 s, when one call tries it, as one does after an ejection. */
+export const SILENCE_KEPT_MS_MAX = 2_000;
 
 /** Endpoints that one caller of many keeps to, unless it says otherwise: the upper end of what Google's SRE book, chapter 20, advises. */
 export const SUBSET_SIZE = 100;

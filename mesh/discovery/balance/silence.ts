@@ -1,4 +1,5 @@
 import { fading } from "./latency.ts";
+import { SILENCE_KEPT_MS_MAX } from "./limits.ts";
 
 /**
  * For how long an endpoint has let calls wait and answered none. When the last of them has left it is kept, and fades as latency does; the
@@ -8,16 +9,21 @@ import { fading } from "./latency.ts";
 export class Silence {
   /** Calls that wait. */
   #waiting = 0;
-  /** Since when they do, and none was answered. */
+  /** Since when they do, and nothing was heard. */
   #sinceMs = 0;
-  /** Milliseconds that calls had waited when the last of them left, and when that was; 0: one was answered since. */
+  /** Milliseconds that calls had waited when the last of them left, and when that was; 0: something was heard since. */
   #keptMs = 0;
   #leftMs = 0;
+
+  /** There is any. */
+  get lasts(): boolean {
+    return this.#waiting > 0 || this.#keptMs > 0;
+  }
 
   /** Milliseconds. */
   at(nowMs: number): number {
     const waitedMs = this.#waiting === 0 ? 0 : nowMs - this.#sinceMs;
-    return this.#keptMs === 0 ? waitedMs : waitedMs + this.#keptMs * fading(nowMs - this.#leftMs);
+    return waitedMs + this.#keptAt(nowMs);
   }
 
   /** A call waits from now on. */
@@ -29,21 +35,26 @@ export class Silence {
   /** A call that waited is answered. */
   answered(nowMs: number): void {
     this.#waiting--;
-    this.#sinceMs = nowMs;
-    this.#keptMs = 0;
+    this.heard(nowMs);
   }
 
-  /** A call that waited is over, and was not answered. */
-  left(nowMs: number): void {
+  /** A call that waited is over, and was not answered. `usualMs`: what an answer takes, for which it is no silence. */
+  left(nowMs: number, usualMs: number): void {
     if (this.#waiting === 1) {
-      this.#keptMs = this.at(nowMs);
+      const vainMs = Math.max(0, nowMs - this.#sinceMs - usualMs);
+      this.#keptMs = Math.min(this.#keptAt(nowMs) + vainMs, SILENCE_KEPT_MS_MAX);
       this.#leftMs = nowMs;
     }
     this.#waiting--;
   }
 
-  /** Something was heard of it that nobody has timed. */
-  forget(): void {
+  /** It has given a sign of life, whoever that was for. */
+  heard(nowMs: number): void {
+    this.#sinceMs = nowMs;
     this.#keptMs = 0;
+  }
+
+  #keptAt(nowMs: number): number {
+    return this.#keptMs === 0 ? 0 : this.#keptMs * fading(nowMs - this.#leftMs);
   }
 }

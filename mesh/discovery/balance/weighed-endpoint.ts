@@ -10,6 +10,7 @@ import {
   PENALTY_MAX,
   PROBE_MS,
   SILENCE_FACTOR,
+  SILENCE_FACTOR_AGAIN,
   SILENCE_MS_MIN,
   SLOW_START_MS,
 } from "./limits.ts";
@@ -75,21 +76,17 @@ export class WeighedEndpoint implements Candidate {
     this.#latency = new PeakLatency(deps.typical);
   }
 
-  /**
-   * Whether a call should rather go to it: it answers at all, or costs less. `isAgain`: the call waits at one of them already, or did, so
-   * that what matters is who has answered last.
-   */
+  /** Whether a call should rather go to it: it answers at all, or costs less. `isAgain`: the call may wait at one of them already. */
   isBetterThan(other: WeighedEndpoint, nowMs: number, isAgain: boolean): boolean {
     const ownMs = this.#silence.at(nowMs);
     const otherMs = other.#silence.at(nowMs);
-    if (isAgain && ownMs !== otherMs) return ownMs < otherMs;
-    if (this.#isSilence(ownMs, otherMs)) return false;
-    return this.#isSilence(otherMs, ownMs) || this.#costAt(nowMs, ownMs) < other.#costAt(nowMs, otherMs);
+    if (this.#isSilence(ownMs, otherMs, isAgain)) return false;
+    return this.#isSilence(otherMs, ownMs, isAgain) || this.#costAt(nowMs, ownMs) < other.#costAt(nowMs, otherMs);
   }
 
   /** It answers nothing, and the other one does. */
-  isSilentBeside(other: WeighedEndpoint, nowMs: number): boolean {
-    return this.#isSilence(this.#silence.at(nowMs), other.#silence.at(nowMs));
+  isSilentBeside(other: WeighedEndpoint, nowMs: number, isAgain: boolean): boolean {
+    return this.#isSilence(this.#silence.at(nowMs), other.#silence.at(nowMs), isAgain);
   }
 
   /** It would be ejected if it might be. */
@@ -133,9 +130,10 @@ export class WeighedEndpoint implements Candidate {
   end(outcome: Outcome, sent = NOT_MEASURED): void {
     if (this.#inFlight === 0) throw new Error("More calls have ended than begun.");
     this.#inFlight--;
-    if (sent !== NOT_MEASURED) this.#silence.left(this.#clock.monotonicMs());
+    if (sent !== NOT_MEASURED) this.#silence.left(this.#clock.monotonicMs(), this.#typical.answerMs);
+    // To have no room is an answer.
+    if (outcome === "ok" || outcome === "overloaded") this.#heard();
     if (outcome === "ok") {
-      this.#silence.forget();
       this.successes++;
       this.#failuresInARow = 0;
       if (this.ejection?.stage === "probed") this.#warden.restore(this);
@@ -167,13 +165,19 @@ export class WeighedEndpoint implements Candidate {
     };
   }
 
+  #heard(): void {
+    if (this.#silence.lasts) this.#silence.heard(this.#clock.monotonicMs());
+  }
+
   /** How long a further call would have to wait, about. */
   #costAt(nowMs: number, silentMs: number): number {
     return Math.max(this.#latency.at(nowMs), silentMs) * this.#penaltyAt(nowMs) * (this.#inFlight + 1);
   }
 
-  #isSilence(ms: number, otherMs: number): boolean {
-    return ms >= SILENCE_MS_MIN && ms >= SILENCE_FACTOR * Math.max(otherMs, this.#typical.answerMs);
+  #isSilence(ms: number, otherMs: number, isAgain: boolean): boolean {
+    if (ms < SILENCE_FACTOR * otherMs || ms === 0) return false;
+    if (isAgain) return ms >= SILENCE_FACTOR_AGAIN * this.#typical.answerMs;
+    return ms >= SILENCE_MS_MIN && ms >= SILENCE_FACTOR * this.#typical.answerMs;
   }
 
   #endBadly(outcome: Exclude<Outcome, "ok">, sent: number): void {
