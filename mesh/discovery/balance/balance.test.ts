@@ -178,6 +178,34 @@ describe("a choice", () => {
     expect(picks(50)).toEqual({ b: 50 });
   });
 
+  test("goes to one that has answered well not long ago rather than to one that has not, though calls wait at both", () => {
+    const { call, pickOnly, picks, clock, balancer, times } = start(["a", "b"]);
+    const wait = (id: string) => {
+      const candidate = pickOnly(id);
+      candidate.begin();
+      candidate.sent();
+    };
+    times(100, () => call("a", "ok", 10));
+    clock.advance(2_000);
+    times(3, () => call("b", "failed", 1_000));
+    call("b", "ok", 2_000);
+    call("b", "ok", 10);
+    wait("b");
+    clock.advance(5);
+    wait("a");
+    clock.advance(50);
+    expect(picks(10)).toEqual({ a: 10 });
+    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ b: 10 });
+    clock.advance(60);
+    call("b", "ok", 1);
+    clock.advance(40);
+    expect(picks(10)).toEqual({ b: 10 });
+    // None has answered well for long, and what it costs decides again.
+    clock.advance(100);
+    expect(picks(10)).toEqual({ a: 10 });
+    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ a: 10 });
+  });
+
   test("of a call that was sent before does not go to one that keeps silent for a moment", () => {
     const { call, pickOnly, picks, clock, balancer, times } = start(["a", "b"]);
     times(100, () => call("a", "ok", 10));

@@ -43,12 +43,13 @@ export const DEVIATIONS_MAX = 1.9;
  */
 export const LATE_FACTOR = 4;
 /**
- * One of two endpoints is silent when it has let calls wait for so long, and for so many times as long as the other and as an answer takes:
- * whatever the other costs, it is better. Shorter than the first, a pause of a busy process.
+ * One of two endpoints is silent when it has let calls wait for so long, and for so many times as long as an answer takes, where the other
+ * has answered well within that time and it has not, or has kept others waiting for so many times as short: whatever the other costs, it is
+ * better. Shorter than the first, a pause of a busy process.
  */
 export const SILENCE_MS_MIN = 100;
 export const SILENCE_FACTOR = 4;
-/** For a call that was sent before, and may wait at one of the two already, less does: so many times as long as an answer takes. */
+/** For a call that was sent before, and may wait at one of the two already, so many times as long as an answer takes will do. */
 export const SILENCE_FACTOR_AGAIN = 2;
 /** Milliseconds of silence that are kept at most: faded to SILENCE_MS_MIN after 30 s, when one call tries it, as one does after an ejection. */
 export const SILENCE_KEPT_MS_MAX = 2_000;

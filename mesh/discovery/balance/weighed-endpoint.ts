@@ -60,6 +60,9 @@ export class WeighedEndpoint implements Candidate {
   #inFlight = 0;
   /** Of the calls that are timed, once they are sent to their end. */
   readonly #silence = new Silence();
+  /** When an answer came last, and when one that was good did: `Clock.monotonicMs`. */
+  #answeredMs = Number.NEGATIVE_INFINITY;
+  #goodMs = Number.NEGATIVE_INFINITY;
   #failuresInARow = 0;
   #penalty = 1;
   #penalizedMs = 0;
@@ -80,13 +83,15 @@ export class WeighedEndpoint implements Candidate {
   isBetterThan(other: WeighedEndpoint, nowMs: number, isAgain: boolean): boolean {
     const ownMs = this.#silence.at(nowMs);
     const otherMs = other.#silence.at(nowMs);
-    if (this.#isSilence(ownMs, otherMs, isAgain)) return false;
-    return this.#isSilence(otherMs, ownMs, isAgain) || this.#costAt(nowMs, ownMs) < other.#costAt(nowMs, otherMs);
+    if (ownMs > 0 && this.#isSilent(ownMs, other, otherMs, nowMs, isAgain)) return false;
+    if (otherMs > 0 && other.#isSilent(otherMs, this, ownMs, nowMs, isAgain)) return true;
+    return this.#costAt(nowMs, ownMs) < other.#costAt(nowMs, otherMs);
   }
 
   /** It answers nothing, and the other one does. */
   isSilentBeside(other: WeighedEndpoint, nowMs: number, isAgain: boolean): boolean {
-    return this.#isSilence(this.#silence.at(nowMs), other.#silence.at(nowMs), isAgain);
+    const ownMs = this.#silence.at(nowMs);
+    return ownMs > 0 && this.#isSilent(ownMs, other, other.#silence.at(nowMs), nowMs, isAgain);
   }
 
   /** It would be ejected if it might be. */
@@ -123,6 +128,7 @@ export class WeighedEndpoint implements Candidate {
   answered(sent: number): void {
     if (sent === NOT_MEASURED) return;
     const nowMs = this.#clock.monotonicMs();
+    this.#answeredMs = nowMs;
     this.#silence.answered(nowMs);
     this.#latency.learn(nowMs - sent, nowMs);
   }
@@ -134,6 +140,7 @@ export class WeighedEndpoint implements Candidate {
     // To have no room is an answer.
     if (outcome === "ok" || outcome === "overloaded") this.#heard();
     if (outcome === "ok") {
+      this.#goodMs = this.#answeredMs;
       this.successes++;
       this.#failuresInARow = 0;
       if (this.ejection?.stage === "probed") this.#warden.restore(this);
@@ -174,10 +181,12 @@ export class WeighedEndpoint implements Candidate {
     return Math.max(this.#latency.at(nowMs), silentMs) * this.#penaltyAt(nowMs) * (this.#inFlight + 1);
   }
 
-  #isSilence(ms: number, otherMs: number, isAgain: boolean): boolean {
-    if (ms < SILENCE_FACTOR * otherMs || ms === 0) return false;
-    if (isAgain) return ms >= SILENCE_FACTOR_AGAIN * this.#typical.answerMs;
-    return ms >= SILENCE_MS_MIN && ms >= SILENCE_FACTOR * this.#typical.answerMs;
+  #isSilent(ownMs: number, other: WeighedEndpoint, otherMs: number, nowMs: number, isAgain: boolean): boolean {
+    const usualMs = this.#typical.answerMs;
+    const newsMs = Math.max(SILENCE_MS_MIN, SILENCE_FACTOR * usualMs);
+    if (!isAgain && ownMs < newsMs) return false;
+    if (nowMs - this.#goodMs >= newsMs && nowMs - other.#goodMs < newsMs) return true;
+    return ownMs >= SILENCE_FACTOR * otherMs && ownMs >= SILENCE_FACTOR_AGAIN * usualMs;
   }
 
   #endBadly(outcome: Exclude<Outcome, "ok">, sent: number): void {
