@@ -39,9 +39,12 @@ export const updateReadme = (results: readonly Result[]): void => {
 
 const beside = ({ ours, peers, notMeasured = {} }: Row): string =>
   [
-    ...Object.entries(peers).map(([peer, value]) => `${peer} ${format(value)} (x ${(ours / value).toPrecision(3)})`),
+    ...Object.entries(peers).map(([peer, value]) => `${peer} ${format(value)}${times(ours, value)}`),
     ...Object.entries(notMeasured).map(([peer, missing]) => `${peer} not measured: ${missing}`),
   ].join(", ");
+
+/** Nothing is so many times nothing. */
+const times = (ours: number, value: number): string => (value === 0 ? "" : ` (x ${(ours / value).toPrecision(3)})`);
 
 const format = (value: number): string => value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 

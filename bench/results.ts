@@ -6,7 +6,7 @@ export interface Result extends Row {
   readonly workload: string;
   /** The day, the machine, the versions and the rounds that it is true of. */
   readonly conditions: string;
-  /** Ours for one of each peer's. */
+  /** Ours for one of each peer's that is not 0. */
   readonly ratio: Readonly<Record<string, number>>;
 }
 
@@ -31,4 +31,9 @@ export const withRows = (
 };
 
 const ratios = ({ ours, peers }: Row): Record<string, number> =>
-  Object.fromEntries(Object.entries(peers).map(([peer, value]) => [peer, Math.round((ours / value) * 1000) / 1000]));
+  Object.fromEntries(
+    Object.entries(peers)
+      // Nothing is so many times nothing.
+      .filter(([, value]) => value !== 0)
+      .map(([peer, value]) => [peer, Math.round((ours / value) * 1000) / 1000]),
+  );
