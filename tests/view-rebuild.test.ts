@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { BillingService } from "@heddle/contracts/billing/v1";
+import { CreditScoreFactorKind, CreditScoreService } from "@heddle/contracts/creditscore/v2";
 import { CustomerService } from "@heddle/contracts/customer/v1";
 import { SubscriptionService } from "@heddle/contracts/heddle/events/v1";
 import { OverviewService } from "@heddle/contracts/overview/v1";
@@ -23,14 +24,21 @@ test("a view is built again from the first event while the old one answers, and 
           .client(CustomerService)
           .createCustomer({ givenName: "Ada", familyName: `Lovelace ${n}`, email: `${n}@example.com` });
         const customerId = customer?.id ?? "";
-        const creditLimit = { currencyCode: "USD", minorUnits: BigInt(n) };
+        // Never none at all: an unused line moves the score.
+        const creditLimit = { currencyCode: "USD", minorUnits: BigInt(n + 1) };
         await mesh.client(BillingService).openAccount({ customerId, creditLimit });
         return customerId;
       }),
     );
-    const agreed = async (customerId: string) =>
+    // Whoever asks for a score before its service has heard of the account gets a first one, and the last one is on its way.
+    const unscored = async (customerId: string) => {
+      const { creditScore } = await mesh.client(CreditScoreService).getCreditScore({ customerId });
+      return creditScore?.factors.some(({ kind }) => kind === CreditScoreFactorKind.CREDIT_USE) ? [] : [customerId];
+    };
+    await vi.waitFor(async () => expect((await Promise.all(ids.map(unscored))).flat()).toEqual([]), PATIENCE);
+    const differing = async (customerId: string) =>
       (await overviews.checkCustomerOverview({ customerId })).agrees ? [] : [customerId];
-    await vi.waitFor(async () => expect((await Promise.all(ids.map(agreed))).flat()).toEqual([]), PATIENCE);
+    await vi.waitFor(async () => expect((await Promise.all(ids.map(differing))).flat()).toEqual([]), PATIENCE);
     const list = async () => (await overviews.listCustomerOverviews({ pageSize: 500 })).customerOverviews;
     const before = await list();
     expect(before).toHaveLength(COUNT);
