@@ -31,3 +31,9 @@ test("rows are in the order of the workloads, and those of none are dropped", ()
   const after = withRows(before, { workload: "client", conditions: "Tuesday", rows }, ["client", "relay"]);
   expect(after.map(({ name }) => name)).toEqual(["client", "relay"]);
 });
+
+test("a peer that measured nothing has no ratio", () => {
+  const row = { name: "client", ours: 3, unit: "ms", peers: { idle: 0, busy: 6 } };
+  const [found] = withRows([], { workload: "client", conditions: "Tuesday", rows: [row] }, ["client"]);
+  expect(found?.ratio).toEqual({ busy: 0.5 });
+});

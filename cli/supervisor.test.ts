@@ -69,7 +69,7 @@ const eventsOf = <T extends SupervisorEvent["type"]>(type: T) =>
 
 test("a program that is stopped from outside is killed when it was silent for too long, and started again", async () => {
   const answered = join(folder, "answered");
-  const mesh = supervise([program("customer", "", answered), program("order")], 10_000, 3_000);
+  const mesh = supervise([program("customer", "notes-pings", answered), program("order")], 10_000, 3_000);
   await mesh.allReady;
   const processes = services.map(({ process }) => process ?? expect.fail("it does not run"));
   await expect.poll(() => existsSync(answered), { timeout: 10_000 }).toBe(true);

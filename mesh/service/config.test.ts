@@ -59,6 +59,13 @@ test("every wrong variable is listed at once, with what is wrong and what it is 
   expect(() => parseConfig(env, MESH_VARIABLES)).toThrow(/HEDDLE_PORT[\s\S]*HEDDLE_DRAIN_MS/);
 });
 
+test("a process may hang for a second and more, or for ever", () => {
+  for (const text of ["0", "1000"]) expect(problemsOf({ HEDDLE_HANG_MS: text })).toEqual([]);
+  for (const text of ["1", "999", "1e4"]) {
+    expect(problemsOf({ HEDDLE_HANG_MS: text })).toEqual([expect.stringContaining("is neither 0 nor 1000 or more")]);
+  }
+});
+
 test.each(["65536", "-1", "1.5", "0x50", "80 ", "1e3"])("%j is not a port", (text) => {
   expect(problemsOf({ HEDDLE_PORT: text })).toEqual([expect.stringContaining("is not a port")]);
 });

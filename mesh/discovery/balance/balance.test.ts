@@ -1,46 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Candidate, type EndpointReport, SOMEWHERE } from "../balancer.ts";
-import type { Outcome } from "../outcome.ts";
-import { type BalancerOptions, createBalancer } from "./balance.ts";
-import { endpoint, seededDeps } from "./fixtures/simulate-calls.ts";
-
-const start = (ids: readonly string[], options: Partial<BalancerOptions> = {}) => {
-  const { clock, below } = seededDeps(7);
-  const changes: EndpointReport[] = [];
-  const balancer = createBalancer({ clock, random: below, changed: (report) => changes.push(report), ...options });
-  balancer.update(ids.map((id) => endpoint(id)));
-  const pickOnly = (id: string): Candidate =>
-    balancer.among(({ instanceId }) => instanceId === id).pick() ?? expect.fail(`${id} is not picked`);
-  /** A call to one of them that takes so long. */
-  const call = (id: string, outcome: Outcome = "ok", ms = 1) => {
-    const candidate = pickOnly(id);
-    candidate.begin();
-    const sent = candidate.sent();
-    clock.advance(ms);
-    if (outcome === "ok") candidate.answered(sent);
-    candidate.end(outcome, outcome === "ok" ? undefined : sent);
-  };
-  const times = (count: number, act: () => void) => {
-    for (let index = 0; index < count; index++) act();
-  };
-  const report = (id: string): EndpointReport =>
-    balancer.describe().find((each) => each.endpoint.instanceId === id) ?? expect.fail(id);
-  /** How often each is picked, when nothing becomes of the calls. */
-  const picks = (count: number, picker: Pick<typeof balancer, "pick"> = balancer, avoid?: string[]) => {
-    const counts: Record<string, number> = {};
-    times(count, () => {
-      const id = picker.pick(avoid)?.endpoint.instanceId ?? "none";
-      counts[id] = (counts[id] ?? 0) + 1;
-    });
-    return counts;
-  };
-  return { clock, balancer, changes, pickOnly, call, times, report, picks };
-};
+import { endpoint } from "./fixtures/simulate-calls.ts";
+import { startBalancer } from "./fixtures/start-balancer.ts";
 
 describe("a choice", () => {
   test("is none among none, and the one that there is, whatever it does", () => {
-    const { balancer, call, times, picks } = start([]);
+    const { balancer, call, times, picks } = startBalancer([]);
     expect(balancer.pick()).toBeUndefined();
     balancer.update([endpoint("a")]);
     times(20, () => call("a", "failed"));
@@ -49,13 +14,13 @@ describe("a choice", () => {
   });
 
   test("goes to the one with the fewest calls on their way, where answers take alike", () => {
-    const { pickOnly, picks } = start(["a", "b"]);
+    const { pickOnly, picks } = startBalancer(["a", "b"]);
     pickOnly("a").begin();
     expect(picks(10)).toEqual({ b: 10 });
   });
 
   test("goes to the one whose answers come sooner, until as many more wait for it", () => {
-    const { call, pickOnly, picks, times } = start(["a", "b"]);
+    const { call, pickOnly, picks, times } = startBalancer(["a", "b"]);
     call("a", "ok", 10);
     call("b", "ok", 40);
     expect(picks(10)).toEqual({ a: 10 });
@@ -63,191 +28,14 @@ describe("a choice", () => {
     expect(picks(10)).toEqual({ b: 10 });
   });
 
-  test("counts an endpoint as slow as it has been silent while calls wait for it, until one is answered", () => {
-    const { call, pickOnly, picks, clock } = start(["a", "b"]);
-    call("a", "ok", 1);
-    call("b", "ok", 40);
-    const [one, other] = [pickOnly("a"), pickOnly("a")];
-    one.begin();
-    other.begin();
-    const [oneSent, otherSent] = [one.sent(), other.sent()];
-    clock.advance(5);
-    expect(picks(10)).toEqual({ a: 10 });
-    clock.advance(10);
-    expect(picks(10)).toEqual({ b: 10 });
-    one.answered(oneSent);
-    one.end("ok");
-    expect(picks(10)).toEqual({ a: 10 });
-    clock.advance(30);
-    expect(picks(10)).toEqual({ b: 10 });
-    other.end("left", otherSent);
-    clock.advance(60_000);
-    call("b", "ok", 40);
-    expect(picks(10)).toEqual({ a: 10 });
-  });
-
-  test("goes to one that answers rather than to one that is silent, whatever it costs", () => {
-    const { call, pickOnly, picks, clock } = start(["a", "b"]);
-    call("a", "ok", 10);
-    for (let count = 0; count < 3; count++) {
-      const failing = pickOnly("b");
-      failing.begin();
-      const sent = failing.sent();
-      clock.advance(2_000);
-      failing.answered(sent);
-      failing.end("failed");
-    }
-    const waiting = pickOnly("a");
-    waiting.begin();
-    const sent = waiting.sent();
-    clock.advance(90);
-    expect(picks(10)).toEqual({ a: 10 });
-    clock.advance(2_000);
-    expect(picks(10)).toEqual({ b: 10 });
-    waiting.end("left", sent);
-    expect(picks(10)).toEqual({ b: 10 });
-    clock.advance(60_000);
-    // It is tried again, and while it does not answer by one call alone.
-    expect(picks(10)).toEqual({ a: 10 });
-    const again = pickOnly("a");
-    again.begin();
-    const sentAgain = again.sent();
-    clock.advance(1_000);
-    expect(picks(10)).toEqual({ b: 10 });
-    again.end("left", sentAgain);
-    expect(picks(10)).toEqual({ b: 10 });
-  });
-
-  test("knows one as silent whose callers never wait for long", () => {
-    const { call, picks, times } = start(["a", "b"]);
-    call("a", "ok", 1);
-    call("b", "failed", 2_000);
-    call("b", "ok", 400);
-    times(3, () => call("a", "left", 60));
-    expect(picks(10)).toEqual({ b: 10 });
-    call("a", "ok", 1);
-    expect(picks(10)).toEqual({ a: 10 });
-  });
-
-  test("takes nobody for silent that answers as slowly as all do", () => {
-    const { call, pickOnly, picks, clock, times } = start(["a", "b"]);
-    times(200, () => call("a", "ok", 300));
-    times(200, () => call("b", "ok", 300));
-    times(5, () => pickOnly("b").begin());
-    const waiting = pickOnly("a");
-    waiting.begin();
-    waiting.sent();
-    clock.advance(290);
-    expect(picks(10)).toEqual({ a: 10 });
-  });
-
-  test("is no longer than an answer, whoever that is for, and whether it is one of those that are timed", () => {
-    const { balancer, pickOnly, picks, clock, call } = start(["a", "b"]);
-    call("a", "ok", 1);
-    call("b", "ok", 1);
-    const waiting = pickOnly("a");
-    waiting.begin();
-    const sent = waiting.sent();
-    clock.advance(5_000);
-    expect(picks(10)).toEqual({ b: 10 });
-    const stream = pickOnly("a");
-    stream.begin();
-    stream.end("ok");
-    for (let count = 0; count < 1_000; count++) pickOnly("b").begin();
-    expect(picks(10)).toEqual({ a: 10 });
-    clock.advance(5_000);
-    // Alone, its answers are not timed, and are answers all the same.
-    balancer.update([endpoint("a")]);
-    call("a", "ok", 1);
-    balancer.update([endpoint("a"), endpoint("b")]);
-    const other = pickOnly("b");
-    for (let count = 0; count < 1_000; count++) other.begin();
-    expect(picks(10)).toEqual({ a: 10 });
-    waiting.end("left", sent);
-  });
-
-  test("does not leave calls to one that is silent because another is new", () => {
-    const { balancer, clock, call, pickOnly, picks } = start(["a"]);
-    clock.advance(60_000);
-    balancer.update([endpoint("a"), endpoint("b")]);
-    call("a", "ok", 1);
-    const waiting = pickOnly("a");
-    waiting.begin();
-    waiting.sent();
-    clock.advance(1_000);
-    expect(picks(50)).toEqual({ b: 50 });
-  });
-
-  test("goes to one that has answered well not long ago rather than to one that has not, though calls wait at both", () => {
-    const { call, pickOnly, picks, clock, balancer, times } = start(["a", "b"]);
-    const wait = (id: string) => {
-      const candidate = pickOnly(id);
-      candidate.begin();
-      candidate.sent();
-    };
-    times(100, () => call("a", "ok", 10));
-    clock.advance(2_000);
-    times(3, () => call("b", "failed", 1_000));
-    call("b", "ok", 2_000);
-    call("b", "ok", 10);
-    wait("b");
-    clock.advance(5);
-    wait("a");
-    clock.advance(50);
-    expect(picks(10)).toEqual({ a: 10 });
-    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ b: 10 });
-    clock.advance(60);
-    call("b", "ok", 1);
-    clock.advance(40);
-    expect(picks(10)).toEqual({ b: 10 });
-    // None has answered well for long, and what it costs decides again.
-    clock.advance(100);
-    expect(picks(10)).toEqual({ a: 10 });
-    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ a: 10 });
-  });
-
-  test("of a call that was sent before does not go to one that keeps silent for a moment", () => {
-    const { call, pickOnly, picks, clock, balancer, times } = start(["a", "b"]);
-    times(100, () => call("a", "ok", 10));
-    times(100, () => call("b", "ok", 10));
-    times(5, () => pickOnly("b").begin());
-    const waiting = pickOnly("a");
-    waiting.begin();
-    waiting.sent();
-    clock.advance(25);
-    expect(picks(10)).toEqual({ a: 10 });
-    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ b: 10 });
-  });
-
-  test("of a call that was sent before does not go to one because that refuses at once", () => {
-    const { call, pickOnly, picks, balancer, clock, times } = start(["a", "b"]);
-    times(100, () => call("a", "ok", 10));
-    times(5, () => call("b", "overloaded", 1));
-    const waiting = pickOnly("a");
-    waiting.begin();
-    waiting.sent();
-    clock.advance(15);
-    expect(picks(10, balancer, [...SOMEWHERE])).toEqual({ a: 10 });
-  });
-
-  test("of a call that was sent before goes to one that answers, of those where it was not", () => {
-    const { call, pickOnly, picks, balancer, clock } = start(["a", "b", "c"]);
-    for (const id of ["a", "b", "c"]) call(id, "ok", 10);
-    const waiting = pickOnly("c");
-    waiting.begin();
-    waiting.sent();
-    clock.advance(5_000);
-    expect(picks(50, balancer, ["a:1"])).toEqual({ b: 50 });
-  });
-
   test("avoids what it is told to, where there is another", () => {
-    const { balancer, picks } = start(["a", "b", "c"]);
+    const { balancer, picks } = startBalancer(["a", "b", "c"]);
     expect(picks(50, balancer, ["a:1", "c:1"])).toEqual({ b: 50 });
     expect(Object.keys(picks(50, balancer, ["a:1", "b:1", "c:1"])).sort()).toEqual(["a", "b", "c"]);
   });
 
   test("among some goes to none else, also when these are ejected", () => {
-    const { balancer, call, times, picks, report } = start(["a", "b", "c"]);
+    const { balancer, call, times, picks, report } = startBalancer(["a", "b", "c"]);
     const some = balancer.among(({ instanceId }) => instanceId === "b");
     expect(picks(20, some)).toEqual({ b: 20 });
     times(5, () => call("b", "failed"));
@@ -260,7 +48,7 @@ describe("a choice", () => {
 
   test("repeats itself with the same chance", () => {
     const order = () => {
-      const { balancer } = start(["a", "b", "c", "d"]);
+      const { balancer } = startBalancer(["a", "b", "c", "d"]);
       return Array.from({ length: 50 }, () => balancer.pick()?.endpoint.instanceId);
     };
     expect(order()).toEqual(order());
@@ -269,7 +57,7 @@ describe("a choice", () => {
 
 describe("latency", () => {
   test("jumps to a peak at once, and comes down by and by", () => {
-    const { call, report, times } = start(["a", "b"]);
+    const { call, report, times } = startBalancer(["a", "b"]);
     call("a", "ok", 10);
     call("a", "ok", 200);
     expect(report("a").latencyMs).toBeCloseTo(200, 0);
@@ -282,7 +70,7 @@ describe("latency", () => {
   });
 
   test("of one that was slow fades to what is typical, and no lower", () => {
-    const { call, clock, report, times } = start(["a", "b"]);
+    const { call, clock, report, times } = startBalancer(["a", "b"]);
     times(500, () => call("a", "ok", 10));
     call("b", "ok", 1_000);
     times(500, () => call("a", "ok", 10));
@@ -292,7 +80,7 @@ describe("latency", () => {
   });
 
   test("is at least what was waited in vain", () => {
-    const { call, report } = start(["a", "b"]);
+    const { call, report } = startBalancer(["a", "b"]);
     call("a", "ok", 1);
     call("a", "left", 700);
     expect(report("a").latencyMs).toBe(700);
@@ -301,7 +89,7 @@ describe("latency", () => {
   });
 
   test("is not measured where there is nothing to choose", () => {
-    const { call, report } = start(["a"]);
+    const { call, report } = startBalancer(["a"]);
     call("a", "ok", 5);
     expect(report("a")).toMatchObject({ latencyMs: undefined, inFlight: 0 });
   });
@@ -309,7 +97,7 @@ describe("latency", () => {
 
 describe("an ejection", () => {
   test("comes with the fifth failure in a row, and an answer in between begins the row anew", () => {
-    const { call, times, report, changes, picks } = start(["a", "b"]);
+    const { call, times, report, changes, picks } = startBalancer(["a", "b"]);
     times(4, () => call("a", "failed"));
     call("a");
     times(4, () => call("a", "failed"));
@@ -323,7 +111,7 @@ describe("an ejection", () => {
   });
 
   test("ends with one call that comes back well, and a share that grows", () => {
-    const { call, times, report, changes, picks, clock, balancer } = start(["a", "b"]);
+    const { call, times, report, changes, picks, clock, balancer } = startBalancer(["a", "b"]);
     times(5, () => call("a", "failed"));
     clock.advance(33_000);
     const probe = balancer.pick();
@@ -342,7 +130,7 @@ describe("an ejection", () => {
   });
 
   test("is longer each time that the call has failed, up to five minutes", () => {
-    const { call, times, report, balancer, clock } = start(["a", "b"]);
+    const { call, times, report, balancer, clock } = startBalancer(["a", "b"]);
     times(5, () => call("a", "failed"));
     const lengths: number[] = [];
     times(12, () => {
@@ -361,7 +149,7 @@ describe("an ejection", () => {
   });
 
   test("goes on when the call that it is tried by says nothing, and the next tries", () => {
-    const { call, times, report, balancer, clock } = start(["a", "b"]);
+    const { call, times, report, balancer, clock } = startBalancer(["a", "b"]);
     times(5, () => call("a", "failed"));
     clock.advance(33_000);
     const probe = balancer.pick();
@@ -372,7 +160,7 @@ describe("an ejection", () => {
   });
 
   test("does not last for as long as the call that it is tried by: where that is still on its way, another tries", () => {
-    const { call, times, report, balancer, clock } = start(["a", "b"]);
+    const { call, times, report, balancer, clock } = startBalancer(["a", "b"]);
     times(5, () => call("a", "failed"));
     clock.advance(33_000);
     const watch = balancer.pick();
@@ -390,7 +178,7 @@ describe("an ejection", () => {
 
   test("comes by comparison too, where five have calls enough", () => {
     const ids = ["a", "b", "c", "d", "e", "f"];
-    const { call, times, report, clock, balancer } = start(ids);
+    const { call, times, report, clock, balancer } = startBalancer(ids);
     for (const id of ids) {
       times(30, () => {
         times(3, () => call(id));
@@ -406,7 +194,7 @@ describe("an ejection", () => {
   });
 
   test("does not come for want of room, but such an endpoint gets fewer calls for a while", () => {
-    const { call, times, report, picks, clock } = start(["a", "b"]);
+    const { call, times, report, picks, clock } = startBalancer(["a", "b"]);
     for (const id of ["a", "b"]) call(id, "ok", 10);
     times(50, () => call("a", "overloaded"));
     expect(report("a")).toMatchObject({ ejectedForMs: undefined });
@@ -417,7 +205,7 @@ describe("an ejection", () => {
   });
 
   test("comes for deadlines that others would have met, and not for short ones", () => {
-    const { call, times, report } = start(["a", "b"]);
+    const { call, times, report } = startBalancer(["a", "b"]);
     times(100, () => call("b", "ok", 10));
     times(20, () => call("a", "late", 20));
     expect(report("a").state).not.toBe("ejected");
@@ -426,7 +214,7 @@ describe("an ejection", () => {
   });
 
   test("is taken back when those that are left fail too, and no more often than every ten seconds", () => {
-    const { call, times, report, changes, clock } = start(["a", "b"]);
+    const { call, times, report, changes, clock } = startBalancer(["a", "b"]);
     times(5, () => call("a", "failed"));
     times(4, () => call("b", "failed"));
     expect(report("a").state).toBe("ejected");
@@ -448,7 +236,7 @@ describe("an ejection", () => {
 
   test("spares the last but one in ten, and is taken back when others leave", () => {
     const ids = Array.from({ length: 20 }, (_, index) => `r${index}`);
-    const { call, times, balancer } = start(ids);
+    const { call, times, balancer } = startBalancer(ids);
     // All but one, or those ejected would be taken back.
     for (const id of ids.slice(0, -1)) times(10, () => call(id, "failed"));
     const ejected = () => balancer.describe().filter(({ ejectedForMs }) => ejectedForMs !== undefined);
@@ -462,7 +250,7 @@ describe("an ejection", () => {
 
 describe("an update", () => {
   test("keeps what was learned of those that stay, and forgets those that go or move", () => {
-    const { balancer, call, report } = start(["a", "b"]);
+    const { balancer, call, report } = startBalancer(["a", "b"]);
     call("a", "ok", 40);
     call("b", "ok", 40);
     const candidate = balancer.pick();
@@ -478,12 +266,12 @@ describe("an update", () => {
   });
 
   test("does not slow those down that are all new", () => {
-    const { picks } = start(["a", "b", "c", "d"]);
+    const { picks } = startBalancer(["a", "b", "c", "d"]);
     for (const count of Object.values(picks(400))) expect(count).toBeGreaterThan(60);
   });
 
   test("gives a new one a tenth of its share at first, and more and more", () => {
-    const { balancer, clock, picks } = start(["a", "b"]);
+    const { balancer, clock, picks } = startBalancer(["a", "b"]);
     clock.advance(60_000);
     balancer.update(["a", "b", "c"].map((id) => endpoint(id)));
     const first = picks(2_000).c ?? 0;
@@ -505,7 +293,7 @@ describe("near endpoints", () => {
     ...Array.from({ length: far }, (_, index) => endpoint(`far${index}`, { locality: "b" })),
   ];
   const startAt = (near: number, far: number) => {
-    const started = start([], { locality: "a" });
+    const started = startBalancer([], { locality: "a" });
     started.balancer.update(places(near, far));
     const farShare = () => {
       const counts = Object.entries(started.picks(1_000));
@@ -539,7 +327,7 @@ describe("near endpoints", () => {
 describe("a subset", () => {
   const many = Array.from({ length: 200 }, (_, index) => `r${index}`);
   const chosen = (key: string, ids: readonly string[] = many, size?: number) => {
-    const { balancer } = start(ids, { subset: size === undefined ? { key } : { key, size } });
+    const { balancer } = startBalancer(ids, { subset: size === undefined ? { key } : { key, size } });
     return new Set(balancer.describe().map((each) => each.endpoint.instanceId));
   };
 
@@ -574,6 +362,6 @@ describe("a subset", () => {
 });
 
 test("more ends than begins are a mistake that is told", () => {
-  const { pickOnly } = start(["a", "b"]);
+  const { pickOnly } = startBalancer(["a", "b"]);
   expect(() => pickOnly("a").end("ok")).toThrow("ended");
 });
