@@ -1,8 +1,12 @@
 import { SubscriptionState } from "@heddle/contracts/heddle/events/v1";
 import { expect, test } from "vitest";
+import { type NoParams, sql } from "../store/index.ts";
 import { expectFailure } from "../testing/index.ts";
 import { counted, cutOff, eventually, rowsOf, startSink, startSource, temporaryFolder } from "./fixtures/event-mesh.ts";
 import { viewGeneration } from "./index.ts";
+import { beginRebuild, putInForce } from "./rebuild.ts";
+import { allCursors } from "./store/cursor-store.ts";
+import { type InboxState, putInInbox } from "./store/inbox-store.ts";
 import type { View } from "./subscription.ts";
 
 /** Waits, at the given generation, until it is let through. */
@@ -56,6 +60,51 @@ test("a rebuild folds all events again while the old rows answer, then puts the 
   await eventually(async () => expect(await rowsOf(sink.store, 1)).toEqual([]));
   const after = await rowsOf(sink.store, 2);
   expect(after.slice(1)).toEqual(before.slice(1));
+});
+
+test("what failed takes effect before the generation that it belongs to is put in force", async () => {
+  const folder = temporaryFolder();
+  const source = await startSource(folder);
+  await source.publish(["a", "1"]);
+  const inForceAtAttempts: number[] = [];
+  const failsOnce: View = {
+    ...counted,
+    async apply(tx, generation, events) {
+      if (generation === 2 && inForceAtAttempts.push(await viewGeneration(tx, "counted")) === 1)
+        throw new Error("once");
+      await counted.apply(tx, generation, events);
+    },
+  };
+  const sink = await startSink(folder, source.transport, { views: [failsOnce] });
+  await eventually(async () => expect(await rowsOf(sink.store, 1)).toHaveLength(1));
+  await sink.admin.rebuildView({ view: "counted" });
+  await eventually(async () => expect(await generationOf(sink.store)).toBe(2));
+  expect(await rowsOf(sink.store, 2)).toHaveLength(1);
+  expect(inForceAtAttempts).toEqual([1, 1]);
+});
+
+test("a generation is not put in force while an event of it waits", async () => {
+  const sink = await startSink(temporaryFolder(), (await startSource(temporaryFolder())).transport, {
+    views: [counted],
+  });
+  const undone = new Error("undone");
+  const tried: boolean[] = [];
+  const work = sink.store.write(async (tx) => {
+    await beginRebuild(tx, counted, 0);
+    const { subscriptionId } = (await allCursors(tx)).find(({ generation }) => generation === 2) ?? expect.fail();
+    const event = { type: "T", key: "a", payload: new Uint8Array(), createTimeMs: 0n, traceparent: "" };
+    const putIn = (sequence: bigint, state: InboxState) =>
+      putInInbox(tx, { subscriptionId, sequence, state, ...event });
+    await putIn(1n, "failed");
+    await putIn(2n, "waiting");
+    tried.push(await putInForce(tx, "counted", 2, new Map()));
+    await tx.run(sql<NoParams>("DELETE FROM heddle_inbox WHERE state = 'waiting'"), {});
+    tried.push(await putInForce(tx, "counted", 2, new Map()));
+    throw undone;
+  });
+  await expect(work).rejects.toBe(undone);
+  // A dead letter does not hold it up: an operator sees it, and it may never take effect.
+  expect(tried).toEqual([false, true]);
 });
 
 test("a rebuild survives a kill at any of its writes", async () => {

@@ -5,7 +5,7 @@ import { REBUILD_RUNNING } from "./errors.ts";
 import { DROP_ROWS_MAX } from "./limits.ts";
 import { allCursors, createCursor, deleteCursors } from "./store/cursor-store.ts";
 import { allGenerations, createGeneration, deleteGeneration, setGenerationState } from "./store/generation-store.ts";
-import { deleteOrphans } from "./store/inbox-store.ts";
+import { countInbox, deleteOrphans } from "./store/inbox-store.ts";
 import type { View } from "./subscription.ts";
 
 /**
@@ -34,7 +34,8 @@ export const beginRebuild = async (tx: Tx, view: View, nowMs: number): Promise<n
 };
 
 /**
- * Puts a generation in force and its predecessor out of it, unless readers would go back by it; resolves to whether it did.
+ * Puts a generation in force and its predecessor out of it, unless readers would go back by it, or some of its events wait for their
+ * effect; resolves to whether it did.
  * `positions`: by source, what the generation has dealt with; without sources whose feed the predecessor follows no more, because it
  * diverged: there the generation is what is true, however far the predecessor had come.
  */
@@ -46,12 +47,14 @@ export const putInForce = async (
 ): Promise<boolean> => {
   const found = (await allGenerations(tx)).filter((each) => each.view === view);
   if (found.find((each) => each.generation === generation)?.state !== "building") return false;
+  const cursors = (await allCursors(tx)).filter((each) => each.view === view);
+  for (const own of cursors.filter((each) => each.generation === generation)) {
+    if ((await countInbox(tx, own.subscriptionId)).waiting > 0) return false;
+  }
   const before = found.find(({ state }) => state === "serving");
   if (before !== undefined) {
-    const cursors = (await allCursors(tx)).filter(
-      (each) => each.view === view && each.generation === before.generation,
-    );
-    if (cursors.some(({ source, sequence }) => sequence > (positions.get(source) ?? sequence))) return false;
+    const others = cursors.filter((each) => each.generation === before.generation);
+    if (others.some(({ source, sequence }) => sequence > (positions.get(source) ?? sequence))) return false;
     await deleteCursors(tx, view, before.generation);
     await setGenerationState(tx, view, before.generation, "dropping");
   }
