@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger as PinoLogger, pino, type SerializedError } from "pino";
 import type { Clock, Timers } from "../runtime/index.ts";
-import { BUFFER_BYTES, type CallLine, CallLines } from "./call-lines.ts";
+import { type CallLine, CallLines } from "./call-lines.ts";
+import { type Output, standardOutput } from "./standard-output.ts";
 
 /** Structured log, one JSON object per line. */
 export interface Logger extends Pick<PinoLogger, "debug" | "info" | "warn" | "error" | "fatal" | "level"> {
@@ -38,7 +39,10 @@ const SECRET_PATHS = [
 
 /** A log for one service. Lines carry `time` (RFC 3339), `level`, `service` and `msg`. */
 export const createLog = ({ service, level, clock, destination, timers }: LogOptions): Logger => {
-  const output = destination === undefined ? standardOutput() : textOutput(destination);
+  const output =
+    destination === undefined
+      ? standardOutput((dropped) => log.error({ dropped }, "lines were dropped: nobody read them"))
+      : textOutput(destination);
   const time = timestamps(clock);
   const log = pino(
     {
@@ -104,39 +108,11 @@ const flushAtExit = (flush: () => void): void => {
   atExit.add(flush);
 };
 
-/** Where lines go. */
-interface Output {
-  write(text: string): void;
-  /** Takes the bytes as its own. */
-  writeBytes(bytes: Uint8Array): void;
-  /** Writes out what it still holds, before it returns. */
-  flush(): void;
-}
-
-/** Standard output, written beside the event loop. It takes bytes as they are: as text they would be turned back and forth. */
-const standardOutput = (): Output => {
-  const stream = pino.destination({
-    fd: 1,
-    sync: false,
-    contentMode: "buffer",
-    minLength: BUFFER_BYTES,
-    // So that each buffer of lines is written as it is: two would be copied into one.
-    maxWrite: BUFFER_BYTES + 1,
-    periodicFlush: BUFFERED_MS,
-  });
-  // In this mode it takes bytes alone, which its types do not say.
-  const writeBytes = (bytes: Uint8Array): void => void stream.write(bytes as unknown as string);
-  return { write: (text) => writeBytes(Buffer.from(text)), writeBytes, flush: () => flushSync(stream) };
-};
-
 const textOutput = (destination: DestinationStream): Output => ({
   write: (text) => destination.write(text),
   writeBytes: (bytes) => destination.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")),
   flush: () => flushSync(destination),
 });
-
-/** Milliseconds that text may wait to be written. */
-const BUFFERED_MS = 50;
 
 /** The time of day as text, made once per millisecond. */
 const timestamps = (clock: Clock): (() => string) => {
