@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 
@@ -14,9 +15,13 @@ const startProcess = async () => {
   return child;
 };
 
-/** Resolves when it has told so many lines, and waited for so many milliseconds. */
-const tell = async (child: ChildProcess, lines: number, { waitMs = 0, end = false } = {}) => {
-  child.send({ lines, waitMs, end });
+/** Resolves when it has told so many lines of a log, or of calls, and waited for so many milliseconds. */
+const tell = async (
+  child: ChildProcess,
+  count: number,
+  { what = "lines", waitMs = 0, end = false }: { what?: "lines" | "calls"; waitMs?: number; end?: boolean } = {},
+) => {
+  child.send({ what, count, waitMs, end });
   await once(child, "message");
 };
 
@@ -33,17 +38,32 @@ test.each([
   expect(await ended).toEqual([0, null]);
 });
 
-test("what nobody reads for long is dropped, and that is told", async () => {
+test.each(["lines", "calls"] as const)("%s that nobody reads for long are dropped, and that is told", async (what) => {
   const child = await startProcess();
   const count = 20_000;
-  await tell(child, count);
-  const lines: { number?: number; msg: string; dropped?: number; level: string }[] = [];
+  await tell(child, count, { what });
+  let read = 0;
+  let dropped = 0;
   for await (const text of createInterface({ input: child.stdout ?? expect.fail() })) {
-    lines.push(JSON.parse(text));
-    if (lines.at(-1)?.dropped !== undefined) break;
+    const line: { level: string; dropped?: number } = JSON.parse(text);
+    if (line.dropped === undefined) read++;
+    else expect(line.level).toBe("error");
+    dropped += line.dropped ?? 0;
+    if (dropped > 0 && read + dropped >= count) break;
   }
-  const { dropped, level } = lines.pop() ?? expect.fail();
-  expect(level).toBe("error");
-  expect(dropped).toBeGreaterThan(0);
-  expect(lines.map(({ number }) => number)).toEqual([...Array(count - (dropped ?? 0)).keys()]);
+  expect(read + dropped).toBe(count);
+});
+
+test("a process goes on and ends where its lines cannot be written", async () => {
+  const readOnly = openSync(PROGRAM, "r");
+  const child = spawn(process.execPath, ["--conditions=source", PROGRAM], {
+    stdio: ["ignore", readOnly, "inherit", "ipc"],
+  });
+  closeSync(readOnly);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await once(child, "message");
+  const ended = once(child, "exit");
+  await tell(child, 1, { waitMs: 250 });
+  await tell(child, 1, { end: true });
+  expect(await ended).toEqual([0, null]);
 });

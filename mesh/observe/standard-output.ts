@@ -21,7 +21,7 @@ const TRIES_MAX = 10;
 
 /**
  * Standard output, written beside the event loop. It takes bytes as they are: as text they would be turned back and forth. Where nobody
- * reads any more, nothing is written any more. `onDropped`: so many writes were dropped, and there is room again.
+ * reads any more, nothing is written any more. `onDropped`: so many lines were dropped, and there is room again.
  */
 export const standardOutput = (onDropped: (count: number) => void): Output => {
   const options: SonicBoomOpts & { maxWriteRetries: number } = {
@@ -45,7 +45,9 @@ export const standardOutput = (onDropped: (count: number) => void): Output => {
     stream.destroy();
   };
   stream.on("error", failed);
-  stream.on("drop", () => dropped++);
+  stream.on("drop", (bytes: Uint8Array) => {
+    dropped += linesIn(bytes);
+  });
   stream.on("drain", () => {
     if (dropped === 0) return;
     const count = dropped;
@@ -66,3 +68,11 @@ export const standardOutput = (onDropped: (count: number) => void): Output => {
   };
   return { write: (text) => writeBytes(Buffer.from(text)), writeBytes, flush };
 };
+
+const linesIn = (bytes: Uint8Array): number => {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_END); at !== -1; at = bytes.indexOf(LINE_END, at + 1)) count++;
+  return count;
+};
+
+const LINE_END = 0x0a;
