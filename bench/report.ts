@@ -4,7 +4,7 @@ import { cpus, release } from "node:os";
 import { verdicts } from "./goals.ts";
 import { RESTATE_SERVER, restateMissing } from "./restate.ts";
 import type { Result } from "./results.ts";
-import type { Row } from "./row.ts";
+import { type Row, ratioOf } from "./row.ts";
 
 const README = new URL("./README.md", import.meta.url);
 const BEGIN = "<!-- results: written by make bench -->";
@@ -43,8 +43,10 @@ const beside = ({ ours, peers, notMeasured = {} }: Row): string =>
     ...Object.entries(notMeasured).map(([peer, missing]) => `${peer} not measured: ${missing}`),
   ].join(", ");
 
-/** Nothing is so many times nothing. */
-const times = (ours: number, value: number): string => (value === 0 ? "" : ` (x ${(ours / value).toPrecision(3)})`);
+const times = (ours: number, value: number): string => {
+  const ratio = ratioOf(ours, value);
+  return ratio === undefined ? "" : ` (x ${ratio.toPrecision(3)})`;
+};
 
 const format = (value: number): string => value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Row } from "./row.ts";
+import { type Row, ratioOf } from "./row.ts";
 
 /** A row as `results.json` keeps it. */
 export interface Result extends Row {
@@ -32,8 +32,8 @@ export const withRows = (
 
 const ratios = ({ ours, peers }: Row): Record<string, number> =>
   Object.fromEntries(
-    Object.entries(peers)
-      // Nothing is so many times nothing.
-      .filter(([, value]) => value !== 0)
-      .map(([peer, value]) => [peer, Math.round((ours / value) * 1000) / 1000]),
+    Object.entries(peers).flatMap(([peer, value]) => {
+      const ratio = ratioOf(ours, value);
+      return ratio === undefined ? [] : [[peer, Math.round(ratio * 1000) / 1000]];
+    }),
   );

@@ -10,6 +10,9 @@ export interface Row {
   readonly notMeasured?: Readonly<Record<string, string>>;
 }
 
+/** Ours for one of a peer's; undefined where that is 0: nothing is so many times nothing. */
+export const ratioOf = (ours: number, peer: number): number | undefined => (peer === 0 ? undefined : ours / peer);
+
 export interface RunOptions {
   /** Rounds in which every contestant is measured once; the median counts. */
   readonly runs: number;
