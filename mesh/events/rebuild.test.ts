@@ -62,27 +62,6 @@ test("a rebuild folds all events again while the old rows answer, then puts the 
   expect(after.slice(1)).toEqual(before.slice(1));
 });
 
-test("what failed takes effect before the generation that it belongs to is put in force", async () => {
-  const folder = temporaryFolder();
-  const source = await startSource(folder);
-  await source.publish(["a", "1"]);
-  const inForceAtAttempts: number[] = [];
-  const failsOnce: View = {
-    ...counted,
-    async apply(tx, generation, events) {
-      if (generation === 2 && inForceAtAttempts.push(await viewGeneration(tx, "counted")) === 1)
-        throw new Error("once");
-      await counted.apply(tx, generation, events);
-    },
-  };
-  const sink = await startSink(folder, source.transport, { views: [failsOnce] });
-  await eventually(async () => expect(await rowsOf(sink.store, 1)).toHaveLength(1));
-  await sink.admin.rebuildView({ view: "counted" });
-  await eventually(async () => expect(await generationOf(sink.store)).toBe(2));
-  expect(await rowsOf(sink.store, 2)).toHaveLength(1);
-  expect(inForceAtAttempts).toEqual([1, 1]);
-});
-
 test("a generation is not put in force while an event of it waits", async () => {
   const sink = await startSink(temporaryFolder(), (await startSource(temporaryFolder())).transport, {
     views: [counted],
