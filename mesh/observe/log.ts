@@ -41,7 +41,7 @@ const SECRET_PATHS = [
 export const createLog = ({ service, level, clock, destination, timers }: LogOptions): Logger => {
   const output =
     destination === undefined
-      ? standardOutput((dropped) => log.error({ dropped }, "lines were dropped: nobody read them"))
+      ? standardOutput((dropped) => log.error({ dropped }, "lines were dropped: there was no room for them"))
       : textOutput(destination);
   const time = timestamps(clock);
   const log = pino(
@@ -111,7 +111,8 @@ const flushAtExit = (flush: () => void): void => {
 const textOutput = (destination: DestinationStream): Output => ({
   write: (text) => destination.write(text),
   writeBytes: (bytes) => destination.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")),
-  flush: () => flushSync(destination),
+  // It is told each line at once.
+  flush: () => undefined,
 });
 
 /** The time of day as text, made once per millisecond. */
@@ -126,12 +127,4 @@ const timestamps = (clock: Clock): (() => string) => {
     }
     return text;
   };
-};
-
-const flushSync = (destination: DestinationStream): void => {
-  try {
-    if ("flushSync" in destination && typeof destination.flushSync === "function") destination.flushSync();
-  } catch {
-    // The descriptor is not open yet, or gone: nothing was buffered that could still be written.
-  }
 };

@@ -13,10 +13,13 @@ export interface Output {
 /** Milliseconds that text may wait to be written. */
 const BUFFERED_MS = 50;
 
-/** Bytes that wait for a reader; what comes beyond is dropped. */
-const WAITING_BYTES_MAX = 16 * 1024 * 1024;
+/** Bytes that wait to be written; lines that come beyond are dropped. */
+export const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Tries in a row, 100 ms apart, to write where there is no room: a reader that has stopped must not keep a process from its end. */
+/**
+ * Tries in a row, 100 ms apart, to write where there is no room: a reader that has stopped must not keep a process from its end. It does
+ * where the descriptor blocks, as a pipe does unless somebody has made it not to.
+ */
 const TRIES_MAX = 10;
 
 /**
