@@ -2,6 +2,14 @@ import { describe, expect, test } from "vitest";
 import { endpoint } from "./fixtures/simulate-calls.ts";
 import { startBalancer } from "./fixtures/start-balancer.ts";
 
+/** Two endpoints, of which `a` has failed and is about to be tried by one call. */
+const startDue = () => {
+  const started = startBalancer(["a", "b"]);
+  started.times(5, () => started.call("a", "failed"));
+  started.clock.advance(33_000);
+  return started;
+};
+
 describe("an ejection", () => {
   test("comes with the fifth failure in a row, and an answer in between begins the row anew", () => {
     const { call, times, report, changes, picks } = startBalancer(["a", "b"]);
@@ -18,9 +26,7 @@ describe("an ejection", () => {
   });
 
   test("ends with one call that comes back well, and a share that grows", () => {
-    const { call, times, report, changes, picks, clock, balancer } = startBalancer(["a", "b"]);
-    times(5, () => call("a", "failed"));
-    clock.advance(33_000);
+    const { report, changes, picks, clock, balancer } = startDue();
     const probe = balancer.pick();
     expect(probe?.endpoint.instanceId).toBe("a");
     // Nobody has called it: it is offered to the next.
@@ -56,9 +62,7 @@ describe("an ejection", () => {
   });
 
   test("goes on when the call that it is tried by says nothing, and the next tries", () => {
-    const { call, times, report, balancer, clock } = startBalancer(["a", "b"]);
-    times(5, () => call("a", "failed"));
-    clock.advance(33_000);
+    const { report, balancer } = startDue();
     const probe = balancer.pick();
     probe?.begin();
     probe?.end("left");
@@ -67,9 +71,7 @@ describe("an ejection", () => {
   });
 
   test("does not last for as long as the call that it is tried by: where that is still on its way, another tries", () => {
-    const { call, times, report, balancer, clock } = startBalancer(["a", "b"]);
-    times(5, () => call("a", "failed"));
-    clock.advance(33_000);
+    const { report, balancer, clock } = startDue();
     const watch = balancer.pick();
     watch?.begin();
     clock.advance(9_999);
